@@ -1,0 +1,271 @@
+"""The services as data: where they are, what they allow, and what they call things.
+
+Facts are from the services' own documentation of March to August 2026 unless a comment says
+otherwise. A mirror or a self-hosted service is `CAPMONSTER.evolve(base_url="https://…")`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from ._error_codes import ERROR_CODES, NUMERIC_CODES, ErrorCode
+from .errors import InvalidArgument, invalid
+from .tasks._fields import check_url
+from .tasks._model import RawTask, ReportKind, Task
+from .tasks._proxy import Proxy
+
+__all__ = [
+    "ANTI_CAPTCHA",
+    "CAPMONSTER",
+    "CAPSOLVER",
+    "CAPTCHA69",
+    "SERVICES",
+    "TWO_CAPTCHA",
+    "ErrorCode",
+    "Method",
+    "PollTimes",
+    "Service",
+    "TypeName",
+    "find_service",
+]
+
+Method = Literal["create_task", "get_task_result", "get_balance"]
+
+METHODS: Mapping[Method, str] = {
+    "create_task": "/createTask",
+    "get_task_result": "/getTaskResult",
+    "get_balance": "/getBalance",
+}
+
+
+@attrs.frozen
+class PollTimes:
+    """Default polling of a task family, in seconds; the service's gap is kept whatever these say."""
+
+    first: float
+    """From the task's creation to its first poll."""
+    interval: float
+    """Between polls."""
+    timeout: float
+    """How long a wait without a timeout of its own goes on."""
+
+
+@attrs.frozen
+class TypeName:
+    """What a service calls a task type."""
+
+    proxied: str
+    proxyless: str
+    keys: Mapping[str, str] = attrs.field(factory=dict)
+    """Wire keys that differ from CapMonster's, by CapMonster's (dotted where nested)."""
+
+
+# Delays and intervals are those of CapMonster's official Python SDK 4.2 (intervals below the poll
+# gap are raised to it). The timeouts are ours: giving up early would lose tasks that were paid for.
+POLLING: Mapping[str, PollTimes] = {
+    "image": PollTimes(first=0.35, interval=2.0, timeout=60.0),
+    "recaptcha": PollTimes(first=1.0, interval=3.0, timeout=180.0),
+    "turnstile": PollTimes(first=1.0, interval=2.0, timeout=120.0),
+    "token": PollTimes(first=1.0, interval=3.0, timeout=180.0),
+}
+
+
+def _known(mapping: Mapping[str, PollTimes]) -> Mapping[str, PollTimes]:
+    if "token" not in mapping:
+        raise invalid("polling", sorted(mapping), "a mapping that has the fallback family 'token'")
+    return mapping
+
+
+def _clean_base_url(value: str) -> str:
+    check_url("base_url", value)
+    return value.rstrip("/")
+
+
+@attrs.frozen
+class Service:
+    """Profile of one service: data only."""
+
+    name: str
+    base_url: str = attrs.field(converter=_clean_base_url)
+    methods: Mapping[Method, str] = attrs.field(default=METHODS, repr=False)
+    """Path of each method under the base URL."""
+    min_poll_gap: float = 2.0
+    """Least seconds between two polls of one task; closer ones are a reason for a ban."""
+    max_polls: int = 120
+    """Most polls of one task; more of them are a reason for a ban."""
+    result_retention: float = 300.0
+    """Seconds that a result is kept."""
+    ban_window: float = 600.0
+    """Seconds that a ban lasts if no further request comes."""
+    polling: Mapping[str, PollTimes] = attrs.field(default=POLLING, repr=False, converter=_known)
+    """Default polling by task family; `token` serves every family that has no entry."""
+    max_image_bytes: int | None = None
+    """Largest image that is accepted, or None where nothing is documented."""
+    forbidden_in_credentials: str = ""
+    """Characters that a proxy's login and password must not contain."""
+    type_names: Mapping[str, TypeName] = attrs.field(factory=dict, repr=False)
+    """Names that differ from CapMonster's, by CapMonster's wire type."""
+    report_methods: Mapping[ReportKind, str] = attrs.field(factory=dict, repr=False)
+    """Path of the method that takes the report of a wrong answer, by kind of task."""
+    user_agent_url: str | None = None
+    """Where the service tells the current user agent it works with."""
+    soft_id: int | str | None = None
+    """Your partner id, sent with every task if it is set."""
+    soft_id_key: str = "softId"
+    error_codes: Mapping[str, ErrorCode] = attrs.field(default=ERROR_CODES, repr=False)
+    """What each errorCode means."""
+    numeric_codes: Mapping[int, str] = attrs.field(factory=dict, repr=False)
+    """errorCode by errorId, at services whose errorId is more than 0 or 1."""
+
+    def evolve(self, **changes: Any) -> Service:
+        """Return a profile with some fields changed, such as `base_url` for a mirror."""
+        unknown = sorted(set(changes) - set(attrs.fields_dict(Service)))
+        if unknown:
+            raise invalid(unknown[0], changes[unknown[0]], "a field of Service")
+        return attrs.evolve(self, **changes)
+
+    def type_name(self, task: Task[Any]) -> str:
+        """Return what this service calls the type of *task*; a `RawTask` keeps its own."""
+        named = None if isinstance(task, RawTask) else self.type_names.get(task.type)
+        if named is None:
+            return task.type
+        return named.proxyless if getattr(task, "proxy", None) is None else named.proxied
+
+    def poll_times(self, family: str) -> PollTimes:
+        """Return the default polling of a task family."""
+        return self.polling.get(family) or self.polling["token"]
+
+    def check(self, task: Task[Any]) -> None:
+        """Refuse a task that this service is certain to refuse.
+
+        Raises:
+            InvalidArgument: names the field and the rule.
+        """
+        if not isinstance(task, Task):
+            raise invalid("task", task, "a task such as RecaptchaV2Task(...)", show=False)
+        body = getattr(task, "body", None)
+        limit = self.max_image_bytes
+        if limit is not None and isinstance(body, bytes) and len(body) > limit:
+            rule = f"an image of at most {limit} bytes at {self.name}"
+            raise InvalidArgument(
+                f"body must be {rule}, not {len(body)} bytes", field="body", rule=rule
+            )
+        proxy = getattr(task, "proxy", None)
+        if isinstance(proxy, Proxy):
+            self._check_proxy(proxy)
+
+    def _check_proxy(self, proxy: Proxy) -> None:
+        for name in ("login", "password"):
+            if set(getattr(proxy, name) or "") & set(self.forbidden_in_credentials):
+                rule = f"free of {' '.join(self.forbidden_in_credentials)} at {self.name}"
+                raise invalid(f"proxy.{name}", None, rule, show=False)
+
+
+def _proxyless(*types: str, suffix: str = "Proxyless") -> dict[str, TypeName]:
+    return {name: TypeName(name, name + suffix) for name in types}
+
+
+_PROXYLESS_PAIRS = _proxyless("RecaptchaV2Task", "RecaptchaV2EnterpriseTask")
+
+CAPMONSTER = Service(
+    name="capmonster",
+    base_url="https://api.capmonster.cloud",
+    # "50 KB": whether raw or base64 is not stated, so only what is over in any reading is refused.
+    max_image_bytes=50 * 1024,
+    forbidden_in_credentials="%",
+    report_methods={
+        "image": "/reportIncorrectImageCaptcha",
+        "token": "/reportIncorrectTokenCaptcha",
+    },
+    # On another host than the API; known from the official MCP server.
+    user_agent_url="https://capmonster.cloud/api/useragent/actual",
+)
+"""CapMonster Cloud."""
+
+# Only createTask and getTaskResult of captcha69 are documented where we could read it. Its protocol
+# is CapMonster's in everything seen, so balance and reports are taken to be so too.
+CAPTCHA69 = Service(
+    name="captcha69",
+    base_url="https://captcha69.com",
+    min_poll_gap=3.0,
+    report_methods=CAPMONSTER.report_methods,
+)
+"""captcha69 ("Max1"); its keys look like `max1_…`."""
+
+# No minimum gap is documented; its SDK polls every second, we stay at two.
+ANTI_CAPTCHA = Service(
+    name="anti-captcha",
+    base_url="https://api.anti-captcha.com",
+    result_retention=60.0,
+    max_image_bytes=500_000,
+    type_names={
+        **_PROXYLESS_PAIRS,
+        "TurnstileTask": TypeName(
+            "TurnstileTask", "TurnstileTaskProxyless", {"pageAction": "action", "data": "cData"}
+        ),
+    },
+    report_methods={
+        "image": "/reportIncorrectImageCaptcha",
+        "token": "/reportIncorrectRecaptcha",
+    },
+    numeric_codes=NUMERIC_CODES,
+)
+"""anti-captcha.com."""
+
+TWO_CAPTCHA = Service(
+    name="2captcha",
+    base_url="https://api.2captcha.com",
+    min_poll_gap=5.0,
+    max_image_bytes=100 * 1024,
+    type_names={
+        **_PROXYLESS_PAIRS,
+        "TurnstileTask": TypeName(
+            "TurnstileTask", "TurnstileTaskProxyless", {"pageAction": "action"}
+        ),
+    },
+    report_methods={"image": "/reportIncorrect", "token": "/reportIncorrect"},
+    numeric_codes=NUMERIC_CODES,
+)
+"""2captcha, API v2."""
+
+CAPSOLVER = Service(
+    name="capsolver",
+    base_url="https://api.capsolver.com",
+    min_poll_gap=3.0,
+    ban_window=1800.0,
+    type_names={
+        "ImageToTextTask": TypeName(
+            "ImageToTextTask", "ImageToTextTask", {"capMonsterModule": "module"}
+        ),
+        "RecaptchaV2Task": TypeName("ReCaptchaV2Task", "ReCaptchaV2TaskProxyLess"),
+        "RecaptchaV2EnterpriseTask": TypeName(
+            "ReCaptchaV2EnterpriseTask", "ReCaptchaV2EnterpriseTaskProxyLess"
+        ),
+        "RecaptchaV3TaskProxyless": TypeName("ReCaptchaV3Task", "ReCaptchaV3TaskProxyLess"),
+        "TurnstileTask": TypeName(
+            "AntiTurnstileTaskProxyLess",
+            "AntiTurnstileTaskProxyLess",
+            {"pageAction": "metadata.action", "data": "metadata.cdata"},
+        ),
+    },
+    soft_id_key="appId",
+)
+"""capsolver.com."""
+
+SERVICES: Mapping[str, Service] = {
+    service.name: service
+    for service in (CAPMONSTER, CAPTCHA69, ANTI_CAPTCHA, TWO_CAPTCHA, CAPSOLVER)
+}
+"""The built-in profiles by name."""
+
+
+def find_service(service: str | Service) -> Service:
+    """Return a profile by name; a profile is returned as it is."""
+    if isinstance(service, Service):
+        return service
+    if not isinstance(service, str) or service not in SERVICES:
+        raise invalid("service", service, f"a Service or one of {', '.join(SERVICES)}")
+    return SERVICES[service]

@@ -1,0 +1,180 @@
+"""Base classes and decorators of the task and solution models.
+
+A model names its wire type in the decorator and its wire keys in the field declarations; `wire`
+turns that into JSON and back. Nothing here knows of HTTP or of a particular captcha.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast, dataclass_transform, get_args
+
+import attrs
+
+from . import _fields as fields
+
+__all__ = [
+    "MODELS",
+    "ProxyUse",
+    "RawSolution",
+    "RawTask",
+    "ReportKind",
+    "Solution",
+    "Task",
+    "TaskSpec",
+    "solution",
+    "solution_type",
+    "task",
+]
+
+ProxyUse = Literal["optional", "required", "refused"]
+ReportKind = Literal["image", "token"]
+
+M = TypeVar("M", bound=type)
+
+MODELS: dict[str, type[Task[Any]]] = {}
+"""Every task model by its class name, in the order of declaration."""
+
+
+@dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(fields.answer, fields.raw)
+)
+def solution(cls: M) -> M:
+    """Make a class a solution model: frozen, and read by `wire` from the declared places."""
+    return attrs.frozen(kw_only=True)(cls)
+
+
+@solution
+class Solution:
+    """Base of all answers."""
+
+    raw: Mapping[str, Any] = fields.raw()
+    """The answer as the service sent it, with every key that the model does not know."""
+
+
+@solution
+class RawSolution(Solution):
+    """The answer to a `RawTask`: only `raw`."""
+
+
+S_co = TypeVar("S_co", bound=Solution, covariant=True)
+
+
+@attrs.frozen
+class TaskSpec:
+    """What the library has to know of a task type besides its fields."""
+
+    type: str
+    """The wire type, such as `RecaptchaV2Task`."""
+    fixed: Mapping[str, Any]
+    """Keys with one allowed value, by dotted wire path; they tell variants of a type apart."""
+    family: str
+    """Which default polling applies (see `Service.polling`)."""
+    proxy: ProxyUse
+    """Whether the task takes a proxy."""
+    report: ReportKind | None
+    """Which method takes the report of a wrong answer, if any does."""
+    token_life: float | None
+    """Seconds that the token can be used after it was made, where documented."""
+    historic: bool
+    """Gone from the services' documentation; kept for services that still want it."""
+
+
+class Task(Generic[S_co]):
+    """Base of all tasks, typed in the solution they lead to."""
+
+    __slots__ = ()
+
+    spec: ClassVar[TaskSpec]
+
+    @property
+    def type(self) -> str:
+        """The task's type on the wire."""
+        return self.spec.type
+
+
+def solution_type(model: type[Task[Any]]) -> type[Solution]:
+    """Return the solution model that a task model names as its parameter."""
+    for cls in model.__mro__:
+        for base in getattr(cls, "__orig_bases__", ()):
+            for argument in get_args(base):
+                if isinstance(argument, type) and issubclass(argument, Solution):
+                    return argument
+    raise TypeError(f"{model.__name__} has to be declared as Task[<its solution>]")
+
+
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(
+        fields.text,
+        fields.url,
+        fields.flag,
+        fields.integer,
+        fields.number,
+        fields.nested,
+        fields.cookies,
+        fields.image,
+        fields.secret,
+        fields.proxy,
+    ),
+)
+def task(
+    wire_type: str,
+    *,
+    fixed: Mapping[str, Any] | None = None,
+    family: str = "token",
+    report: ReportKind | None = None,
+    token_life: float | None = None,
+    historic: bool = False,
+) -> Callable[[M], M]:
+    """Make a class a task model: frozen, validated, and known to `wire` under its *wire_type*."""
+
+    def decorate(cls: M) -> M:
+        model = cast("type[Task[Any]]", attrs.frozen(kw_only=True)(cls))
+        model.spec = TaskSpec(
+            type=wire_type,
+            fixed=dict(fixed or {}),
+            family=family,
+            proxy=_proxy_use(model),
+            report=report,
+            token_life=token_life,
+            historic=historic,
+        )
+        solution_type(model)
+        MODELS[model.__name__] = model
+        return cast("M", model)
+
+    return decorate
+
+
+def _proxy_use(model: type[Any]) -> ProxyUse:
+    declared = attrs.fields_dict(model).get("proxy")
+    if declared is None:
+        return "refused"
+    return "required" if declared.default is attrs.NOTHING else "optional"
+
+
+@attrs.frozen
+class RawTask(Task[RawSolution]):
+    """A task of any type, sent as it is: for what the library has no model of.
+
+    ```python
+    RawTask("NewCaptchaTask", {"websiteURL": "https://example.com"})
+    ```
+    """
+
+    type: str = attrs.field()  # pyright: ignore[reportIncompatibleMethodOverride]
+    """The wire type."""
+    fields: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    """The other keys of the task object, in the wire's spelling."""
+
+    spec: ClassVar[TaskSpec] = TaskSpec(
+        type="",
+        fixed={},
+        family="token",
+        proxy="optional",
+        report=None,
+        token_life=None,
+        historic=False,
+    )
