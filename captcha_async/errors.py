@@ -19,7 +19,7 @@ CaptchaError
 │   └── UnknownServiceError  a code that is in no documented list
 ├── TransportError         network trouble; no task was created by the request
 ├── SubmitUncertain        createTask may have been accepted: look before sending it again
-├── SolveTimeout           the deadline passed (also a TimeoutError); `client.attach(error.ref)` goes on
+├── SolveTimeout           the deadline passed (a TimeoutError); `client.attach(error.ref)` goes on
 ├── PollLimitReached       the service's poll cap is used up
 └── ProtocolError          the reply could not be understood
     └── UnreadableSolution   an answer came but not of the known shape: it is in `error.raw`
@@ -183,6 +183,8 @@ class TransportError(CaptchaError):
     """The service could not be reached, and the request created no task."""
 
     retryable = True
+    sent: bool = False
+    """Whether the service may have seen the request."""
 
 
 class SubmitUncertain(CaptchaError):

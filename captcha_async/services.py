@@ -7,11 +7,13 @@ otherwise. A mirror or a self-hosted service is `CAPMONSTER.evolve(base_url="htt
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
 from typing import Any, Literal
 
 import attrs
 
 from ._error_codes import ERROR_CODES, NUMERIC_CODES, ErrorCode
+from ._type_names import ANTI_CAPTCHA_TYPES, CAPSOLVER_TYPES, TWO_CAPTCHA_TYPES, TypeName
 from .errors import InvalidArgument, invalid
 from .tasks._fields import check_url
 from .tasks._model import RawTask, ReportKind, Task
@@ -43,7 +45,7 @@ METHODS: Mapping[Method, str] = {
 
 @attrs.frozen
 class PollTimes:
-    """Default polling of a task family, in seconds; the service's gap is kept whatever these say."""
+    """Default polling of a task family, in seconds; the service's gap is kept all the same."""
 
     first: float
     """From the task's creation to its first poll."""
@@ -53,23 +55,24 @@ class PollTimes:
     """How long a wait without a timeout of its own goes on."""
 
 
-@attrs.frozen
-class TypeName:
-    """What a service calls a task type."""
-
-    proxied: str
-    proxyless: str
-    keys: Mapping[str, str] = attrs.field(factory=dict)
-    """Wire keys that differ from CapMonster's, by CapMonster's (dotted where nested)."""
-
-
 # Delays and intervals are those of CapMonster's official Python SDK 4.2 (intervals below the poll
 # gap are raised to it). The timeouts are ours: giving up early would lose tasks that were paid for.
+_ONE_SECOND = PollTimes(first=1.0, interval=2.0, timeout=120.0)
+_ONE_AND_THREE = PollTimes(first=1.0, interval=3.0, timeout=180.0)
 POLLING: Mapping[str, PollTimes] = {
     "image": PollTimes(first=0.35, interval=2.0, timeout=60.0),
-    "recaptcha": PollTimes(first=1.0, interval=3.0, timeout=180.0),
-    "turnstile": PollTimes(first=1.0, interval=2.0, timeout=120.0),
-    "token": PollTimes(first=1.0, interval=3.0, timeout=180.0),
+    "token": _ONE_AND_THREE,
+    "recaptcha": _ONE_AND_THREE,
+    "turnstile": _ONE_SECOND,
+    # The docs promise what they promise for a widget, but a queue's people wait for minutes.
+    "waiting_room": PollTimes(first=5.0, interval=5.0, timeout=600.0),
+    "geetest": _ONE_SECOND,
+    "funcaptcha": _ONE_SECOND,
+    "imperva": _ONE_SECOND,
+    "binance": _ONE_SECOND,
+    "altcha": _ONE_SECOND,
+    "castle": _ONE_SECOND,
+    "tspd": _ONE_SECOND,
 }
 
 
@@ -106,8 +109,12 @@ class Service:
     """Largest image that is accepted, or None where nothing is documented."""
     forbidden_in_credentials: str = ""
     """Characters that a proxy's login and password must not contain."""
+    private_proxies: bool = True
+    """False where a proxy in a private network is refused."""
     type_names: Mapping[str, TypeName] = attrs.field(factory=dict, repr=False)
-    """Names that differ from CapMonster's, by CapMonster's wire type."""
+    """Names that differ from CapMonster's, by the model's class name."""
+    types: frozenset[str] | None = attrs.field(default=None, repr=False)
+    """Class names of the models that the service takes; None where the list is open."""
     report_methods: Mapping[ReportKind, str] = attrs.field(factory=dict, repr=False)
     """Path of the method that takes the report of a wrong answer, by kind of task."""
     user_agent_url: str | None = None
@@ -129,10 +136,14 @@ class Service:
 
     def type_name(self, task: Task[Any]) -> str:
         """Return what this service calls the type of *task*; a `RawTask` keeps its own."""
-        named = None if isinstance(task, RawTask) else self.type_names.get(task.type)
+        named = self.type_names.get(type(task).__name__)
         if named is None:
             return task.type
-        return named.proxyless if getattr(task, "proxy", None) is None else named.proxied
+        return named.of(proxied=getattr(task, "proxy", None) is not None)
+
+    def takes(self, model: type[Task[Any]]) -> bool:
+        """Return whether this service takes tasks of *model*, as far as is known."""
+        return self.types is None or model is RawTask or model.__name__ in self.types
 
     def poll_times(self, family: str) -> PollTimes:
         """Return the default polling of a task family."""
@@ -146,6 +157,7 @@ class Service:
         """
         if not isinstance(task, Task):
             raise invalid("task", task, "a task such as RecaptchaV2Task(...)", show=False)
+        self._check_type(task)
         body = getattr(task, "body", None)
         limit = self.max_image_bytes
         if limit is not None and isinstance(body, bytes) and len(body) > limit:
@@ -157,18 +169,42 @@ class Service:
         if isinstance(proxy, Proxy):
             self._check_proxy(proxy)
 
+    def _check_type(self, task: Task[Any]) -> None:
+        if not self.takes(type(task)):
+            others = [name for name, service in SERVICES.items() if service.takes(type(task))]
+            rule = f"a type that {self.name} takes ({', '.join(others)} take this one)"
+            raise invalid("task", type(task).__name__, rule)
+        named = self.type_names.get(type(task).__name__)
+        if named and not named.proxied and getattr(task, "proxy", None) is not None:
+            rule = f"left out: {self.name} solves a {type(task).__name__} without one only"
+            raise invalid("proxy", None, rule, show=False)
+        if named and not named.proxyless and getattr(task, "proxy", None) is None:
+            raise invalid("proxy", None, f"given for a {type(task).__name__} at {self.name}")
+
     def _check_proxy(self, proxy: Proxy) -> None:
         for name in ("login", "password"):
             if set(getattr(proxy, name) or "") & set(self.forbidden_in_credentials):
                 rule = f"free of {' '.join(self.forbidden_in_credentials)} at {self.name}"
                 raise invalid(f"proxy.{name}", None, rule, show=False)
+        if not self.private_proxies and _is_private(proxy.address):
+            rule = f"an address that {self.name} can reach, not one of a private network"
+            raise invalid("proxy.address", None, rule, show=False)
 
 
-def _proxyless(*types: str, suffix: str = "Proxyless") -> dict[str, TypeName]:
-    return {name: TypeName(name, name + suffix) for name in types}
+# Written out, because `ipaddress` counts the documentation's networks as private too.
+_PRIVATE_NETWORKS = (
+    "0.0.0.0/8 10.0.0.0/8 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 "
+    "::1/128 fc00::/7 fe80::/10"
+)
 
 
-_PROXYLESS_PAIRS = _proxyless("RecaptchaV2Task", "RecaptchaV2EnterpriseTask")
+def _is_private(address: str) -> bool:
+    try:
+        number = ip_address(address)
+    except ValueError:
+        return address.lower() == "localhost"
+    return any(number in ip_network(network) for network in _PRIVATE_NETWORKS.split())
+
 
 CAPMONSTER = Service(
     name="capmonster",
@@ -176,6 +212,7 @@ CAPMONSTER = Service(
     # "50 KB": whether raw or base64 is not stated, so only what is over in any reading is refused.
     max_image_bytes=50 * 1024,
     forbidden_in_credentials="%",
+    private_proxies=False,
     report_methods={
         "image": "/reportIncorrectImageCaptcha",
         "token": "/reportIncorrectTokenCaptcha",
@@ -201,12 +238,8 @@ ANTI_CAPTCHA = Service(
     base_url="https://api.anti-captcha.com",
     result_retention=60.0,
     max_image_bytes=500_000,
-    type_names={
-        **_PROXYLESS_PAIRS,
-        "TurnstileTask": TypeName(
-            "TurnstileTask", "TurnstileTaskProxyless", {"pageAction": "action", "data": "cData"}
-        ),
-    },
+    type_names=ANTI_CAPTCHA_TYPES,
+    types=frozenset(ANTI_CAPTCHA_TYPES),
     report_methods={
         "image": "/reportIncorrectImageCaptcha",
         "token": "/reportIncorrectRecaptcha",
@@ -220,12 +253,8 @@ TWO_CAPTCHA = Service(
     base_url="https://api.2captcha.com",
     min_poll_gap=5.0,
     max_image_bytes=100 * 1024,
-    type_names={
-        **_PROXYLESS_PAIRS,
-        "TurnstileTask": TypeName(
-            "TurnstileTask", "TurnstileTaskProxyless", {"pageAction": "action"}
-        ),
-    },
+    type_names=TWO_CAPTCHA_TYPES,
+    types=frozenset(TWO_CAPTCHA_TYPES),
     report_methods={"image": "/reportIncorrect", "token": "/reportIncorrect"},
     numeric_codes=NUMERIC_CODES,
 )
@@ -236,21 +265,8 @@ CAPSOLVER = Service(
     base_url="https://api.capsolver.com",
     min_poll_gap=3.0,
     ban_window=1800.0,
-    type_names={
-        "ImageToTextTask": TypeName(
-            "ImageToTextTask", "ImageToTextTask", {"capMonsterModule": "module"}
-        ),
-        "RecaptchaV2Task": TypeName("ReCaptchaV2Task", "ReCaptchaV2TaskProxyLess"),
-        "RecaptchaV2EnterpriseTask": TypeName(
-            "ReCaptchaV2EnterpriseTask", "ReCaptchaV2EnterpriseTaskProxyLess"
-        ),
-        "RecaptchaV3TaskProxyless": TypeName("ReCaptchaV3Task", "ReCaptchaV3TaskProxyLess"),
-        "TurnstileTask": TypeName(
-            "AntiTurnstileTaskProxyLess",
-            "AntiTurnstileTaskProxyLess",
-            {"pageAction": "metadata.action", "data": "metadata.cdata"},
-        ),
-    },
+    type_names=CAPSOLVER_TYPES,
+    types=frozenset(CAPSOLVER_TYPES),
     soft_id_key="appId",
 )
 """capsolver.com."""

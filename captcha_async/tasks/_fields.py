@@ -1,26 +1,26 @@
-"""Field declarations: what a model's field is called on the wire, and which values are certainly wrong."""
+"""Field declarations: a field's name on the wire, and which values are certainly wrong.
+
+The first argument is the wire key, dotted where the docs nest it (`metadata.apiGetLib`).
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from ..errors import InvalidArgument, invalid
+from ..errors import invalid
 from ._proxy import Proxy
 
 __all__ = [
-    "MIN_IMAGE_BYTES",
     "Verbatim",
     "WireField",
     "answer",
     "check_url",
-    "cookies",
+    "declare",
     "flag",
-    "image",
     "integer",
     "nested",
     "number",
@@ -28,11 +28,9 @@ __all__ = [
     "raw",
     "secret",
     "text",
+    "texts",
     "url",
 ]
-
-MIN_IMAGE_BYTES = 100
-"""CapMonster, anti-captcha and 2captcha refuse a smaller image (ERROR_ZERO_CAPTCHA_FILESIZE)."""
 
 
 @attrs.frozen
@@ -45,23 +43,31 @@ class WireField:
     """Other places where a service may put the same value (solutions only)."""
     encode: Callable[[Any], Any] | None = None
     decode: Callable[[Any], Any] | None = None
+    pattern: re.Pattern[str] | None = None
+    """What the value looks like; tells apart variants that have the same keys."""
+    allowed: str = ""
+    """The allowed values in words, for the reference page."""
 
 
 class Verbatim(str):
-    """Wire text that is no readable base64 and is passed on unchanged; only `load_task` makes it."""
+    """Wire text that is passed on unchanged because it decodes to nothing that encodes to it.
+
+    Only `load_task` makes it.
+    """
 
     __slots__ = ()
 
 
-def _declare(
+def declare(
     wire: WireField,
     *,
     default: Any,
-    kw_only: bool,
     check: Callable[[str, Any], None],
+    kw_only: bool = True,
     converter: Callable[[Any], Any] | None = None,
     repr: bool | Callable[[Any], str] = True,
 ) -> Any:
+    """Declare a field of any kind; a default is never checked."""
     optional = default is not attrs.NOTHING
 
     def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -78,12 +84,12 @@ def _declare(
     )
 
 
-def _path(wire: str) -> tuple[str, ...]:
+def path_of(wire: str) -> tuple[str, ...]:
+    """Split a dotted wire key."""
     return tuple(wire.split("."))
 
 
 # -- field declarations of tasks ------------------------------------------------------------------
-# The first argument is the wire key, dotted where the docs nest it (`metadata.apiGetLib`).
 
 
 def text(
@@ -93,23 +99,40 @@ def text(
     kw_only: bool = True,
     values: Sequence[str] = (),
     empty: bool = False,
+    pattern: str | None = None,
+    rule: str = "",
 ) -> Any:
-    """Declare a string, out of *values* if that list is closed; *empty* allows ''."""
+    """Declare a string.
+
+    Args:
+        wire: the wire key.
+        default: the value that is left out of the body.
+        kw_only: False for a field that may be given by position.
+        values: the allowed strings, if that list is closed.
+        empty: whether '' is allowed.
+        pattern: regular expression that the whole string has to match; *rule* says it in words.
+        rule: see *pattern*.
+    """
+    compiled = re.compile(pattern) if pattern else None
+    rule = rule or ("a string" if empty else "a non-empty string")
 
     def check(name: str, value: Any) -> None:
         if not isinstance(value, str):
             raise invalid(name, value, "a string")
         if values and value not in values:
             raise invalid(name, value, f"one of {', '.join(values)}")
-        if not empty and not value.strip():
-            raise invalid(name, value, "a non-empty string")
+        if not (empty or value.strip()) or (compiled and not compiled.fullmatch(value)):
+            raise invalid(name, value, rule)
 
-    return _declare(WireField(_path(wire)), default=default, kw_only=kw_only, check=check)
+    allowed = ", ".join(f"`{value}`" for value in values) or (rule if compiled else "")
+    field = WireField(path_of(wire), pattern=compiled, allowed=allowed)
+    return declare(field, default=default, kw_only=kw_only, check=check)
 
 
 def url(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
     """Declare an http(s) URL."""
-    return _declare(WireField(_path(wire)), default=default, kw_only=kw_only, check=check_url)
+    field = WireField(path_of(wire), allowed="http(s) URL")
+    return declare(field, default=default, kw_only=kw_only, check=check_url)
 
 
 def check_url(name: str, value: Any) -> None:
@@ -123,6 +146,43 @@ def check_url(name: str, value: Any) -> None:
         raise invalid(name, value, "a URL without white space")
 
 
+def texts(
+    wire: str,
+    *,
+    default: Any = attrs.NOTHING,
+    kw_only: bool = True,
+    most: int | None = None,
+    urls: bool = False,
+) -> Any:
+    """Declare a list of strings or of http(s) URLs, of at most *most* items."""
+    noun = "URLs" if urls else "strings"
+    rule = f"a list of {noun}, at least one" + (f" and at most {most}" if most else "")
+
+    def check(name: str, value: Any) -> None:
+        if not isinstance(value, tuple) or not 1 <= len(value) <= (most or len(value)):
+            raise invalid(name, value, rule)
+        for index, item in enumerate(value):
+            if urls:
+                check_url(f"{name}[{index}]", item)
+            elif not isinstance(item, str):
+                raise invalid(f"{name}[{index}]", item, "a string")
+
+    return declare(
+        WireField(path_of(wire), encode=list, allowed=rule.removeprefix("a list of ")),
+        default=default,
+        kw_only=kw_only,
+        check=check,
+        converter=as_tuple,
+    )
+
+
+def as_tuple(value: Any) -> Any:
+    """Make a list a tuple; leave everything else for the check to judge."""
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
+        return tuple(value)
+    return value
+
+
 def flag(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
     """Declare a boolean."""
 
@@ -130,7 +190,12 @@ def flag(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> An
         if value is not True and value is not False:
             raise invalid(name, value, "True or False")
 
-    return _declare(WireField(_path(wire)), default=default, kw_only=kw_only, check=check)
+    field = WireField(path_of(wire), decode=_flag_of)
+    return declare(field, default=default, kw_only=kw_only, check=check)
+
+
+def _flag_of(value: Any) -> Any:
+    return value == 1 if value in (0, 1) else value
 
 
 def integer(
@@ -140,10 +205,21 @@ def integer(
     kw_only: bool = True,
     minimum: int | None = None,
     maximum: int | None = None,
+    as_text: bool = False,
 ) -> Any:
-    """Declare an integer in a closed range."""
-    check = _range_check(int, "a whole number", minimum, maximum)
-    return _declare(WireField(_path(wire)), default=default, kw_only=kw_only, check=check)
+    """Declare an integer in a closed range; with *as_text* the wire has it as a string."""
+    check, allowed = _range_check(int, "a whole number", minimum, maximum)
+    field = WireField(
+        path_of(wire),
+        encode=str if as_text else None,
+        decode=_integer_of if as_text else None,
+        allowed=allowed,
+    )
+    return declare(field, default=default, kw_only=kw_only, check=check)
+
+
+def _integer_of(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def number(
@@ -155,22 +231,31 @@ def number(
     maximum: float | None = None,
 ) -> Any:
     """Declare a number in a closed range."""
-    check = _range_check((int, float), "a number", minimum, maximum)
-    return _declare(WireField(_path(wire)), default=default, kw_only=kw_only, check=check)
+    check, allowed = _range_check((int, float), "a number", minimum, maximum)
+    field = WireField(path_of(wire), allowed=allowed)
+    return declare(field, default=default, kw_only=kw_only, check=check)
 
 
 def _range_check(
     kinds: Any, noun: str, minimum: float | None, maximum: float | None
-) -> Callable[[str, Any], None]:
-    rule = noun if minimum is None else f"{noun} from {minimum} to {maximum}"
+) -> tuple[Callable[[str, Any], None], str]:
+    """The check, and the allowed range in words."""
+    if minimum is None and maximum is None:
+        allowed = ""
+    elif minimum == maximum:
+        allowed = str(minimum)
+    else:
+        allowed = f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"
+    rule = f"{noun}, {allowed}" if allowed else noun
 
     def check(name: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, kinds):
             raise invalid(name, value, rule)
-        if minimum is not None and maximum is not None and not minimum <= value <= maximum:
+        too_low = minimum is not None and not value >= minimum
+        if too_low or (maximum is not None and not value <= maximum):
             raise invalid(name, value, rule)
 
-    return check
+    return check, allowed
 
 
 def nested(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
@@ -180,101 +265,9 @@ def nested(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> 
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             raise invalid(name, value, "a mapping with string keys")
 
-    return _declare(
-        WireField(_path(wire), encode=dict), default=default, kw_only=kw_only, check=check
+    return declare(
+        WireField(path_of(wire), encode=dict), default=default, kw_only=kw_only, check=check
     )
-
-
-def cookies(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
-    """Declare cookies: a mapping in Python, `a=b; c=d` on the wire."""
-    return _declare(
-        WireField(_path(wire), encode=_join_cookies, decode=_split_cookies),
-        default=default,
-        kw_only=kw_only,
-        check=_check_cookies,
-        repr=_repr_cookies,
-    )
-
-
-def _check_cookies(name: str, value: Any) -> None:
-    if not isinstance(value, Mapping):
-        raise invalid(name, value, "a mapping of cookie names to values", show=False)
-    for key, content in value.items():
-        if not isinstance(key, str) or not key or set(key) & set("=; \t\r\n"):
-            raise invalid(
-                name, key, "a mapping whose keys are cookie names without '=', ';' or space"
-            )
-        if not isinstance(content, str) or set(content) & set(";\r\n"):
-            raise invalid(f"{name}[{key!r}]", content, "a string without ';'", show=False)
-
-
-def _join_cookies(value: Mapping[str, str]) -> str:
-    return "; ".join(f"{name}={content}" for name, content in value.items())
-
-
-def _split_cookies(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    pairs = (part.strip().partition("=") for part in value.split(";") if part.strip())
-    return {name: content for name, _, content in pairs}
-
-
-def _repr_cookies(value: Mapping[str, str] | None) -> str:
-    return "None" if value is None else f"<{len(value)} cookies>"
-
-
-def image(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
-    """Declare an image file's content: bytes in Python (base64 text is decoded), base64 on the wire."""
-    return _declare(
-        WireField(_path(wire), encode=encode_image, decode=_verbatim),
-        default=default,
-        kw_only=kw_only,
-        check=check_image,
-        converter=image_bytes,
-        repr=_repr_bytes,
-    )
-
-
-def image_bytes(value: Any) -> Any:
-    """Decode text that is base64; leave everything else for the check to judge."""
-    if not isinstance(value, str):
-        return bytes(value) if isinstance(value, bytearray | memoryview) else value
-    try:
-        content = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        return value
-    return content if base64.b64encode(content).decode() == value else value
-
-
-def check_image(name: str, value: Any) -> None:
-    """Refuse what is certainly no image file."""
-    if isinstance(value, Verbatim):
-        if value.startswith("data:") or not value.strip():
-            raise invalid(name, value, "base64 text without a data: prefix")
-    elif not isinstance(value, bytes):
-        raise invalid(
-            name,
-            value,
-            "an image file's content as bytes or as base64 text (for a path: from_file)",
-        )
-    elif len(value) < MIN_IMAGE_BYTES:
-        rule = f"an image of at least {MIN_IMAGE_BYTES} bytes"
-        raise InvalidArgument(
-            f"{name} must be {rule}, not {len(value)} bytes", field=name, rule=rule
-        )
-
-
-def encode_image(value: bytes | str) -> str:
-    """Return the base64 text that goes over the wire."""
-    return str(value) if isinstance(value, str) else base64.b64encode(value).decode()
-
-
-def _verbatim(value: Any) -> Any:
-    return Verbatim(value) if isinstance(image_bytes(value), str) else value
-
-
-def _repr_bytes(value: bytes | str | None) -> str:
-    return "None" if value is None else f"<{len(value)} bytes>"
 
 
 def secret(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
@@ -284,8 +277,8 @@ def secret(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> 
         if not isinstance(value, str) or not value:
             raise invalid(name, value, "a non-empty string", show=False)
 
-    return _declare(
-        WireField(_path(wire)), default=default, kw_only=kw_only, check=check, repr=_repr_secret
+    return declare(
+        WireField(path_of(wire)), default=default, kw_only=kw_only, check=check, repr=_repr_secret
     )
 
 
@@ -305,7 +298,9 @@ def proxy(*, default: Any = attrs.NOTHING, kw_only: bool = True, login: bool = F
         if login and value.login is None:
             raise invalid(name, value, "a proxy with login and password for this task", show=False)
 
-    return _declare(WireField(()), default=default, kw_only=kw_only, check=check)
+    allowed = "with login and password" if login else ""
+    field = WireField((), allowed=allowed)
+    return declare(field, default=default, kw_only=kw_only, check=check)
 
 
 # -- field declarations of solutions --------------------------------------------------------------
@@ -322,7 +317,7 @@ def answer(
     `domains.*.cookies` means: under whichever host the service names. Values are hidden from the
     repr unless *show* is set, because most of them are tokens.
     """
-    paths = [_path(name) for name in wire]
+    paths = [path_of(name) for name in wire]
     return attrs.field(
         default=default,
         kw_only=True,

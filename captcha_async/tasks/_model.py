@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar, cast, dataclass_tra
 
 import attrs
 
-from . import _fields as fields
+from . import _encoded as encoded
+from . import _fields as f
 
 __all__ = [
     "MODELS",
@@ -22,6 +23,7 @@ __all__ = [
     "Solution",
     "Task",
     "TaskSpec",
+    "shared",
     "solution",
     "solution_type",
     "task",
@@ -36,9 +38,7 @@ MODELS: dict[str, type[Task[Any]]] = {}
 """Every task model by its class name, in the order of declaration."""
 
 
-@dataclass_transform(
-    frozen_default=True, kw_only_default=True, field_specifiers=(fields.answer, fields.raw)
-)
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(f.answer, f.raw))
 def solution(cls: M) -> M:
     """Make a class a solution model: frozen, and read by `wire` from the declared places."""
     return attrs.frozen(kw_only=True)(cls)
@@ -48,7 +48,7 @@ def solution(cls: M) -> M:
 class Solution:
     """Base of all answers."""
 
-    raw: Mapping[str, Any] = fields.raw()
+    raw: Mapping[str, Any] = f.raw()
     """The answer as the service sent it, with every key that the model does not know."""
 
 
@@ -62,7 +62,7 @@ S_co = TypeVar("S_co", bound=Solution, covariant=True)
 
 @attrs.frozen
 class TaskSpec:
-    """What the library has to know of a task type besides its fields."""
+    """What the library has to know of a task type besides its f."""
 
     type: str
     """The wire type, such as `RecaptchaV2Task`."""
@@ -80,6 +80,28 @@ class TaskSpec:
     """Gone from the services' documentation; kept for services that still want it."""
 
 
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(
+        attrs.field,
+        f.text,
+        f.url,
+        f.texts,
+        f.flag,
+        f.integer,
+        f.number,
+        f.nested,
+        f.secret,
+        f.proxy,
+        encoded.cookies,
+        encoded.image,
+        encoded.images,
+        encoded.page,
+        encoded.json_text,
+        encoded.escaped,
+    ),
+)
 class Task(Generic[S_co]):
     """Base of all tasks, typed in the solution they lead to."""
 
@@ -103,22 +125,11 @@ def solution_type(model: type[Task[Any]]) -> type[Solution]:
     raise TypeError(f"{model.__name__} has to be declared as Task[<its solution>]")
 
 
-@dataclass_transform(
-    frozen_default=True,
-    kw_only_default=True,
-    field_specifiers=(
-        fields.text,
-        fields.url,
-        fields.flag,
-        fields.integer,
-        fields.number,
-        fields.nested,
-        fields.cookies,
-        fields.image,
-        fields.secret,
-        fields.proxy,
-    ),
-)
+def shared(cls: M) -> M:
+    """Make a class the common fields of several task models; it is no model itself."""
+    return attrs.frozen(init=False, repr=False, eq=False)(cls)
+
+
 def task(
     wire_type: str,
     *,
@@ -164,9 +175,9 @@ class RawTask(Task[RawSolution]):
     ```
     """
 
-    type: str = attrs.field()  # pyright: ignore[reportIncompatibleMethodOverride]
+    type: str = f.text("type", kw_only=False)  # pyright: ignore[reportIncompatibleMethodOverride]
     """The wire type."""
-    fields: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    fields: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=False)
     """The other keys of the task object, in the wire's spelling."""
 
     spec: ClassVar[TaskSpec] = TaskSpec(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
+from . import _encoded as encoded
 from . import _fields as f
 from ._model import Solution, Task, solution, task
 
@@ -28,7 +29,7 @@ class ImageToTextTask(Task[ImageToTextSolution]):
     Sources: CapMonster docs, image-to-text; captcha69 docs, createTask.
     """
 
-    body: bytes | str = f.image("body", kw_only=False)
+    body: bytes | str = encoded.image("body", kw_only=False)
     """The image file's content, at least 100 bytes; text is taken as base64."""
     cap_monster_module: str | None = f.text("capMonsterModule", default=None)
     """Recognition module, such as `yandex` or a user-trained one (an open list)."""

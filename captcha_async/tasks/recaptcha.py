@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import _encoded as encoded
 from . import _fields as f
-from ._model import Solution, Task, solution, task
+from ._model import Task, shared, solution, task
 from ._proxy import Proxy
+from ._solutions import TokenSolution
 
 __all__ = [
+    "NoCaptchaTask",
     "NoCaptchaTaskProxyless",
     "RecaptchaSolution",
     "RecaptchaV2EnterpriseTask",
+    "RecaptchaV2EnterpriseTaskProxyless",
     "RecaptchaV2Task",
+    "RecaptchaV2TaskProxyless",
+    "RecaptchaV3EnterpriseTask",
     "RecaptchaV3TaskProxyless",
 ]
 
@@ -22,23 +28,18 @@ TOKEN_LIFE = 60.0
 
 
 @solution
-class RecaptchaSolution(Solution):
+class RecaptchaSolution(TokenSolution):
     """A reCAPTCHA token."""
 
     token: str = f.answer("gRecaptchaResponse", "token")
     """Goes into the form field `g-recaptcha-response`; good for about 60 s."""
-    user_agent: str | None = f.answer("userAgent", default=None, show=True)
-    """The browser that the token is bound to, if the service names one: submit with it."""
     cookies: Mapping[str, str] | None = f.answer("cookies", default=None)
     """Cookies to submit with, if the service sends any."""
 
 
-@task("RecaptchaV2Task", family="recaptcha", report="token", token_life=TOKEN_LIFE)
-class RecaptchaV2Task(Task[RecaptchaSolution]):
-    """Solve reCAPTCHA v2, with or without a proxy of yours.
-
-    Sources: CapMonster docs, no-captcha-task; captcha69 docs, createTask.
-    """
+@shared
+class RecaptchaV2Fields(Task[RecaptchaSolution]):
+    """What every name of reCAPTCHA v2 takes."""
 
     website_url: str = f.url("websiteURL")
     """The page that shows the captcha."""
@@ -48,12 +49,32 @@ class RecaptchaV2Task(Task[RecaptchaSolution]):
     """One-time `data-s` value of some pages; fetch it anew for each task."""
     user_agent: str | None = f.text("userAgent", default=None)
     """Browser that the solver must present; a stale one is refused (ERROR_WRONG_USERAGENT)."""
-    cookies: Mapping[str, str] | None = f.cookies("cookies", default=None)
+    cookies: Mapping[str, str] | str | None = encoded.cookies("cookies", default=None)
     """Cookies to open the page with."""
     is_invisible: bool | None = f.flag("isInvisible", default=None)
     """True for the invisible widget."""
     nocache: bool | None = f.flag("nocache", default=None)
     """True for a freshly made token instead of a cached one."""
+
+
+@task("RecaptchaV2Task", family="recaptcha", report="token", token_life=TOKEN_LIFE)
+class RecaptchaV2Task(RecaptchaV2Fields):
+    """Solve reCAPTCHA v2, with or without a proxy of yours.
+
+    Sources: CapMonster docs, no-captcha-task; captcha69 docs, createTask.
+    """
+
+    proxy: Proxy | None = f.proxy(default=None)
+    """Proxy of yours to open the page through."""
+
+
+@task("NoCaptchaTask", family="recaptcha", report="token", token_life=TOKEN_LIFE, historic=True)
+class NoCaptchaTask(RecaptchaV2Fields):
+    """Solve reCAPTCHA v2 under its oldest name.
+
+    Sources: CapMonster docs of 2023; the official .NET SDK still sends it.
+    """
+
     proxy: Proxy | None = f.proxy(default=None)
     """Proxy of yours to open the page through."""
 
@@ -65,33 +86,30 @@ class RecaptchaV2Task(Task[RecaptchaSolution]):
     token_life=TOKEN_LIFE,
     historic=True,
 )
-class NoCaptchaTaskProxyless(Task[RecaptchaSolution]):
-    """Solve reCAPTCHA v2 under its old name, for services that still want it.
+class NoCaptchaTaskProxyless(RecaptchaV2Fields):
+    """Solve reCAPTCHA v2 under its oldest name, without a proxy.
 
     Sources: CapMonster docs of 2023; the Russian createTask page.
     """
 
-    website_url: str = f.url("websiteURL")
-    """The page that shows the captcha."""
-    website_key: str = f.text("websiteKey")
-    """The widget's `data-sitekey`."""
-    recaptcha_data_s_value: str | None = f.text("recaptchaDataSValue", default=None)
-    """One-time `data-s` value of some pages; fetch it anew for each task."""
-    user_agent: str | None = f.text("userAgent", default=None)
-    """Browser that the solver must present."""
-    cookies: Mapping[str, str] | None = f.cookies("cookies", default=None)
-    """Cookies to open the page with."""
-    is_invisible: bool | None = f.flag("isInvisible", default=None)
-    """True for the invisible widget."""
 
+@task(
+    "RecaptchaV2TaskProxyless",
+    family="recaptcha",
+    report="token",
+    token_life=TOKEN_LIFE,
+    historic=True,
+)
+class RecaptchaV2TaskProxyless(RecaptchaV2Fields):
+    """Solve reCAPTCHA v2 under the proxyless name of 2023 to 2025.
 
-@task("RecaptchaV2EnterpriseTask", family="recaptcha", report="token", token_life=TOKEN_LIFE)
-class RecaptchaV2EnterpriseTask(Task[RecaptchaSolution]):
-    """Solve reCAPTCHA v2 Enterprise, with or without a proxy of yours.
-
-    Source: CapMonster docs, recaptcha-v2-enterprise-task; `recaptcha_data_s_value` and `nocache`
-    are from the official SDKs.
+    Source: CapMonster docs of 2023-11 to 2025-04.
     """
+
+
+@shared
+class RecaptchaV2EnterpriseFields(Task[RecaptchaSolution]):
+    """What every name of reCAPTCHA v2 Enterprise takes."""
 
     website_url: str = f.url("websiteURL")
     """The page that shows the captcha."""
@@ -105,14 +123,38 @@ class RecaptchaV2EnterpriseTask(Task[RecaptchaSolution]):
     """Host to load reCAPTCHA from, such as `www.recaptcha.net`."""
     user_agent: str | None = f.text("userAgent", default=None)
     """Browser that the solver must present."""
-    cookies: Mapping[str, str] | None = f.cookies("cookies", default=None)
+    cookies: Mapping[str, str] | str | None = encoded.cookies("cookies", default=None)
     """Cookies to open the page with."""
     recaptcha_data_s_value: str | None = f.text("recaptchaDataSValue", default=None)
     """One-time `data-s` value."""
     nocache: bool | None = f.flag("nocache", default=None)
     """True for a freshly made token instead of a cached one."""
+
+
+@task("RecaptchaV2EnterpriseTask", family="recaptcha", report="token", token_life=TOKEN_LIFE)
+class RecaptchaV2EnterpriseTask(RecaptchaV2EnterpriseFields):
+    """Solve reCAPTCHA v2 Enterprise, with or without a proxy of yours.
+
+    Source: CapMonster docs, recaptcha-v2-enterprise-task; `recaptcha_data_s_value` and `nocache`
+    are from the official SDKs.
+    """
+
     proxy: Proxy | None = f.proxy(default=None)
     """Proxy of yours to open the page through."""
+
+
+@task(
+    "RecaptchaV2EnterpriseTaskProxyless",
+    family="recaptcha",
+    report="token",
+    token_life=TOKEN_LIFE,
+    historic=True,
+)
+class RecaptchaV2EnterpriseTaskProxyless(RecaptchaV2EnterpriseFields):
+    """Solve reCAPTCHA v2 Enterprise under its old proxyless name.
+
+    Source: CapMonster docs until 2025-04.
+    """
 
 
 @task("RecaptchaV3TaskProxyless", family="recaptcha", report="token", token_life=TOKEN_LIFE)
@@ -134,3 +176,20 @@ class RecaptchaV3TaskProxyless(Task[RecaptchaSolution]):
     """Action name that the page uses, if it is not `verify`."""
     nocache: bool | None = f.flag("nocache", default=None)
     """True for a freshly made token instead of a cached one."""
+
+
+@task("RecaptchaV3EnterpriseTask", family="recaptcha", report="token", token_life=TOKEN_LIFE)
+class RecaptchaV3EnterpriseTask(Task[RecaptchaSolution]):
+    """Get a reCAPTCHA v3 Enterprise token; the service uses proxies of its own.
+
+    Source: CapMonster docs, recaptcha-v3-enterprise-task.
+    """
+
+    website_url: str = f.url("websiteURL")
+    """The page that runs the captcha."""
+    website_key: str = f.text("websiteKey")
+    """The `render=` value of the script."""
+    min_score: float | None = f.number("minScore", default=None, minimum=0.1, maximum=0.9)
+    """Lowest acceptable score."""
+    page_action: str | None = f.text("pageAction", default=None)
+    """Action name that the page uses, if it is not `verify`."""

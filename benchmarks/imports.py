@@ -1,0 +1,37 @@
+"""What `import captcha_async` costs, against `import httpx` alone.
+
+Each import runs in a process of its own; the fastest of several runs counts, since everything else
+on the machine only ever makes a run slower. Usage: python benchmarks/imports.py [runs]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+GOAL = 1.5
+TIMED = """
+import time
+started = time.perf_counter()
+import {module}
+print(time.perf_counter() - started)
+"""
+
+
+def measure(module: str, runs: int) -> float:
+    """Return the seconds of the fastest import."""
+    command = [sys.executable, "-c", TIMED.format(module=module)]
+    return min(float(subprocess.check_output(command)) for _ in range(runs))
+
+
+def main() -> None:
+    """Print both costs and their ratio."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    httpx, ours = measure("httpx", runs), measure("captcha_async", runs)
+    print(f"import httpx          {httpx * 1000:6.1f} ms")
+    print(f"import captcha_async  {ours * 1000:6.1f} ms")
+    print(f"ratio {ours / httpx:.2f} (goal: at most {GOAL})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The account fuse: after an account error no request leaves until the ban is over (rule 6).
+
+A key that keeps calling with a wrong key, without money or during a ban gets banned for longer. So
+the first such answer blows the fuse for all tasks of the client: what is queued fails at once, and
+after the ban window a single probe decides whether the rest may follow.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Literal
+
+import anyio
+import attrs
+
+from .errors import AccountError, CaptchaError, ClientClosed, InsufficientBalance, ServiceError
+
+__all__ = ["Fuse", "FuseState", "RequestKind"]
+
+FuseState = Literal["closed", "open", "half-open"]
+RequestKind = Literal["create", "poll", "report", "balance"]
+
+
+@attrs.define(eq=False)
+class _Guard:
+    """Somebody who waits and must not wait on when the fuse blows."""
+
+    kind: RequestKind
+    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
+    error: CaptchaError | None = None
+
+    def stop(self, error: CaptchaError) -> None:
+        self.error = error
+        self.scope.cancel()
+
+
+class Fuse:
+    """One account's fuse.
+
+    Args:
+        window: seconds that a ban lasts.
+    """
+
+    def __init__(self, window: float) -> None:
+        self._window = window
+        self._error: AccountError | None = None
+        self._until = float("-inf")
+        self._probing = False
+        self._closed: ClientClosed | None = None
+        self._guards: dict[_Guard, None] = {}
+
+    def __repr__(self) -> str:
+        return f"<Fuse {'closed' if self._error is None else 'blown'}>"
+
+    @property
+    def state(self) -> FuseState:
+        """`closed` lets everything pass, `open` nothing, `half-open` one probe."""
+        if self._error is None:
+            return "closed"
+        return "open" if self._probing or anyio.current_time() < self._until else "half-open"
+
+    @property
+    def error(self) -> AccountError | None:
+        """What blew the fuse."""
+        return self._error
+
+    def reset(self) -> None:
+        """Close the fuse by hand, for example after topping up the account."""
+        self._error = None
+        self._probing = False
+
+    def blow(self, error: AccountError) -> None:
+        """Open the fuse for the ban window, and fail everything that waits."""
+        self._error = error
+        self._until = anyio.current_time() + max(self._window, error.retry_after or 0.0)
+        for guard in list(self._guards):
+            if self._stops(guard.kind):
+                guard.stop(self._refusal(error))
+
+    def close(self) -> None:
+        """Stop everything for good: the client was closed."""
+        self._closed = ClientClosed("The client is closed; open a new one.")
+        for guard in list(self._guards):
+            guard.stop(copy.copy(self._closed))
+
+    def check(self, kind: RequestKind) -> None:
+        """Raise what blew the fuse, if it stops requests of this *kind* now."""
+        if self._closed is not None:
+            raise copy.copy(self._closed)
+        if self._error is not None and self._stops(kind) and self.state == "open":
+            raise self._refusal(self._error)
+
+    @contextmanager
+    def guard(self, kind: RequestKind) -> Generator[None, None, None]:
+        """Wait inside of this: the wait ends with the account error when the fuse blows."""
+        self.check(kind)
+        guard = _Guard(kind)
+        with guard.scope:
+            self._guards[guard] = None
+            try:
+                yield
+            finally:
+                del self._guards[guard]
+        if guard.scope.cancelled_caught and guard.error is not None:
+            raise guard.error
+
+    @contextmanager
+    def request(self, kind: RequestKind) -> Generator[None, None, None]:
+        """Send one request inside of this: its outcome blows or closes the fuse."""
+        self.check(kind)
+        probe = self._error is not None and self._stops(kind)
+        self._probing = self._probing or probe
+        try:
+            yield
+        except AccountError as error:
+            self.blow(error)
+            raise
+        except ServiceError:
+            # Any other answer tells that the account is accepted.
+            self._passed(probe)
+            raise
+        else:
+            self._passed(probe)
+        finally:
+            if probe:
+                self._probing = False
+
+    def _passed(self, probe: bool) -> None:
+        # An answer to a request that left before the fuse blew proves nothing.
+        if probe:
+            self._error = None
+
+    def _stops(self, kind: RequestKind) -> bool:
+        # Without money no task can be created, but what was paid for may be collected.
+        return kind == "create" or not isinstance(self._error, InsufficientBalance)
+
+    def _refusal(self, error: AccountError) -> AccountError:
+        refusal = copy.copy(error)
+        refusal.args = (f"{error.args[0]} No request was sent: the fuse is open.",)
+        refusal.ref = None
+        refusal.__cause__ = error
+        return refusal

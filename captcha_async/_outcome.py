@@ -1,0 +1,38 @@
+"""What comes of a task."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from ._ref import TaskId, TaskRef
+from .tasks._model import Solution, Task
+
+__all__ = ["Solved"]
+
+S_co = TypeVar("S_co", bound=Solution, covariant=True)
+
+
+@attrs.frozen(kw_only=True)
+class Solved(Generic[S_co]):
+    """A task's answer and what it took."""
+
+    solution: S_co
+    """The answer, typed by its task."""
+    task: Task[Any] | None
+    """The task; None if the solve was taken up from a reference."""
+    cost: Decimal | None
+    """What the service says it charged, in its own currency; None if it says nothing."""
+    elapsed: float
+    """Seconds from submission (or `attach`) to the answer."""
+    polls: int
+    """Polls made for the task."""
+    ref: TaskRef
+    """The task's reference."""
+
+    @property
+    def task_id(self) -> TaskId:
+        """The service's id of the task."""
+        return self.ref.task_id

@@ -1,0 +1,88 @@
+"""When a request may be sent again, and how long to wait before."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+import attrs
+
+from ._gateway import Gateway
+from .errors import CapacityError, TransportError, invalid
+
+__all__ = ["Retrier", "Retries"]
+
+T = TypeVar("T")
+
+
+def _check_attempts(_: object, __: object, value: object) -> None:
+    if type(value) is not int or value < 1:
+        raise invalid("attempts", value, "a whole number of at least 1")
+
+
+def _check_seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
+        raise invalid(attribute.name, value, "a number of seconds")
+
+
+@attrs.frozen(kw_only=True)
+class Retries:
+    """How often a request is sent that the service has certainly not accepted.
+
+    Whether it may be sent again is not configurable: createTask never is while it could be paid
+    for twice. Polls are not counted here, they go on until the deadline.
+    """
+
+    attempts: int = attrs.field(default=6, validator=_check_attempts)
+    """Attempts in all, the first one included."""
+    backoff: float = attrs.field(default=1.0, validator=_check_seconds)
+    """Seconds before the second attempt; doubled for each further one, with jitter."""
+    max_backoff: float = attrs.field(default=30.0, validator=_check_seconds)
+    """Most seconds between two attempts, unless the service asks for more (Retry-After)."""
+
+    def delay(self, attempt: int, jitter: float) -> float:
+        """Return the seconds to wait after *attempt* (1 for the first); *jitter* is in [0, 1)."""
+        longest = min(self.max_backoff, self.backoff * 2.0 ** min(attempt - 1, 60))
+        return longest * (0.5 + 0.5 * jitter)
+
+
+class Retrier:
+    """Sends requests through the gateway, again where that is safe."""
+
+    def __init__(self, gateway: Gateway, retries: Retries) -> None:
+        self._gateway = gateway
+        self._retries = retries
+        self._random = random.Random()
+
+    async def create(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Make attempts to create a task.
+
+        Only a refusal for lack of capacity and a request that was never sent are followed by
+        another attempt: in both cases no task exists (rule 1).
+        """
+        for number in range(1, self._retries.attempts):
+            try:
+                return await attempt()
+            except (CapacityError, TransportError) as error:
+                if isinstance(error, TransportError) and error.sent:
+                    raise
+                await self._back_off(number, error)
+                self._gateway.counters.retries += 1
+        return await attempt()
+
+    async def ask(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Make attempts at a request that changes nothing."""
+        for number in range(1, self._retries.attempts):
+            try:
+                return await attempt()
+            except (CapacityError, TransportError) as error:
+                await self._back_off(number, error)
+        return await attempt()
+
+    async def _back_off(self, number: int, error: CapacityError | TransportError) -> None:
+        asked = getattr(error, "retry_after", None) or 0.0
+        delay = self._retries.delay(number, self._random.random())
+        with self._gateway.fuse.guard("create"):
+            await anyio.sleep(max(delay, asked))

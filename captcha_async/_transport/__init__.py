@@ -1,0 +1,7 @@
+"""Carries bytes to the service and back. httpx is known here and nowhere above."""
+
+from __future__ import annotations
+
+from ._http import HttpTransport, Reply, Sending
+
+__all__ = ["HttpTransport", "Reply", "Sending"]

@@ -1,0 +1,37 @@
+"""`captcha-async balance`."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import anyio
+import typer
+
+from .._client import CaptchaClient
+from ._exits import reporting_errors
+from ._options import BaseUrlOption, JsonOutput, ServiceOption, open_client
+
+__all__ = ["balance"]
+
+
+def balance(
+    service: ServiceOption = "capmonster",
+    base_url: BaseUrlOption = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Print the account's balance, in the service's own currency.
+
+    The key is read from CAPTCHA_API_KEY, or asked for.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 trouble with the account, 130 interrupted.
+    """
+    with reporting_errors():
+        amount = anyio.run(_ask, open_client(service, base_url))
+    text = json.dumps({"service": service, "balance": str(amount)}) if json_output else str(amount)
+    typer.echo(text)
+
+
+async def _ask(client: CaptchaClient) -> Decimal:
+    async with client:
+        return await client.balance()

@@ -1,0 +1,54 @@
+"""Options that several commands share, and the client that they lead to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from .._client import KEY_VARIABLE, CaptchaClient
+from ..services import SERVICES, find_service
+from ._exits import USAGE, fail
+
+__all__ = [
+    "BaseUrlOption",
+    "JsonOutput",
+    "SeedOption",
+    "ServiceOption",
+    "open_client",
+]
+
+ServiceOption = Annotated[str, typer.Option(help=f"One of {', '.join(SERVICES)}.")]
+BaseUrlOption = Annotated[
+    str | None, typer.Option(help="Another address of the service, such as a mirror's.")
+]
+SeedOption = Annotated[int, typer.Option(help="The same seed gives the same answers.")]
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+
+
+def open_client(service: str, base_url: str | None) -> CaptchaClient:
+    """Return a client; its key is from the environment, or asked for without showing it.
+
+    Call it outside of the event loop: Ctrl-C could not end the question otherwise.
+    """
+    profile = find_service(service)
+    if base_url is not None:
+        profile = profile.evolve(base_url=base_url)
+    return CaptchaClient(_read_key(), service=profile)
+
+
+def on_terminal() -> bool:
+    """Tell whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
+def _read_key() -> str:
+    key = os.environ.get(KEY_VARIABLE)
+    if key:
+        return key
+    if not on_terminal():
+        fail(f"no API key: set {KEY_VARIABLE}, or run on a terminal to be asked for it", USAGE)
+    answer: str = typer.prompt("API key", hide_input=True, err=True)
+    return answer

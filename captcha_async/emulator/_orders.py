@@ -1,0 +1,125 @@
+"""The scripting half of `Emulator`: what it is ordered to answer, refuse, break and delay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from ..errors import invalid
+from ._latency import check_seconds
+from ._script import AtOnce, Delay, Fault, Outcome, Refusal, Rule
+from ._service import EmulatedService
+
+__all__ = ["Orders"]
+
+
+class Orders:
+    """Orders for the emulated service.
+
+    `times=None` is for ever. Of several orders that fit, those with a number of times go first, in
+    the order in which they were given; else the newest one counts. A `task_type` is a wire type,
+    the library's name for it, or a CustomTask's class, in any letter case.
+    """
+
+    _state: EmulatedService
+
+    def answer_with(
+        self,
+        solution: Mapping[str, Any],
+        task_type: str | None = None,
+        *,
+        times: int | None = None,
+        after: float | None = None,
+    ) -> None:
+        """Let new tasks end with this solution, *after* so many seconds (`math.inf`: never)."""
+        try:
+            solution = dict(solution)
+            orjson.dumps(solution)
+        except (TypeError, ValueError):
+            raise invalid("solution", solution, "a JSON object", show=False) from None
+        self._order(Outcome(solution=solution, task_type=task_type, times=times, after=after))
+
+    def fail_with(
+        self,
+        code: str,
+        task_type: str | None = None,
+        *,
+        times: int | None = None,
+        after: float | None = None,
+    ) -> None:
+        """Let new tasks end with an error, which getTaskResult tells; they are not charged."""
+        self._order(Outcome(code=code, task_type=task_type, times=times, after=after))
+
+    def answer_at_once(self, task_type: str | None = None, *, times: int | None = None) -> None:
+        """Let createTask itself reply with the solution."""
+        self._order(AtOnce(task_type=task_type, times=times))
+
+    def refuse(
+        self,
+        code: str,
+        method: str = "createTask",
+        *,
+        task_type: str | None = None,
+        times: int | None = None,
+        http_status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        """Let a method reply with an error and do nothing."""
+        self._order(
+            Refusal(
+                code=code,
+                method=method,
+                task_type=task_type,
+                times=times,
+                http_status=http_status,
+                retry_after=retry_after,
+            )
+        )
+
+    def break_http(
+        self,
+        method: str | None = None,
+        *,
+        times: int | None = 1,
+        status: int = 503,
+        body: bytes = b"",
+        headers: Iterable[tuple[str, str]] = (),
+        effect: bool = False,
+    ) -> None:
+        """Send this in place of the reply; with *effect* the request is carried out nevertheless.
+
+        A poll is counted in any case.
+        """
+        self._order(
+            Fault(
+                method=method,
+                times=times,
+                status=status,
+                body=bytes(body),
+                headers=tuple(headers),
+                effect=effect,
+            )
+        )
+
+    def hang(
+        self, method: str | None = None, *, times: int | None = 1, effect: bool = False
+    ) -> None:
+        """Send no reply until the caller goes away; *effect* as for `break_http`."""
+        self._order(Fault(method=method, times=times, effect=effect))
+
+    def delay(self, seconds: float, method: str | None = None, *, times: int | None = None) -> None:
+        """Send the reply later; the request has its effect on arrival."""
+        check_seconds("seconds", seconds)
+        self._order(Delay(seconds=seconds, method=method, times=times))
+
+    def _order(self, rule: Rule) -> None:
+        if rule.method is not None and rule.method not in self._state.methods:
+            names = ", ".join(sorted(self._state.methods))
+            raise invalid("method", rule.method, f"one of {names}")
+        if rule.times is not None and rule.times < 1:
+            raise invalid("times", rule.times, "1 or more, or None for ever")
+        if isinstance(rule, Outcome) and rule.after is not None:
+            check_seconds("after", rule.after)
+        self._state.script.add(rule)

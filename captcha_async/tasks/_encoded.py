@@ -1,0 +1,276 @@
+"""Field declarations of values that have one form in Python and another on the wire.
+
+`load_task` turns wire text into the Python form only where that encodes to the very same text
+again; anything else is kept as it is (`Verbatim`), so that no body is changed by passing through.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+import orjson
+
+from ..errors import InvalidArgument, invalid
+from ._fields import Verbatim, WireField, as_tuple, declare, path_of
+
+__all__ = ["MIN_IMAGE_BYTES", "cookies", "escaped", "image", "images", "json_text", "page"]
+
+MIN_IMAGE_BYTES = 100
+"""CapMonster, anti-captcha and 2captcha refuse a smaller image (ERROR_ZERO_CAPTCHA_FILESIZE)."""
+
+
+def _faithful(decode: Callable[[Any], Any], encode: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Decode text only if it can be encoded back to the same; other values are passed on."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        decoded = decode(value)
+        if isinstance(decoded, str) and decoded == value:
+            return Verbatim(value)
+        return decoded if encode(decoded) == value else Verbatim(value)
+
+    return read
+
+
+# -- cookies --------------------------------------------------------------------------------------
+
+
+def cookies(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
+    """Declare cookies: a mapping or the text of a Cookie header; `a=b; c=d` on the wire."""
+    return declare(
+        WireField(
+            path_of(wire), encode=_join_cookies, decode=_faithful(_split_cookies, _join_cookies)
+        ),
+        default=default,
+        kw_only=kw_only,
+        check=_check_cookies,
+        repr=_repr_cookies,
+    )
+
+
+def _check_cookies(name: str, value: Any) -> None:
+    if isinstance(value, str):
+        if not value.strip() or set(value) & set("\r\n"):
+            raise invalid(name, value, "one non-empty line such as 'a=b; c=d'", show=False)
+        return
+    if not isinstance(value, Mapping):
+        raise invalid(name, value, "a mapping of cookie names to values", show=False)
+    for key, content in value.items():
+        if not isinstance(key, str) or not key or set(key) & set("=; \t\r\n"):
+            raise invalid(
+                name, key, "a mapping whose keys are cookie names without '=', ';' or space"
+            )
+        if not isinstance(content, str) or set(content) & set(";\r\n"):
+            raise invalid(f"{name}[{key!r}]", content, "a string without ';'", show=False)
+
+
+def _join_cookies(value: Mapping[str, str] | str) -> str:
+    if isinstance(value, str):
+        return str(value)
+    return "; ".join(f"{name}={content}" for name, content in value.items())
+
+
+def _split_cookies(value: str) -> dict[str, str]:
+    pairs = (part.strip().partition("=") for part in value.split(";") if part.strip())
+    return {name: content for name, _, content in pairs}
+
+
+def _repr_cookies(value: Mapping[str, str] | str | None) -> str:
+    if value is None:
+        return "None"
+    return f"<{len(_split_cookies(value) if isinstance(value, str) else value)} cookies>"
+
+
+# -- files in base64 ------------------------------------------------------------------------------
+
+
+def image(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
+    """Declare an image file's content: bytes (base64 text is decoded); base64 on the wire."""
+    return declare(
+        WireField(path_of(wire), encode=_encode_file, decode=_verbatim),
+        default=default,
+        kw_only=kw_only,
+        check=_check_image,
+        converter=_file_bytes,
+        repr=_repr_bytes,
+    )
+
+
+def images(
+    wire: str,
+    *,
+    default: Any = attrs.NOTHING,
+    kw_only: bool = True,
+    least: int = 1,
+    most: int | None = None,
+) -> Any:
+    """Declare a list of *least* to *most* image files, each as in `image`."""
+    count = f"{least}" if least == most else f"{least} to {most}" if most else f"at least {least}"
+    rule = f"a list of image files, {count}"
+
+    def check(name: str, value: Any) -> None:
+        if not isinstance(value, tuple):
+            raise invalid(name, value, rule, show=False)
+        if not least <= len(value) <= (most or len(value)):
+            raise InvalidArgument(f"{name} must be {rule}, not {len(value)}", field=name, rule=rule)
+        for index, item in enumerate(value):
+            _check_image(f"{name}[{index}]", item)
+
+    return declare(
+        WireField(
+            path_of(wire),
+            encode=lambda value: [_encode_file(item) for item in value],
+            decode=lambda value: [*map(_verbatim, value)] if isinstance(value, list) else value,
+            allowed=f"{count} files",
+        ),
+        default=default,
+        kw_only=kw_only,
+        check=check,
+        converter=_files_bytes,
+        repr=_repr_files,
+    )
+
+
+def page(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
+    """Declare a page's HTML: bytes, HTML text or base64 text; base64 on the wire."""
+    return declare(
+        WireField(path_of(wire), encode=_encode_file, decode=_verbatim),
+        default=default,
+        kw_only=kw_only,
+        check=_check_page,
+        converter=_page_bytes,
+        repr=_repr_bytes,
+    )
+
+
+def _file_bytes(value: Any) -> Any:
+    """Decode text that is base64; leave everything else for the check to judge."""
+    if not isinstance(value, str):
+        return bytes(value) if isinstance(value, bytearray | memoryview) else value
+    try:
+        content = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return value
+    return content if base64.b64encode(content).decode() == value else value
+
+
+def _files_bytes(value: Any) -> Any:
+    items = as_tuple(value)
+    return tuple(map(_file_bytes, items)) if isinstance(items, tuple) else items
+
+
+def _page_bytes(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip().startswith("<"):
+        return value.encode()
+    return _file_bytes(value)
+
+
+def _check_file(name: str, value: Any, rule: str) -> None:
+    if isinstance(value, Verbatim):
+        if value.startswith("data:") or not value.strip():
+            raise invalid(name, value, "base64 text without a data: prefix")
+    elif not isinstance(value, bytes):
+        raise invalid(name, value, rule)
+
+
+def _check_image(name: str, value: Any) -> None:
+    rule = "an image file's content as bytes or as base64 text"
+    _check_file(name, value, f"{rule} (for a path: from_file)" if name == "body" else rule)
+    if isinstance(value, bytes) and len(value) < MIN_IMAGE_BYTES:
+        rule = f"an image of at least {MIN_IMAGE_BYTES} bytes"
+        raise InvalidArgument(
+            f"{name} must be {rule}, not {len(value)} bytes", field=name, rule=rule
+        )
+
+
+def _check_page(name: str, value: Any) -> None:
+    _check_file(name, value, "the page's HTML as bytes or as base64 text")
+    if not value:
+        raise invalid(name, value, "the page's HTML, not empty")
+
+
+def _encode_file(value: bytes | str) -> str:
+    return str(value) if isinstance(value, str) else base64.b64encode(value).decode()
+
+
+def _verbatim(value: Any) -> Any:
+    return Verbatim(value) if isinstance(_file_bytes(value), str) else value
+
+
+def _repr_bytes(value: bytes | str | None) -> str:
+    return "None" if value is None else f"<{len(value)} bytes>"
+
+
+def _repr_files(value: tuple[bytes | str, ...] | None) -> str:
+    return "None" if value is None else f"[{', '.join(map(_repr_bytes, value))}]"
+
+
+# -- text in text ---------------------------------------------------------------------------------
+
+
+def json_text(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
+    """Declare a JSON object that the wire has as text inside of a string; text is taken as JSON."""
+    return declare(
+        WireField(path_of(wire), encode=_encode_json, decode=_faithful(_decode_json, _encode_json)),
+        default=default,
+        kw_only=kw_only,
+        check=_check_json,
+    )
+
+
+def _check_json(name: str, value: Any) -> None:
+    if isinstance(value, Verbatim):
+        return
+    try:
+        _encode_json(_decode_json(value) if isinstance(value, str) else value)
+    except TypeError:
+        raise invalid(name, value, "a mapping that can be written as JSON") from None
+    if not isinstance(value, Mapping) and isinstance(_decode_json(value), str):
+        raise invalid(name, value, "a mapping, or the text of a JSON object")
+
+
+def _encode_json(value: Any) -> str:
+    return str(value) if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _decode_json(value: str) -> Any:
+    try:
+        decoded = orjson.loads(value)
+    except (orjson.JSONDecodeError, TypeError):
+        return value
+    return decoded if isinstance(decoded, dict) else value
+
+
+ESCAPE = re.compile(r"\\u([0-9A-F]{4})")
+
+
+def escaped(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
+    r"""Declare text whose letters outside of ASCII the wire has as literal `\u00E3`."""
+
+    def check(name: str, value: Any) -> None:
+        if not isinstance(value, str) or not value.strip():
+            raise invalid(name, value, "a non-empty string")
+
+    return declare(
+        WireField(path_of(wire), encode=_escape, decode=_faithful(_unescape, _escape)),
+        default=default,
+        kw_only=kw_only,
+        check=check,
+    )
+
+
+def _escape(value: str) -> str:
+    units = value.encode("utf-16-be", "surrogatepass")
+    codes = (int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2))
+    return "".join(chr(code) if code < 128 else f"\\u{code:04X}" for code in codes)
+
+
+def _unescape(value: str) -> str:
+    text = ESCAPE.sub(lambda match: chr(int(match[1], 16)), value)
+    return text.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "surrogatepass")

@@ -1,0 +1,267 @@
+"""The commands, run in this process against the emulator over real sockets."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+from command_line import KEY, run
+
+import captcha_async
+from captcha_async import CaptchaClient
+from captcha_async.cli import _options, main
+from captcha_async.cli._samples import noise_png
+from captcha_async.emulator import Emulator, Latency, serve
+
+WIDGET = ("--url", "https://example.com/login", "--key", "site-key")
+
+
+@pytest.fixture
+def emulator() -> Emulator:
+    """Return a service that answers within the first poll."""
+    return Emulator(api_keys=KEY, latency=Latency.fixed(0.0))
+
+
+@pytest.fixture
+def base_url(emulator: Emulator) -> Generator[str]:
+    """Serve the emulator from a thread with an event loop of its own."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(serve(emulator)) as url,
+    ):
+        yield url
+
+
+# -- solve ----------------------------------------------------------------------------------------
+
+
+def test_solve_prints_the_token_alone(emulator: Emulator, base_url: str) -> None:
+    """Standard output holds the token and nothing else, so that it can be captured."""
+    emulator.answer_with({"gRecaptchaResponse": "the-token"})
+    result = run("solve", "recaptcha-v2", *WIDGET, "--base-url", base_url)
+    assert result.exit_code == 0
+    assert result.stdout == "the-token\n"
+    assert result.stderr == ""
+
+
+def test_solve_reads_an_image(emulator: Emulator, base_url: str, tmp_path: Path) -> None:
+    """A file's name is enough to read the text in an image."""
+    image = tmp_path / "image.png"
+    image.write_bytes(noise_png(random.Random(0)))
+    emulator.answer_with({"text": "W9H5K"})
+    result = run("solve", str(image), "--base-url", base_url)
+    assert (result.exit_code, result.stdout) == (0, "W9H5K\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "sent"),
+    [
+        ("recaptcha-v2", ["--invisible"], {"type": "RecaptchaV2Task", "isInvisible": True}),
+        (
+            "recaptcha-v2-enterprise",
+            ["--action", "login"],
+            {"type": "RecaptchaV2EnterpriseTask", "pageAction": "login"},
+        ),
+        (
+            "recaptcha-v3",
+            ["--action", "login", "--min-score", "0.7"],
+            {"type": "RecaptchaV3TaskProxyless", "pageAction": "login", "minScore": 0.7},
+        ),
+        ("turnstile", ["--action", "login"], {"type": "TurnstileTask", "pageAction": "login"}),
+    ],
+)
+def test_solve_sends_its_options(
+    emulator: Emulator, base_url: str, kind: str, options: list[str], sent: dict[str, Any]
+) -> None:
+    """Every option reaches the task's field on the wire."""
+    emulator.answer_at_once()
+    result = run("solve", kind, *WIDGET, *options, "--base-url", base_url)
+    assert result.exit_code == 0
+    (request,) = emulator.requests_to("createTask")
+    widget = {"websiteURL": "https://example.com/login", "websiteKey": "site-key"}
+    assert request.body["task"] == widget | sent
+
+
+def test_solve_json(emulator: Emulator, base_url: str) -> None:
+    """`--json` tells everything known of the solve."""
+    emulator.answer_with({"token": "the-token", "extra": 1})
+    result = run("solve", "turnstile", *WIDGET, "--base-url", base_url, "--json")
+    told = json.loads(result.stdout)
+    assert told["answer"] == "the-token"
+    assert told["solution"] == {"token": "the-token", "extra": 1}
+    assert told["task_type"] == "TurnstileTask"
+    assert told["polls"] == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [
+        ("ERROR_CAPTCHA_UNSOLVABLE", 1),
+        ("ERROR_DOMAIN_NOT_ALLOWED", 1),
+        ("ERROR_ZERO_BALANCE", 3),
+        ("ERROR_IP_BANNED", 3),
+    ],
+)
+def test_exit_codes_tell_the_kind_of_failure(
+    emulator: Emulator, base_url: str, code: str, exit_code: int
+) -> None:
+    """Scripts branch on the exit code; the message is on standard error."""
+    emulator.refuse(code)
+    result = run("solve", "turnstile", *WIDGET, "--base-url", base_url)
+    assert result.exit_code == exit_code
+    assert code in result.stderr
+    assert result.stdout == ""
+
+
+def test_solve_json_of_a_failure(emulator: Emulator, base_url: str) -> None:
+    """With `--json` a failure is an object too, under the same exit code."""
+    emulator.refuse("ERROR_ZERO_BALANCE")
+    result = run("solve", "turnstile", *WIDGET, "--base-url", base_url, "--json")
+    assert result.exit_code == 3
+    told = json.loads(result.stdout)
+    assert (told["error"], told["code"]) == ("InsufficientBalance", "ERROR_ZERO_BALANCE")
+
+
+def test_a_timeout_has_its_own_exit_code(emulator: Emulator, base_url: str) -> None:
+    """4 means: it took too long."""
+    emulator.answer_with({"token": "late"}, after=math.inf)
+    result = run("solve", "turnstile", *WIDGET, "--base-url", base_url, "--timeout", "0.5")
+    assert result.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["solve", "recaptcha-v2"], "needs --url (the page) and --key"),
+        (["solve", "turnstile", *WIDGET, "--invisible"], "--invisible is not for turnstile"),
+        (["solve", "turnstile", *WIDGET, "--min-score", "0.3"], "--min-score is not for turnstile"),
+        (["solve", "turnstile", "--url", "example.com", "--key", "k"], "website_url must be"),
+        (["solve", "no-such-file.png"], "give an image file, or one of recaptcha-v2"),
+        (["solve", "turnstile", *WIDGET, "--service", "nobody"], "capmonster, captcha69"),
+        (["solve", "turnstile", *WIDGET, "--base-url", "nowhere"], "base_url must be"),
+        (["balance", "--service", "nobody"], "capmonster, captcha69"),
+        (["demo", "--service", "nobody"], "capmonster, captcha69"),
+        (["demo", "--tasks", "0"], "tasks"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], says: str) -> None:
+    """Exit code 2 and one sentence that says what to change."""
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert result.stdout == ""
+
+
+def test_an_image_takes_no_widget_options(tmp_path: Path) -> None:
+    """An option that would be ignored is refused."""
+    image = tmp_path / "image.png"
+    image.write_bytes(b"x" * 200)
+    result = run("solve", str(image), *WIDGET)
+    assert result.exit_code == 2
+    assert "--url is not for images" in result.stderr
+
+
+# -- the key --------------------------------------------------------------------------------------
+
+
+def test_without_key_and_terminal() -> None:
+    """A script without a key is told where the key belongs."""
+    result = run("balance", key=None)
+    assert result.exit_code == 2
+    assert "set CAPTCHA_API_KEY" in result.stderr
+
+
+def test_the_key_is_asked_for(
+    emulator: Emulator, base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal the key is read from a prompt, which is on standard error."""
+    monkeypatch.setattr(_options, "on_terminal", lambda: True)
+    result = run("balance", "--base-url", base_url, key=None, stdin=f"{KEY}\n")
+    assert result.exit_code == 0
+    assert result.stdout.split() == ["10.0"]
+    assert KEY not in result.output
+
+
+def test_leaving_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C or the end of input at the prompt ends the command as interrupted."""
+    monkeypatch.setattr(_options, "on_terminal", lambda: True)
+    result = run("balance", key=None, stdin="")
+    assert result.exit_code == 130
+
+
+def test_no_option_takes_the_key() -> None:
+    """Arguments show in the process list, so none of them is the API key."""
+    for command in ("solve", "balance", "demo", "emulate"):
+        assert "api-key" not in run(command, "--help").stdout
+
+
+# -- balance, emulate, the rest -------------------------------------------------------------------
+
+
+def test_balance(base_url: str) -> None:
+    """The amount alone, or as JSON."""
+    assert run("balance", "--base-url", base_url).stdout == "10.0\n"
+    told = json.loads(run("balance", "--base-url", base_url, "--json").stdout)
+    assert told == {"service": "capmonster", "balance": "10.0"}
+
+
+def test_balance_of_a_wrong_key(base_url: str) -> None:
+    """A rejected key is trouble with the account, and is not shown."""
+    result = run("balance", "--base-url", base_url, key="s3cret-key")
+    assert result.exit_code == 3
+    assert "s3cret-key" not in result.output
+
+
+def test_emulate_on_a_port_in_use(base_url: str) -> None:
+    """The port is named."""
+    port = base_url.rpartition(":")[2]
+    result = run("emulate", "--port", port)
+    assert result.exit_code == 1
+    assert f"port {port}" in result.stderr
+
+
+def test_version() -> None:
+    """`--version` prints name and version."""
+    assert run("--version").stdout == f"captcha-async {captcha_async.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["demo", "solve", "balance"])
+def test_help_documents_the_exit_codes(command: str) -> None:
+    """Every command with a result says what its exit codes mean."""
+    assert "Exit codes: 0" in run(command, "--help").stdout
+
+
+def test_an_interrupted_solve(base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends with 130 and one word, without a traceback."""
+
+    async def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CaptchaClient, "solve", interrupt)
+    result = run("solve", "turnstile", *WIDGET, "--base-url", base_url)
+    assert (result.exit_code, result.stderr) == (130, "captcha-async: interrupted\n")
+
+
+@pytest.mark.parametrize("module", ["typer", "rich"])
+def test_without_the_extra(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence tells what to install."""
+    for name in [name for name in sys.modules if name.startswith("captcha_async.cli._")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(SystemExit, match=r"pip install 'captcha-async\[cli\]'"):
+        main()
+
+
+def test_another_missing_module_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken installation is not blamed on the extra."""
+    monkeypatch.delitem(sys.modules, "captcha_async.cli._app")
+    monkeypatch.setitem(sys.modules, "captcha_async.cli._balance", None)
+    with pytest.raises(ModuleNotFoundError, match="_balance"):
+        main()

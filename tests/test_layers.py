@@ -1,0 +1,220 @@
+"""The package's structure: imports go downwards only, time has one source, pieces stay small."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "captcha_async"
+ROOT = Path(__file__).parent.parent / PACKAGE
+
+# From the lowest layer to the highest; a line holds layers that do not know each other.
+LAYERS = [
+    ("_ref", "_paths"),
+    ("errors",),
+    ("tasks",),
+    ("_error_codes", "_type_names"),
+    ("services",),
+    ("_codecs",),
+    ("wire",),
+    ("_transport",),
+    ("_replies",),
+    ("_api",),
+    ("_limits", "_fuse", "_polling", "_outcome"),
+    ("_statistics",),
+    ("_gateway",),
+    ("_retry", "_collect"),
+    ("_journal",),
+    ("_pending",),
+    ("_submit",),
+    ("_callbacks",),
+    ("_batch",),
+    ("_client",),
+    ("__init__",),
+    ("emulator",),
+    ("testing",),
+    ("cli",),
+    ("__main__",),
+]
+RANK = {name: rank for rank, line in enumerate(LAYERS) for name in line}
+
+# The emulator plays the service: it knows the protocol, and nothing of the client.
+EMULATOR_MAY_IMPORT = {"emulator", "wire", "services", "_error_codes", "tasks", "errors", "_ref"}
+
+HTTPX_IN = ("_transport", "_client")
+
+# Attributes by which code would read or pass time beside `anyio.current_time` and `anyio.sleep`.
+CLOCKS = {
+    ("time", "time"),
+    ("time", "monotonic"),
+    ("time", "perf_counter"),
+    ("time", "sleep"),
+    ("asyncio", "sleep"),
+    ("asyncio", "timeout"),
+    ("asyncio", "wait_for"),
+    ("trio", "sleep"),
+    ("trio", "current_time"),
+    ("datetime", "now"),
+    ("datetime", "utcnow"),
+}
+
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 40
+
+FILES = sorted(ROOT.rglob("*.py"))
+every_file = pytest.mark.parametrize(
+    "path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES]
+)
+
+
+@cache
+def read(path: Path) -> ast.Module:
+    """Parse a file once."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def module_name(path: Path) -> str:
+    """Return the dotted name; a package is named after its `__init__`, the top one `__init__`."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[-1] == "__init__" and len(parts) > 1:
+        parts = parts[:-1]
+    return ".".join(parts)
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def resolve(path: Path, node: ast.ImportFrom) -> list[str]:
+    """Return the absolute names that a from-import may reach."""
+    if node.level == 0:
+        base = (node.module or "").split(".")
+    else:
+        package = (PACKAGE, *path.relative_to(ROOT).parent.parts)
+        base = list(package[: len(package) - node.level + 1])
+        base += node.module.split(".") if node.module else []
+    return [".".join((*base, alias.name)) for alias in node.names]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every imported name, absolute; lazy ones and those for type checkers too."""
+    for node in ast.walk(read(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from resolve(path, node)
+
+
+def own_imports(path: Path) -> set[str]:
+    """The package's modules that a file imports."""
+    found: set[str] = set()
+    for name in imports(path):
+        first, *rest = name.split(".")
+        if first != PACKAGE:
+            continue
+        while rest and ".".join(rest) not in MODULES:
+            rest.pop()
+        found.add(".".join(rest) or "__init__")
+    return found - {module_name(path)}
+
+
+def owner(node: ast.Attribute) -> str:
+    """Return the name left of the dot, such as `datetime` for `datetime.datetime.now`."""
+    value = node.value.func if isinstance(node.value, ast.Call) else node.value
+    if isinstance(value, ast.Attribute):
+        return value.attr
+    return value.id if isinstance(value, ast.Name) else ""
+
+
+@pytest.mark.parametrize("name", sorted({name.split(".")[0] for name in MODULES}))
+def test_every_module_has_its_layer(name: str) -> None:
+    """A new module is given its place in the table above."""
+    assert name in RANK
+
+
+@every_file
+def test_imports_go_downwards(path: Path) -> None:
+    """No module imports one of a higher layer, or another of its own line."""
+    layer = module_name(path).split(".")[0]
+    for imported in own_imports(path):
+        target = imported.split(".")[0]
+        assert target == layer or RANK[target] < RANK[layer], f"{layer} imports {imported}"
+
+
+@every_file
+def test_the_emulator_knows_nothing_of_the_client(path: Path) -> None:
+    """The emulator stands on the protocol layers alone."""
+    if module_name(path).split(".")[0] == "emulator":
+        assert {name.split(".")[0] for name in own_imports(path)} <= EMULATOR_MAY_IMPORT
+
+
+def test_no_import_cycle() -> None:
+    """Modules can be read one after the other, also inside of a sub-package."""
+    waiting = {name: own_imports(path) for name, path in MODULES.items()}
+    while waiting:
+        ready = [name for name, needs in waiting.items() if not needs & set(waiting)]
+        assert ready, f"a cycle among {sorted(waiting)}"
+        for name in ready:
+            del waiting[name]
+
+
+@every_file
+def test_httpx_has_one_home(path: Path) -> None:
+    """httpx is imported by the transport only, and for a type by the client."""
+    uses = any(name.split(".")[0] == "httpx" for name in imports(path))
+    assert not uses or module_name(path).split(".")[0] in HTTPX_IN
+
+
+@every_file
+def test_time_has_one_source(path: Path) -> None:
+    """Library code reads time from `anyio.current_time()`, so that tests can make it virtual."""
+    # The command line times its own display for a human reader.
+    if module_name(path).split(".")[0] == "cli":
+        return
+    for node in ast.walk(read(path)):
+        if isinstance(node, ast.Attribute):
+            assert (owner(node), node.attr) not in CLOCKS, f"line {node.lineno}"
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                assert (node.module, alias.name) not in CLOCKS, f"line {node.lineno}"
+
+
+@every_file
+def test_no_task_without_owner(path: Path) -> None:
+    """Background work belongs to a task group; nothing is started and forgotten."""
+    for node in ast.walk(read(path)):
+        if isinstance(node, ast.Attribute) and node.attr in ("create_task", "ensure_future"):
+            assert owner(node) not in ("asyncio", "loop"), f"line {node.lineno}"
+
+
+@every_file
+def test_files_stay_small(path: Path) -> None:
+    """A file is one idea."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_FILE_LINES
+
+
+def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of signature and body, without the docstring."""
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    first = node.body[0]
+    if isinstance(first, ast.Expr) and ast.get_docstring(node) is not None:
+        lines -= (first.end_lineno or first.lineno) - first.lineno + 1
+    return lines
+
+
+@every_file
+def test_functions_stay_small(path: Path) -> None:
+    """A function fits on a screen."""
+    for node in ast.walk(read(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert code_lines(node) <= MAX_FUNCTION_LINES, f"{node.name}, line {node.lineno}"
+
+
+@every_file
+def test_every_file_says_what_it_holds(path: Path) -> None:
+    """A file opens with a docstring; only an empty `__init__` has none."""
+    tree = read(path)
+    assert not tree.body or ast.get_docstring(tree)

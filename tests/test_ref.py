@@ -1,0 +1,76 @@
+"""TaskRef: survives a restart as JSON, and says what is wrong with a text that is none."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from captcha_async._ref import TaskRef
+
+VALID = {"service": "capmonster", "task_id": 1, "task_type": "TurnstileTask", "polls": 2}
+IDS = st.one_of(
+    st.integers(-(2**63), 2**64 - 1), st.text(st.characters(codec="utf-8")), st.uuids().map(str)
+)
+# Integers of 64 bits: larger ones are no JSON number to orjson.
+TEXTS = st.text(st.characters(codec="utf-8"))
+
+
+@given(service=TEXTS, task_id=IDS, task_type=TEXTS, polls=st.integers(0, 2**31))
+def test_round_trip(service: str, task_id: int | str, task_type: str, polls: int) -> None:
+    """What was written is read back, ids of any kind included."""
+    ref = TaskRef(service, task_id, task_type, polls)
+    assert TaskRef.from_json(ref.to_json()) == ref
+    assert TaskRef.from_json(ref.to_json().encode()) == ref
+
+
+def test_is_one_line() -> None:
+    """References can be kept in a file, one a line."""
+    assert "\n" not in TaskRef("a\nb", "c\nd", "e").to_json()
+
+
+def test_polls_may_be_missing() -> None:
+    """A reference written by hand needs service, id and type only."""
+    text = json.dumps({name: VALID[name] for name in ("service", "task_id", "task_type")})
+    assert TaskRef.from_json(text).polls == 0
+
+
+def test_unknown_fields_are_ignored() -> None:
+    """A reference from a later version is still read."""
+    assert TaskRef.from_json(json.dumps({**VALID, "later": True})).task_id == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("service", None),
+        ("service", 5),
+        ("task_id", 1.5),
+        ("task_id", True),
+        ("task_id", None),
+        ("task_type", ["TurnstileTask"]),
+        ("polls", "2"),
+        ("polls", False),
+    ],
+)
+def test_a_wrong_field_is_named(field: str, value: object) -> None:
+    """The message names the field, the expected type and the value."""
+    with pytest.raises(ValueError, match=rf"{field} must be .*not {value!r}".replace("[", r"\[")):
+        TaskRef.from_json(json.dumps({**VALID, field: value}))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '"x"', b"\xff"])
+def test_other_text_is_refused(text: str | bytes) -> None:
+    """What is no JSON object is refused with a ValueError."""
+    with pytest.raises(ValueError, match="a task reference must be"):
+        TaskRef.from_json(text)
+
+
+@given(st.one_of(st.binary(), st.text()))
+def test_any_text_is_a_reference_or_a_value_error(text: str | bytes) -> None:
+    """No input leads to another exception."""
+    with contextlib.suppress(ValueError):
+        TaskRef.from_json(text)

@@ -1,0 +1,198 @@
+"""The service profiles: the facts that keep an account from a ban, and how to change them."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+from captcha_async import services
+from captcha_async.errors import InvalidArgument
+from captcha_async.services import CAPMONSTER, CAPTCHA69, SERVICES, Service, find_service
+from captcha_async.tasks import ImageToTextTask, Proxy, RawTask, RecaptchaV2Task
+
+every_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+
+
+def recaptcha(proxy: Proxy | None = None) -> RecaptchaV2Task:
+    """Return a task that every service has."""
+    return RecaptchaV2Task(website_url="https://example.com", website_key="key", proxy=proxy)
+
+
+# -- the built-in ones ----------------------------------------------------------------------------
+
+
+def test_names() -> None:
+    """The five services go by these names."""
+    assert list(SERVICES) == ["capmonster", "captcha69", "anti-captcha", "2captcha", "capsolver"]
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url", "gap"),
+    [
+        ("capmonster", "https://api.capmonster.cloud", 2.0),
+        ("captcha69", "https://captcha69.com", 3.0),
+        ("anti-captcha", "https://api.anti-captcha.com", 2.0),
+        ("2captcha", "https://api.2captcha.com", 5.0),
+        ("capsolver", "https://api.capsolver.com", 3.0),
+    ],
+)
+def test_documented_facts(name: str, base_url: str, gap: float) -> None:
+    """Address and poll gap are those of the services' pages."""
+    service = SERVICES[name]
+    assert (service.base_url, service.min_poll_gap) == (base_url, gap)
+    assert service.max_polls == 120
+
+
+@every_service
+def test_polling_defaults_are_sound(service: Service) -> None:
+    """Every family waits for an answer no longer than it is kept, or than its polls last."""
+    assert "token" in service.polling
+    for times in service.polling.values():
+        assert 0 <= times.first <= times.timeout
+        assert times.interval > 0
+        gap = max(times.interval, service.min_poll_gap)
+        assert times.timeout / gap <= service.max_polls
+
+
+@every_service
+def test_methods(service: Service) -> None:
+    """All services use the same three paths, and reports go to a path too."""
+    assert service.methods["create_task"] == "/createTask"
+    assert service.methods["get_task_result"] == "/getTaskResult"
+    assert service.methods["get_balance"] == "/getBalance"
+    assert all(path.startswith("/") for path in service.report_methods.values())
+
+
+@every_service
+def test_exported_under_its_constant(service: Service) -> None:
+    """Every profile is a name of `captcha_async.services`."""
+    constants = [getattr(services, name) for name in services.__all__ if name.isupper()]
+    assert any(constant is service for constant in constants)
+
+
+def test_numeric_codes_only_where_they_mean_something() -> None:
+    """CapMonster's errorId is 0 or 1, which is no code."""
+    with_codes = [name for name, service in SERVICES.items() if service.numeric_codes]
+    assert with_codes == ["anti-captcha", "2captcha"]
+
+
+# -- finding and changing -------------------------------------------------------------------------
+
+
+def test_find_by_name() -> None:
+    """A name leads to its profile, a profile to itself."""
+    assert find_service("captcha69") is CAPTCHA69
+    mine = CAPMONSTER.evolve(name="mine")
+    assert find_service(mine) is mine
+
+
+@pytest.mark.parametrize("wrong", ["CapMonster", "", None, 5])
+def test_an_unknown_name_lists_the_known_ones(wrong: Any) -> None:
+    """The error says which names there are."""
+    with pytest.raises(InvalidArgument, match="capmonster, captcha69, anti-captcha") as caught:
+        find_service(wrong)
+    assert caught.value.field == "service"
+
+
+def test_evolve_makes_a_mirror() -> None:
+    """A changed copy; the original stays, and a closing slash does not matter."""
+    mirror = CAPMONSTER.evolve(base_url="http://127.0.0.1:8080/")
+    assert mirror.base_url == "http://127.0.0.1:8080"
+    assert mirror.name == "capmonster"
+    assert CAPMONSTER.base_url == "https://api.capmonster.cloud"
+
+
+@pytest.mark.parametrize("url", ["api.capmonster.cloud", "ftp://x", "https://", "", None])
+def test_evolve_checks_the_url(url: Any) -> None:
+    """A base URL that cannot be one is refused at once."""
+    with pytest.raises(InvalidArgument) as caught:
+        CAPMONSTER.evolve(base_url=url)
+    assert caught.value.field == "base_url"
+
+
+def test_evolve_names_a_misspelt_field() -> None:
+    """A field that a profile does not have is named."""
+    with pytest.raises(InvalidArgument) as caught:
+        CAPMONSTER.evolve(url="https://example.com")
+    assert caught.value.field == "url"
+
+
+def test_polling_needs_the_fallback_family() -> None:
+    """Without `token` some families would have no polling at all."""
+    with pytest.raises(InvalidArgument, match="token"):
+        CAPMONSTER.evolve(polling={"image": CAPMONSTER.poll_times("image")})
+
+
+def test_an_unknown_family_polls_like_a_token() -> None:
+    """New families need no entry."""
+    assert CAPMONSTER.poll_times("unheard_of") is CAPMONSTER.polling["token"]
+
+
+@every_service
+def test_profiles_copy_and_pickle(service: Service) -> None:
+    """A profile goes to worker processes."""
+    assert copy.deepcopy(service) == service
+    assert pickle.loads(pickle.dumps(service)) == service
+
+
+# -- judging a task -------------------------------------------------------------------------------
+
+
+def test_check_refuses_what_is_no_task() -> None:
+    """A dict instead of a task is told at once."""
+    with pytest.raises(InvalidArgument) as caught:
+        CAPMONSTER.check({"type": "RecaptchaV2Task"})  # type: ignore[arg-type]
+    assert caught.value.field == "task"
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [("capmonster", 51_200), ("anti-captcha", 500_000), ("2captcha", 102_400)],
+)
+def test_check_knows_the_image_limit(name: str, limit: int) -> None:
+    """The largest image passes; one byte more is refused before it is sent."""
+    SERVICES[name].check(ImageToTextTask(b"x" * limit))
+    with pytest.raises(InvalidArgument, match=rf"{limit} bytes at {name}, not {limit + 1}"):
+        SERVICES[name].check(ImageToTextTask(b"x" * (limit + 1)))
+
+
+def test_check_allows_any_image_where_no_limit_is_documented() -> None:
+    """Nothing is refused on a guess."""
+    CAPTCHA69.check(ImageToTextTask(b"x" * 1_000_000))
+
+
+@pytest.mark.parametrize(
+    ("login", "password", "field"),
+    [("a%b", "c", "proxy.login"), ("a", "b%c", "proxy.password")],
+)
+def test_check_knows_forbidden_characters(login: str, password: str, field: str) -> None:
+    """CapMonster refuses a % in proxy credentials; the error does not show them."""
+    task = recaptcha(Proxy("http", "10.0.0.7", 1, login, password))
+    with pytest.raises(InvalidArgument) as caught:
+        CAPMONSTER.check(task)
+    assert caught.value.field == field
+    assert "b%c" not in str(caught.value)
+    CAPTCHA69.check(task)
+
+
+def test_type_names_follow_the_proxy() -> None:
+    """Some services have a name of their own for tasks without proxy."""
+    proxied = recaptcha(Proxy("http", "10.0.0.7", 1))
+    names = {
+        name: (service.type_name(recaptcha()), service.type_name(proxied))
+        for name, service in SERVICES.items()
+    }
+    assert names["capmonster"] == ("RecaptchaV2Task", "RecaptchaV2Task")
+    assert names["captcha69"] == ("RecaptchaV2Task", "RecaptchaV2Task")
+    assert names["anti-captcha"] == ("RecaptchaV2TaskProxyless", "RecaptchaV2Task")
+    assert names["2captcha"] == ("RecaptchaV2TaskProxyless", "RecaptchaV2Task")
+    assert names["capsolver"] == ("ReCaptchaV2TaskProxyLess", "ReCaptchaV2Task")
+
+
+@every_service
+def test_a_raw_task_keeps_its_name(service: Service) -> None:
+    """What the caller spells out is not translated."""
+    assert service.type_name(RawTask("RecaptchaV2Task")) == "RecaptchaV2Task"

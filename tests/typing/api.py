@@ -1,0 +1,138 @@
+"""Typed uses of the public API: read by type checkers, never run."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, assert_type
+
+import httpx
+
+from captcha_async import (
+    CAPMONSTER,
+    CaptchaClient,
+    CaptchaError,
+    FixedPolling,
+    ImageToTextSolution,
+    ImageToTextTask,
+    Limits,
+    PendingTask,
+    Proxy,
+    RateLimitedSemaphore,
+    RawSolution,
+    RawTask,
+    RecaptchaSolution,
+    RecaptchaV2Task,
+    Retries,
+    Service,
+    Solution,
+    Solved,
+    SolveTimeout,
+    Statistics,
+    Task,
+    TaskRef,
+    TurnstileSolution,
+    TurnstileTask,
+    wire,
+)
+
+URL, KEY = "https://example.com", "site-key"
+
+
+async def solve_is_typed_in_its_task(client: CaptchaClient) -> None:
+    """The solution's type follows from the task's."""
+    image = await client.solve(ImageToTextTask(b"..."))
+    assert_type(image, Solved[ImageToTextSolution])
+    assert_type(image.solution.text, str)
+    assert_type(image.cost, Decimal | None)
+    assert_type(image.elapsed, float)
+    assert_type(image.polls, int)
+    assert_type(image.task_id, int | str)
+
+    token = await client.solve(RecaptchaV2Task(website_url=URL, website_key=KEY), timeout=120)
+    assert_type(token.solution, RecaptchaSolution)
+    assert_type(token.solution.token, str)
+    assert_type(token.solution.cookies, Mapping[str, str] | None)
+
+    raw = await client.solve(RawTask("NewTask", {"websiteURL": URL}))
+    assert_type(raw.solution, RawSolution)
+    assert_type(raw.solution.raw, Mapping[str, Any])
+
+
+async def pending_tasks_are_typed_too(client: CaptchaClient) -> None:
+    """`submit` carries the type on; `attach` cannot know it."""
+    pending = await client.submit(TurnstileTask(website_url=URL, website_key=KEY))
+    assert_type(pending, PendingTask[TurnstileSolution])
+    assert_type(await pending, Solved[TurnstileSolution])
+    assert_type(await pending.result(timeout=5), Solved[TurnstileSolution])
+    assert_type(await pending.peek(), Solved[TurnstileSolution] | None)
+    assert_type(pending.ref, TaskRef)
+
+    attached = client.attach(TaskRef.from_json(pending.ref.to_json()))
+    assert_type(attached, PendingTask[Any])
+
+
+async def a_task_of_any_type(client: CaptchaClient, task: Task[Solution]) -> Solution:
+    """Code that does not care for the type takes and gives the bases."""
+    narrow: Task[RecaptchaSolution] = RecaptchaV2Task(website_url=URL, website_key=KEY)
+    wide: Task[Solution] = narrow
+    return (await client.solve(wide or task)).solution
+
+
+async def the_rest_of_the_client(client: CaptchaClient, solved: Solved[Any]) -> None:
+    """Every other method."""
+    assert_type(await client.balance(), Decimal)
+    await client.report_incorrect(solved)
+    assert_type(await client.user_agent(), str)
+    assert_type(client.statistics(), Statistics)
+    assert_type(client.statistics().latencies.p95, float | None)
+    assert_type(client.orphans, tuple[PendingTask[Any], ...])
+    assert_type(client.service, Service)
+    await client.aclose()
+
+
+async def construction(http_client: httpx.AsyncClient) -> None:
+    """Every argument of the client."""
+    async with CaptchaClient() as client:
+        assert_type(client, CaptchaClient)
+    CaptchaClient(
+        "key",
+        service=CAPMONSTER.evolve(base_url="https://mirror.example"),
+        base_url="https://mirror.example",
+        limits=Limits(in_flight=10, submits_per_second=5, requests_per_second=20, connections=4),
+        polling=FixedPolling(first=1, interval=3),
+        retries=Retries(attempts=3),
+        http_client=http_client,
+    )
+    CaptchaClient("key", proxy="http://proxy:8080", ssl_context=ssl.create_default_context())
+
+
+async def errors(client: CaptchaClient, task: Task[Solution]) -> TaskRef | None:
+    """What an error tells is typed."""
+    try:
+        await client.solve(task)
+    except SolveTimeout as error:
+        assert_type(error.polls, int)
+        assert_type(error.last_status, str | None)
+    except CaptchaError as error:
+        assert_type(error.task_id, int | str | None)
+        assert_type(error.retryable, bool)
+        return error.ref
+    return None
+
+
+async def the_semaphore() -> None:
+    """It is public, and an async context manager."""
+    semaphore = RateLimitedSemaphore(10, rate=100, per=60.0, burst=5)
+    async with semaphore:
+        assert_type(semaphore.statistics().borrowed, int)
+
+
+def the_wire() -> None:
+    """Models to JSON objects and back."""
+    proxy = Proxy.from_url("http://login:password@10.0.0.7:8080")
+    task = RecaptchaV2Task(website_url=URL, website_key=KEY, proxy=proxy)
+    assert_type(wire.dump_task(task), dict[str, Any])
+    assert_type(wire.load_task({"type": "RecaptchaV2Task"}), Task[Any])
+    assert_type(wire.load_solution("RecaptchaV2Task", {"token": "t"}), Solution)
