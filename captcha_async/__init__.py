@@ -5,9 +5,10 @@ from __future__ import annotations
 import typing
 
 from . import errors, services, tasks, wire
+from ._batch import Batch, BatchProgress
 from ._client import CaptchaClient
 from ._limits import Limits, RateLimitedSemaphore, SemaphoreStatistics
-from ._outcome import Solved
+from ._outcome import Failed, Solved
 from ._pending import PendingTask
 from ._polling import FixedPolling, Schedule
 from ._ref import TaskId, TaskRef
@@ -27,7 +28,10 @@ __all__ = [
     "CAPSOLVER",
     "CAPTCHA69",
     "TWO_CAPTCHA",
+    "Batch",
+    "BatchProgress",
     "CaptchaClient",
+    "Failed",
     "FixedPolling",
     "LatencyStatistics",
     "Limits",

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import AsyncIterable, Iterable, Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import anyio
-
 from . import wire
-from ._api import Api
-from ._collect import Collector, OpenTask
-from ._fuse import Fuse
-from ._gateway import Gateway
-from ._limits import Limits, RateLimitedSemaphore
-from ._outcome import Solved
-from ._pending import PendingTask, Registry, check_timeout
-from ._polling import PollLedger, Schedule, default_schedule
+from ._batch import Batch, Source
+from ._engine import Engine
+from ._limits import Limits
+from ._outcome import Failed, Solved
+from ._pending import PendingTask, check_timeout
+from ._polling import Schedule, default_schedule
 from ._ref import TaskRef
-from ._replies import Created
-from ._retry import Retrier, Retries
-from ._statistics import Counters, Statistics
-from ._submit import Draft, Submitter
+from ._retry import Retries
+from ._statistics import Statistics
+from ._submit import Draft
 from ._transport import HttpTransport
-from .errors import InsufficientBalance, SolveTimeout, SubmitUncertain, invalid
+from .errors import InsufficientBalance, invalid
 from .services import Service, find_service
 from .tasks._fields import check_url
 from .tasks._model import Solution, Task
@@ -86,37 +82,27 @@ class CaptchaClient:
             raise invalid("limits", limits, "a Limits")
         key = _check_key(os.environ.get(KEY_VARIABLE) if api_key is None else api_key)
 
-        self._service = profile
-        self._counters = Counters()
-        self._fuse = Fuse(profile.ban_window)
-        self._registry = Registry(self._counters)
-        self._in_flight = RateLimitedSemaphore(limits.in_flight)
-        self._transport = HttpTransport(
+        transport = HttpTransport(
             http_client=http_client,
             connections=limits.connections,
             ssl_context=ssl_context,
             proxy=proxy,
             base_url=profile.base_url,
         )
-        self._api = Api(self._transport, profile, key, request_timeout=limits.request_timeout)
-        self._gateway = Gateway(self._fuse, limits, self._counters)
-        self._collector = Collector(
-            self._api, self._gateway, profile, polling or default_schedule(profile)
-        )
-        self._retrier = Retrier(self._gateway, retries or Retries())
-        self._submitter = Submitter(
-            self._api,
-            self._gateway,
-            self._retrier,
-            RateLimitedSemaphore(None, limits.submits_per_second),
-            self._registry,
-            self._accept,
+        self._engine = Engine(
+            profile,
+            key,
+            transport,
+            limits,
+            polling or default_schedule(profile),
+            retries or Retries(),
         )
 
     def __repr__(self) -> str:
+        engine = self._engine
         return (
-            f"<CaptchaClient of {self._service.name}, {len(self._registry)} in flight, "
-            f"fuse {self._fuse.state}>"
+            f"<CaptchaClient of {engine.service.name}, {len(engine.registry)} in flight, "
+            f"fuse {engine.fuse.state}>"
         )
 
     async def __aenter__(self) -> Self:
@@ -132,18 +118,18 @@ class CaptchaClient:
 
     async def aclose(self) -> None:
         """Close the client: what waits fails with `ClientClosed`, the lanes are closed."""
-        self._fuse.close()
-        await self._transport.aclose()
+        self._engine.fuse.close()
+        await self._engine.transport.aclose()
 
     @property
     def service(self) -> Service:
         """The service's profile."""
-        return self._service
+        return self._engine.service
 
     @property
     def orphans(self) -> tuple[PendingTask[Any], ...]:
         """Tasks that were paid for and that nobody waits for any more; each can be awaited."""
-        return self._registry.orphans
+        return self._engine.registry.orphans
 
     async def solve(
         self,
@@ -170,31 +156,7 @@ class CaptchaClient:
         """
         draft = self._draft(task, callback_url, soft_id)
         check_timeout(timeout)
-        with anyio.move_on_after(float("inf") if timeout is None else timeout):
-            return await self._solve(draft, None if timeout is None else float("inf"))
-        raise self._timed_out(draft, timeout or 0.0)
-
-    async def _solve(self, draft: Draft, wait: float | None) -> Solved[Any]:
-        await self._gateway.enter(self._in_flight)
-        try:
-            pending = await self._submitter.submit(draft)
-            return await pending.result(wait)
-        finally:
-            self._in_flight.release()
-
-    def _timed_out(self, draft: Draft, timeout: float) -> SolveTimeout | SubmitUncertain:
-        if draft.pending is not None:
-            return draft.pending.timed_out(timeout)
-        self._counters.timed_out += 1
-        if draft.uncertain:
-            return SubmitUncertain(
-                f"The deadline of {timeout:g} s passed while createTask was on its way and no "
-                "reply came; a task may exist, so look at the account before you send it again."
-            )
-        return SolveTimeout(
-            f"{draft.task.type} was not accepted within {timeout:g} s; nothing was paid: allow "
-            "more time, or have fewer tasks in flight."
-        )
+        return await self._engine.solve(draft, timeout)
 
     async def submit(
         self,
@@ -215,7 +177,7 @@ class CaptchaClient:
             SubmitUncertain: createTask was sent, but whether a task exists is unknown.
             CaptchaError: the account or the service failed, or the task was refused.
         """
-        return await self._submitter.submit(self._draft(task, callback_url, soft_id))
+        return await self._engine.submit(self._draft(task, callback_url, soft_id))
 
     def attach(self, ref: TaskRef) -> PendingTask[Any]:
         """Take up a task that was submitted earlier, by its reference. Makes no request.
@@ -225,15 +187,57 @@ class CaptchaClient:
         """
         if not isinstance(ref, TaskRef):
             raise invalid("ref", ref, "a TaskRef, such as TaskRef.from_json(text)")
-        if ref.service != self._service.name:
-            raise invalid("ref.service", ref.service, f"{self._service.name!r}, this client's")
-        known = self._registry.get(ref.task_id)
-        if known is not None:
-            return known
-        now = anyio.current_time()
-        ledger = PollLedger(self._service, polls=ref.polls, now=now)
-        family = wire.spec_of(ref.task_type).family
-        return self._register(OpenTask(ref.task_id, None, ref.task_type, family, now, ledger))
+        if ref.service != self._engine.service.name:
+            raise invalid(
+                "ref.service", ref.service, f"{self._engine.service.name!r}, this client's"
+            )
+        return self._engine.attach(ref)
+
+    def batch(
+        self,
+        tasks: Source[S],
+        *,
+        max_in_flight: int | None = None,
+        timeout: float | None = None,
+    ) -> Batch[S]:
+        """Solve many tasks: outcomes come as they complete, failures among them as values.
+
+        ```python
+        async with client.batch(tasks) as outcomes:
+            async for outcome in outcomes:
+                if isinstance(outcome, Solved): ...
+        ```
+
+        Args:
+            tasks: any iterable or async iterable, read as there is room, or a mapping by key.
+            max_in_flight: how many of them may be under way at once; `Limits.in_flight` without.
+            timeout: seconds for each task, as for `solve`.
+
+        Raises:
+            InvalidArgument: an argument is certainly wrong. A wrong task is a `Failed` outcome.
+        """
+        if not isinstance(tasks, Iterable | AsyncIterable) or isinstance(tasks, str | bytes):
+            raise invalid("tasks", tasks, "an iterable of tasks, or a mapping of them")
+        most = self._engine.limits.in_flight if max_in_flight is None else max_in_flight
+        if type(most) is not int or most < 1:
+            raise invalid("max_in_flight", most, "a whole number of at least 1")
+        check_timeout(timeout)
+        return Batch(self._engine, tasks, most, timeout)
+
+    async def solve_all(
+        self,
+        tasks: Source[S],
+        *,
+        max_in_flight: int | None = None,
+        timeout: float | None = None,
+    ) -> list[Solved[S] | Failed]:
+        """Solve many tasks and return their outcomes in the order of *tasks*; see `batch`."""
+        outcomes: dict[Any, Solved[S] | Failed] = {}
+        async with self.batch(tasks, max_in_flight=max_in_flight, timeout=timeout) as batch:
+            async for outcome in batch:
+                outcomes[outcome.key] = outcome
+        keys = tasks if isinstance(tasks, Mapping) else range(len(outcomes))
+        return [outcomes[key] for key in keys]
 
     async def balance(self) -> Decimal:
         """Return the account's balance, in the service's own currency.
@@ -242,11 +246,11 @@ class CaptchaClient:
             AccountError: the key is not accepted.
             TransportError: the service could not be reached.
         """
-        balance = await self._retrier.ask(
-            lambda: self._gateway.call("balance", self._api.get_balance)
+        balance = await self._engine.retrier.ask(
+            lambda: self._engine.gateway.call("balance", self._engine.api.get_balance)
         )
-        if balance > 0 and isinstance(self._fuse.error, InsufficientBalance):
-            self._fuse.reset()
+        if balance > 0 and isinstance(self._engine.fuse.error, InsufficientBalance):
+            self._engine.fuse.reset()
         return balance
 
     async def report_incorrect(self, answer: Solved[Any] | TaskRef) -> None:
@@ -260,13 +264,13 @@ class CaptchaClient:
         if not isinstance(ref, TaskRef):
             raise invalid("answer", answer, "what solve returned", show=False)
         kind = wire.spec_of(ref.task_type).report
-        path = None if kind is None else self._service.report_methods.get(kind)
+        path = None if kind is None else self._engine.service.report_methods.get(kind)
         if path is None:
-            rule = f"of a type whose wrong answers {self._service.name} takes reports of"
+            rule = f"of a type whose wrong answers {self._engine.service.name} takes reports of"
             raise invalid("answer", ref.task_type, rule)
-        await self._retrier.create(
-            lambda: self._gateway.call(
-                "report", lambda: self._api.report_incorrect(path, ref.task_id)
+        await self._engine.retrier.create(
+            lambda: self._engine.gateway.call(
+                "report", lambda: self._engine.api.report_incorrect(path, ref.task_id)
             )
         )
 
@@ -277,34 +281,18 @@ class CaptchaClient:
             InvalidArgument: the service does not tell one.
             TransportError: the page could not be reached.
         """
-        return await self._api.get_user_agent()
+        return await self._engine.api.get_user_agent()
 
     def statistics(self) -> Statistics:
         """Return what the client has done so far."""
-        counters = self._counters
-        return Statistics(
-            submitted=counters.submitted,
-            solved=counters.solved,
-            failed=counters.failed,
-            timed_out=counters.timed_out,
-            uncertain=counters.uncertain,
-            in_flight=len(self._registry),
-            queued=self._in_flight.statistics().waiting,
-            orphans=len(self._registry.orphans),
-            requests=counters.requests,
-            polls=counters.polls,
-            retries=counters.retries,
-            spent=counters.spent,
-            fuse=self._fuse.state,
-            latencies=counters.latencies.snapshot(),
-        )
+        return self._engine.statistics()
 
     def reset_fuse(self) -> None:
         """Let requests through again after an account error, for example after topping up."""
-        self._fuse.reset()
+        self._engine.fuse.reset()
 
     def _draft(self, task: Task[Any], callback_url: str | None, soft_id: int | str | None) -> Draft:
-        self._service.check(task)
+        self._engine.service.check(task)
         if callback_url is not None:
             check_url("callback_url", callback_url)
         if soft_id is not None and (
@@ -312,25 +300,6 @@ class CaptchaClient:
         ):
             raise invalid("soft_id", soft_id, "a number, or a string where the service wants one")
         return Draft(task, callback_url, soft_id)
-
-    def _accept(self, task: Task[Any], created: Created, sent_at: float) -> PendingTask[Any]:
-        """Register a task that the service has accepted."""
-        self._counters.submitted += 1
-        ledger = PollLedger(self._service)
-        pending = self._register(
-            OpenTask(
-                created.task_id, task, wire.model_name(task), task.spec.family, sent_at, ledger
-            )
-        )
-        if created.solution is not None:
-            pending.answered(created.solution, created.cost)
-        return pending
-
-    def _register(self, state: OpenTask) -> PendingTask[Any]:
-        timeout = self._service.poll_times(state.family).timeout
-        pending: PendingTask[Any] = PendingTask(state, self._collector, self._registry, timeout)
-        self._registry.add(pending)
-        return pending
 
 
 def _check_key(key: str | None) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
+from decimal import Decimal
 from types import TracebackType
+from typing import Any
 
 import anyio
 import attrs
@@ -126,6 +129,11 @@ class RateLimitedSemaphore:
         else:
             await cancel_shielded_checkpoint()
 
+    def resize(self, capacity: int) -> None:
+        """Change the capacity; who is inside stays, also above the new one."""
+        self._capacity = capacity
+        self._wake_first()
+
     def release(self) -> None:
         """Give the slot back."""
         if not self._borrowed:
@@ -158,7 +166,7 @@ class RateLimitedSemaphore:
             waiter.event = anyio.Event()
             with anyio.move_on_after(timeout) as timer:
                 await waiter.event.wait()
-            if timer.cancelled_caught:
+            if timer.cancelled_caught and self._has_slot():
                 # A timer may fire a clock tick early; it is due all the same.
                 return max(due, anyio.current_time())
 
@@ -238,6 +246,11 @@ def _check_seconds(_: object, attribute: attrs.Attribute[float], value: object) 
         raise invalid(attribute.name, value, "a positive number of seconds")
 
 
+def _check_money(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not (isinstance(value, Decimal) and value > 0):
+        raise invalid(attribute.name, value, "a positive Decimal, or None for no cap")
+
+
 @attrs.frozen(kw_only=True)
 class Limits:
     """What one client may do at once.
@@ -257,3 +270,9 @@ class Limits:
     """Lanes: keep-alive connections, and so requests on the wire at once."""
     request_timeout: float = attrs.field(default=30.0, validator=_check_seconds)
     """Seconds for one request, from the first byte to the last."""
+    max_spend: Decimal | None = attrs.field(default=None, validator=_check_money)
+    """Most money to be spent in any *per* seconds, in the service's own currency."""
+    per: float = attrs.field(default=3600.0, validator=_check_seconds)
+    """Window of *max_spend*, in seconds."""
+    prices: Mapping[str, Decimal] = attrs.field(factory=dict)
+    """Price of a task by wire type, for *max_spend*; what the service tells goes before it."""

@@ -8,9 +8,10 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from ._ref import TaskId, TaskRef
+from .errors import CaptchaError
 from .tasks._model import Solution, Task
 
-__all__ = ["Solved"]
+__all__ = ["Failed", "Solved"]
 
 S_co = TypeVar("S_co", bound=Solution, covariant=True)
 
@@ -31,8 +32,27 @@ class Solved(Generic[S_co]):
     """Polls made for the task."""
     ref: TaskRef
     """The task's reference."""
+    key: Any = None
+    """In a batch: the task's index, or its key in the mapping."""
 
     @property
     def task_id(self) -> TaskId:
         """The service's id of the task."""
         return self.ref.task_id
+
+
+@attrs.frozen(kw_only=True)
+class Failed:
+    """A task of a batch that brought no answer."""
+
+    error: CaptchaError
+    """Why; `error.ref` is set if the task was created."""
+    task: Any
+    """What was to be solved."""
+    key: Any
+    """The task's index, or its key in the mapping."""
+
+    @property
+    def task_id(self) -> TaskId | None:
+        """The service's id of the task, or None if none was created."""
+        return self.error.task_id

@@ -17,6 +17,7 @@ import anyio
 from ._collect import TRANSIENT, Answer, Collector, OpenTask
 from ._outcome import Solved
 from ._ref import TaskId, TaskRef
+from ._spending import Spending
 from ._statistics import Counters
 from .errors import (
     AccountError,
@@ -89,6 +90,11 @@ class PendingTask(Generic[S_co]):
     def polls(self) -> int:
         """Polls made so far."""
         return self._state.ledger.polls
+
+    @property
+    def reserved(self) -> Decimal:
+        """Money set aside for the task until it ends."""
+        return self._state.reserved
 
     @property
     def done(self) -> bool:
@@ -221,8 +227,9 @@ def _is_final(error: CaptchaError) -> bool:
 class Registry:
     """The accepted tasks of one client that have not ended, keyed on taskId."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, spending: Spending) -> None:
         self.counters = counters
+        self.spending = spending
         # In order of acceptance. An entry leaves when its task ends or is forgotten.
         self._open: dict[TaskId, PendingTask[Any]] = {}
         self._orphans: dict[TaskId, PendingTask[Any]] = {}
@@ -234,7 +241,7 @@ class Registry:
 
     @property
     def orphans(self) -> tuple[PendingTask[Any], ...]:
-        """Open tasks that nobody waits for any more."""
+        """Paid tasks whose answer nobody waits for any more."""
         return tuple(self._orphans.values())
 
     def get(self, task_id: TaskId) -> PendingTask[Any] | None:
@@ -257,6 +264,7 @@ class Registry:
 
     def ended(self, pending: PendingTask[Any], solved: Solved[Any] | None) -> None:
         """Drop a task that has ended, and count how."""
+        self._settle(pending, solved)
         self._open.pop(pending.task_id, None)
         self._orphans.pop(pending.task_id, None)
         if solved is None:
@@ -266,8 +274,18 @@ class Registry:
                 del self._exhausted[next(iter(self._exhausted))]
             return
         self.counters.solved += 1
-        self.counters.spent += solved.cost or 0
         self.counters.latencies.add(solved.elapsed)
+
+    def keep(self, pending: PendingTask[Any]) -> None:
+        """Note that the answer of *pending* has not reached anybody."""
+        self._orphans[pending.task_id] = pending
+
+    def _settle(self, pending: PendingTask[Any], solved: Solved[Any] | None) -> None:
+        if solved is None:
+            self.spending.release(pending.reserved)
+        else:
+            kind = pending.ref.task_type if pending.task is None else pending.task.type
+            self.spending.spend(kind, pending.reserved, solved.cost)
 
     def _forget_old(self) -> None:
         limit = anyio.current_time() - FORGET_AFTER

@@ -10,7 +10,15 @@ import anyio
 import attrs
 
 from ._gateway import Gateway
-from .errors import CapacityError, TransportError, invalid
+from ._slots import Lease
+from .errors import (
+    CapacityError,
+    CaptchaError,
+    NoSlotAvailable,
+    RateLimited,
+    TransportError,
+    invalid,
+)
 
 __all__ = ["Retrier", "Retries"]
 
@@ -48,6 +56,10 @@ class Retries:
         return longest * (0.5 + 0.5 * jitter)
 
 
+def _is_crowded(error: CaptchaError) -> bool:
+    return isinstance(error, NoSlotAvailable | RateLimited)
+
+
 class Retrier:
     """Sends requests through the gateway, again where that is safe."""
 
@@ -56,21 +68,37 @@ class Retrier:
         self._retries = retries
         self._random = random.Random()
 
-    async def create(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def create(self, attempt: Callable[[], Awaitable[T]], lease: Lease | None = None) -> T:
         """Make attempts to create a task.
 
         Only a refusal for lack of capacity and a request that was never sent are followed by
         another attempt: in both cases no task exists (rule 1).
+
+        Args:
+            attempt: sends it once.
+            lease: the slot that the task holds. While other tasks of the client are open a refusal
+                only means that they are too many: it gives the slot up, waits for another, and is
+                not counted.
         """
-        for number in range(1, self._retries.attempts):
+        number = crowded = 0
+        while True:
+            epoch = 0 if lease is None else lease.slots.epoch
             try:
                 return await attempt()
             except (CapacityError, TransportError) as error:
                 if isinstance(error, TransportError) and error.sent:
                     raise
-                await self._back_off(number, error)
+                if lease is not None and _is_crowded(error) and lease.slots.refused(epoch):
+                    crowded += 1
+                    lease.leave()
+                    await self._back_off(crowded, error)
+                    await lease.enter()
+                else:
+                    number += 1
+                    if number == self._retries.attempts:
+                        raise
+                    await self._back_off(number, error)
                 self._gateway.counters.retries += 1
-        return await attempt()
 
     async def ask(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make attempts at a request that changes nothing."""

@@ -87,6 +87,8 @@ class Statistics:
     """Accepted tasks that have not ended."""
     queued: int
     """Solves that wait for a slot."""
+    slots: int
+    """Tasks that solves may have in flight now; adapts to what the account has room for."""
     orphans: int
     """Accepted tasks that nobody waits for any more."""
     requests: int
@@ -96,7 +98,7 @@ class Statistics:
     retries: int
     """createTask calls sent again because the service had not accepted the one before."""
     spent: Decimal
-    """Sum of the costs that the service told."""
+    """Sum of the costs that the service told, or of the prices given for `max_spend`."""
     fuse: FuseState
     latencies: LatencyStatistics
 
@@ -113,5 +115,4 @@ class Counters:
     requests: int = 0
     polls: int = 0
     retries: int = 0
-    spent: Decimal = Decimal(0)
     latencies: LatencyHistogram = attrs.field(factory=LatencyHistogram)

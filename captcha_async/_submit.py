@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -16,6 +17,8 @@ from ._limits import RateLimitedSemaphore
 from ._pending import PendingTask, Registry
 from ._replies import Created
 from ._retry import Retrier
+from ._slots import Lease
+from ._spending import Spending
 from .errors import AccountError, SubmitUncertain
 from .tasks._model import Task
 
@@ -31,6 +34,8 @@ class Draft:
     task: Task[Any]
     callback_url: str | None = None
     soft_id: int | str | None = None
+    reserved: Decimal = Decimal(0)
+    """The money set aside for it."""
     pending: PendingTask[Any] | None = None
     """The accepted task, as soon as there is one."""
     uncertain: bool = False
@@ -50,24 +55,34 @@ class Submitter:
         gateway: Gateway,
         retrier: Retrier,
         rate: RateLimitedSemaphore,
+        spending: Spending,
         registry: Registry,
-        accept: Callable[[Task[Any], Created, float], PendingTask[Any]],
+        accept: Callable[[Draft, Created, float], PendingTask[Any]],
     ) -> None:
         self._api = api
         self._gateway = gateway
         self._retrier = retrier
         self._rate = rate
+        self._spending = spending
         self._registry = registry
         self._accept = accept
 
-    async def submit(self, draft: Draft) -> PendingTask[Any]:
+    async def submit(self, draft: Draft, lease: Lease | None = None) -> PendingTask[Any]:
         """Create the task of *draft*, with further attempts where they cannot cost twice."""
-        return await self._retrier.create(lambda: self._attempt(draft))
+        return await self._retrier.create(lambda: self._attempt(draft), lease)
 
     async def _attempt(self, draft: Draft) -> PendingTask[Any]:
         await self._gateway.enter(self._rate)
         self._rate.release()
-        return await self._gateway.call("create", lambda: self._exchange(draft))
+        draft.reserved = self._spending.reserve(draft.task.type)
+        try:
+            return await self._gateway.call("create", lambda: self._exchange(draft))
+        except BaseException as error:
+            # What may have been accepted may cost.
+            uncertain = draft.uncertain or isinstance(error, SubmitUncertain)
+            if draft.pending is None and not uncertain:
+                self._spending.release(draft.reserved)
+            raise
 
     async def _exchange(self, draft: Draft) -> PendingTask[Any]:
         """Send createTask and wait for its reply, even when cancelled meanwhile.
@@ -80,7 +95,7 @@ class Submitter:
             async with anyio.create_task_group() as children:
                 children.start_soon(request.run)
             if request.created is not None:
-                draft.pending = self._accept(draft.task, request.created, request.sent_at)
+                draft.pending = self._accept(draft, request.created, request.sent_at)
             await checkpoint_if_cancelled()
         except anyio.get_cancelled_exc_class():
             self._abandon(draft, request)
@@ -95,7 +110,7 @@ class Submitter:
     def _abandon(self, draft: Draft, request: _Request) -> None:
         """Keep what came of a request whose caller was cancelled."""
         if draft.pending is None and request.created is not None:
-            draft.pending = self._accept(draft.task, request.created, request.sent_at)
+            draft.pending = self._accept(draft, request.created, request.sent_at)
         if draft.pending is not None:
             self._registry.orphan(draft.pending)
         elif isinstance(request.error, AccountError):

@@ -20,6 +20,7 @@ CaptchaError
 ├── TransportError         network trouble; no task was created by the request
 ├── SubmitUncertain        createTask may have been accepted: look before sending it again
 ├── SolveTimeout           the deadline passed (a TimeoutError); `client.attach(error.ref)` goes on
+├── SpendLimitReached      the client's own spending cap is reached; nothing was sent
 ├── PollLimitReached       the service's poll cap is used up
 └── ProtocolError          the reply could not be understood
     └── UnreadableSolution   an answer came but not of the known shape: it is in `error.raw`
@@ -27,6 +28,7 @@ CaptchaError
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from ._ref import TaskId, TaskRef
@@ -48,6 +50,7 @@ __all__ = [
     "ServiceError",
     "ServiceUnavailable",
     "SolveTimeout",
+    "SpendLimitReached",
     "SubmitUncertain",
     "TaskExpired",
     "TaskRejected",
@@ -204,6 +207,13 @@ class SolveTimeout(CaptchaError, TimeoutError):
     """Polls made for the task."""
     last_status: str | None = None
     """The status that the last poll returned, such as `processing`."""
+
+
+class SpendLimitReached(CaptchaError):
+    """The spending cap of `Limits` is reached; nothing was sent."""
+
+    spent: Decimal = Decimal(0)
+    """What was spent within the cap's window."""
 
 
 class PollLimitReached(CaptchaError):

@@ -27,11 +27,13 @@ LAYERS = [
     ("_limits", "_fuse", "_polling", "_outcome"),
     ("_statistics",),
     ("_gateway",),
+    ("_slots", "_spending"),
     ("_retry", "_collect"),
     ("_journal",),
     ("_pending",),
     ("_submit",),
     ("_callbacks",),
+    ("_engine",),
     ("_batch",),
     ("_client",),
     ("__init__",),
@@ -43,7 +45,16 @@ LAYERS = [
 RANK = {name: rank for rank, line in enumerate(LAYERS) for name in line}
 
 # The emulator plays the service: it knows the protocol, and nothing of the client.
-EMULATOR_MAY_IMPORT = {"emulator", "wire", "services", "_error_codes", "tasks", "errors", "_ref"}
+EMULATOR_MAY_IMPORT = {
+    "emulator",
+    "wire",
+    "services",
+    "_error_codes",
+    "_type_names",
+    "tasks",
+    "errors",
+    "_ref",
+}
 
 HTTPX_IN = ("_transport", "_client")
 

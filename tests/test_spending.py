@@ -1,0 +1,103 @@
+"""The spending cap: what may not be spent is not sent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import anyio
+import pytest
+from local import TOKEN_TASK, joined
+
+from captcha_async import (
+    Failed,
+    InvalidArgument,
+    Limits,
+    Solved,
+    SpendLimitReached,
+    SubmitUncertain,
+    TaskRejected,
+)
+from captcha_async.emulator import Emulator, Latency
+
+PRICES = {"RecaptchaV2Task": Decimal("0.01")}
+
+
+def cap(most: str, **more: Any) -> Limits:
+    """Make limits with a spending cap and a price table."""
+    return Limits(max_spend=Decimal(most), prices=PRICES, **more)
+
+
+async def test_no_more_is_sent_than_the_cap_allows() -> None:
+    """Tasks in flight count with their price, so that a burst does not overshoot."""
+    emulator = Emulator(price=Decimal("0.01"), latency=Latency.fixed(5))
+    async with joined(emulator, limits=cap("0.055")) as client:
+        outcomes = await client.solve_all([TOKEN_TASK] * 20)
+        assert client.statistics().spent == Decimal("0.05")
+    assert sum(isinstance(outcome, Solved) for outcome in outcomes) == 5
+    errors = [outcome.error for outcome in outcomes if isinstance(outcome, Failed)]
+    assert all(isinstance(error, SpendLimitReached) for error in errors)
+    assert "nothing was sent" in str(errors[0])
+    assert len(emulator.requests_to("createTask")) == 5
+
+
+async def test_the_window_moves_on() -> None:
+    """What was spent long ago does not count."""
+    emulator = Emulator(price=Decimal("0.01"), latency=Latency.fixed(1))
+    async with joined(emulator, limits=cap("0.01", per=60)) as client:
+        await client.solve(TOKEN_TASK)
+        with pytest.raises(SpendLimitReached) as caught:
+            await client.solve(TOKEN_TASK)
+        assert caught.value.spent == Decimal("0.01")
+        await anyio.sleep(61)
+        await client.solve(TOKEN_TASK)
+        assert client.statistics().spent == Decimal("0.02")
+
+
+async def test_costs_are_learned_without_a_price_table() -> None:
+    """What the service said a task cost is what the next one is taken to cost."""
+    emulator = Emulator(price=Decimal("0.02"), latency=Latency.fixed(1))
+    async with joined(emulator, limits=Limits(max_spend=Decimal("0.05"))) as client:
+        await client.solve(TOKEN_TASK)
+        outcomes = await client.solve_all([TOKEN_TASK] * 10)
+    assert sum(isinstance(outcome, Solved) for outcome in outcomes) == 1
+
+
+async def test_what_is_free_is_given_back() -> None:
+    """Refused and failed tasks do not use the cap up."""
+    emulator = Emulator(price=Decimal("0.01"), latency=Latency.fixed(1))
+    emulator.refuse("ERROR_RECAPTCHA_INVALID_SITEKEY", times=3)
+    async with joined(emulator, limits=cap("0.01")) as client:
+        for _ in range(3):
+            with pytest.raises(TaskRejected):
+                await client.solve(TOKEN_TASK)
+        emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=1)
+        outcomes = await client.solve_all([TOKEN_TASK])
+        assert isinstance(outcomes[0], Failed)
+        await client.solve(TOKEN_TASK)
+
+
+async def test_an_uncertain_submission_counts_as_spent() -> None:
+    """What may have been paid for stays set aside."""
+    emulator = Emulator()
+    emulator.break_http("createTask", status=502, effect=True)
+    async with joined(emulator, limits=cap("0.01")) as client:
+        with pytest.raises(SubmitUncertain):
+            await client.solve(TOKEN_TASK)
+        with pytest.raises(SpendLimitReached):
+            await client.solve(TOKEN_TASK)
+
+
+async def test_services_that_tell_no_cost_are_counted_by_the_table() -> None:
+    """capsolver does not tell what a task cost."""
+    emulator = Emulator("capsolver", latency=Latency.fixed(1))
+    async with joined(emulator, limits=cap("10")) as client:
+        await client.solve(TOKEN_TASK)
+        assert client.statistics().spent == Decimal("0.01")
+
+
+@pytest.mark.parametrize("value", [0, 1.5, Decimal(0), Decimal(-1)])
+def test_a_bad_cap_is_named(value: Any) -> None:
+    """Money is a positive Decimal."""
+    with pytest.raises(InvalidArgument, match="max_spend"):
+        Limits(max_spend=value)
