@@ -39,7 +39,6 @@ def _converter() -> Converter:
 
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook(str, _structure_text)
-    converter.register_structure_hook(bool, _structure_flag)
     return converter
 
 
@@ -49,12 +48,6 @@ def _structure_text(value: Any, _: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     raise TypeError(f"expected text, got {type(value).__name__}")
-
-
-def _structure_flag(value: Any, _: object) -> bool:
-    if isinstance(value, bool) or value in (0, 1):
-        return bool(value)
-    raise TypeError(f"expected true or false, got {type(value).__name__}")
 
 
 def _pass_on(value: Any, _: object) -> Any:

@@ -51,15 +51,18 @@ def put(body: dict[str, Any], path: str, value: Any) -> None:
 
 
 def take(body: dict[str, Any], path: str) -> Any:
-    """Remove and return what stands under a dotted path, or None."""
-    *outer, last = path.split(".")
-    for name in outer:
-        key = spelled(body, name)
-        if not isinstance(body.get(key), Mapping):
-            return None
-        # A copy: the caller's object stays as it is.
-        body[key] = body = dict(body[key])
-    return body.pop(spelled(body, last), None)
+    """Remove and return what stands under a dotted path, or None; an emptied object goes too."""
+    outer, _, last = path.partition(".")
+    outer = spelled(body, outer)
+    if not last:
+        return body.pop(outer, None)
+    inner = body.get(outer)
+    if not isinstance(inner, dict):
+        return None
+    value = take(inner, last)
+    if not inner:
+        del body[outer]
+    return value
 
 
 def spelled(body: Mapping[str, Any], key: str) -> str:

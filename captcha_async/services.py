@@ -175,20 +175,20 @@ class Service:
             rule = f"a type that {self.name} takes ({', '.join(others)} take this one)"
             raise invalid("task", type(task).__name__, rule)
         named = self.type_names.get(type(task).__name__)
-        if named and not named.proxied and getattr(task, "proxy", None) is not None:
+        proxy = getattr(task, "proxy", None)
+        if named and not named.proxied and proxy is not None:
             rule = f"left out: {self.name} solves a {type(task).__name__} without one only"
-            raise invalid("proxy", None, rule, show=False)
-        if named and not named.proxyless and getattr(task, "proxy", None) is None:
-            raise invalid("proxy", None, f"given for a {type(task).__name__} at {self.name}")
+            raise invalid("proxy", proxy, rule, show=False)
 
     def _check_proxy(self, proxy: Proxy) -> None:
         for name in ("login", "password"):
-            if set(getattr(proxy, name) or "") & set(self.forbidden_in_credentials):
+            value = getattr(proxy, name)
+            if set(value or "") & set(self.forbidden_in_credentials):
                 rule = f"free of {' '.join(self.forbidden_in_credentials)} at {self.name}"
-                raise invalid(f"proxy.{name}", None, rule, show=False)
+                raise invalid(f"proxy.{name}", value, rule, show=False)
         if not self.private_proxies and _is_private(proxy.address):
             rule = f"an address that {self.name} can reach, not one of a private network"
-            raise invalid("proxy.address", None, rule, show=False)
+            raise invalid("proxy.address", proxy.address, rule, show=False)
 
 
 # Written out, because `ipaddress` counts the documentation's networks as private too.

@@ -57,11 +57,13 @@ def load_task(
         raise invalid("type", name, "the name of a task type")
     fitting = [] if service is None else _fitting_at(service, name, body)
     fitting = fitting or [
-        (model, body) for model in _models_of(name) if _matches(body, model.spec.fixed)
+        (model, body, len(model.spec.fixed))
+        for model in _models_of(name)
+        if _matches(body, model.spec.fixed)
     ]
     if not fitting:
         return RawTask(name, {key: value for key, value in body.items() if key != "type"})
-    model, body = _best(fitting)
+    model, body, _ = _best(fitting)
     return task_codec(model).load(body, lenient=lenient)
 
 
@@ -95,7 +97,8 @@ def spec_of(name: str) -> TaskSpec:
 # -- finding the model ----------------------------------------------------------------------------
 
 Model = type[Task[Any]]
-Candidate = tuple[Model, Mapping[str, Any]]
+Candidate = tuple[Model, Mapping[str, Any], int]
+"""A model, the task object in CapMonster's words, and how many fixed keys speak for the model."""
 
 
 @cache
@@ -125,7 +128,8 @@ def _fitting_at(service: Service, name: str, body: Mapping[str, Any]) -> list[Ca
         named = service.type_names[model.__name__]
         fixed = model.spec.fixed if named.fixed is None else named.fixed
         if _matches(body, fixed):
-            fitting.append((model, _restore(body, named, fixed)))
+            speaking = len(fixed) if named.fixed is None else 0
+            fitting.append((model, _restore(body, named, fixed), speaking))
     return fitting
 
 
@@ -139,7 +143,10 @@ def _models_named(service: Service, name: str) -> Iterable[Model]:
 
 
 def _restore(body: Mapping[str, Any], named: TypeName, fixed: Mapping[str, Any]) -> dict[str, Any]:
-    restored = dict(body)
+    # Objects are copied too: the caller's stay as they are.
+    restored = {
+        key: dict(item) if isinstance(item, Mapping) else item for key, item in body.items()
+    }
     for key in fixed:
         take(restored, key)
     for ours, theirs in named.keys.items():
@@ -159,11 +166,11 @@ def _same(found: Any, fixed: Any) -> bool:
 
 def _best(fitting: list[Candidate]) -> Candidate:
     """The variant with the most fixed keys; among such, the one whose fields fit best."""
-    most = max(len(model.spec.fixed) for model, _ in fitting)
-    narrow = [candidate for candidate in fitting if len(candidate[0].spec.fixed) == most]
+    most = max(fixed for _, _, fixed in fitting)
+    narrow = [candidate for candidate in fitting if candidate[2] == most]
     return narrow[0] if len(narrow) == 1 else min(narrow, key=_misfit)
 
 
 def _misfit(candidate: Candidate) -> int:
-    model, body = candidate
+    model, body, _ = candidate
     return task_codec(model).misfit(body)

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
+from .._asgi import Receive, Scope, Send
 from ._exchange import Request
 from ._replies import Reply
 
-__all__ = ["Message", "Receive", "Scope", "Send", "read_request", "send_reply", "wait_for_hang_up"]
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+__all__ = ["read_request", "send_reply", "wait_for_hang_up"]
 
 
 async def read_request(scope: Scope, receive: Receive) -> Request | None:

@@ -137,13 +137,22 @@ def refusal(task: Mapping[str, Any], service: Service) -> Refusal | None:
     if not isinstance(task, Mapping) or not isinstance(task.get("type"), str) or not task["type"]:
         return "ERROR_TASK_ABSENT", "The task object or its type is missing."
     required = _required(task)
-    if required is None:
-        return "ERROR_TASK_NOT_SUPPORTED", f"The task type {task['type']!r} is not supported."
+    if required is None or not _has_type(service, task["type"]):
+        return _unsupported(task)
     problems = [*_missing(task, required), *_wrong(task)]
     if problems:
         image = _INVALID_IMAGE.get(service.name) if problems == ["body"] else None
         return image or _invalid(service), f"Missing or wrong: {', '.join(problems)}."
     return _refuse_images(task, service) or _refuse_proxy(task, service) or _misread(task, service)
+
+
+def _has_type(service: Service, name: str) -> bool:
+    names = {name for named in service.type_names.values() for name in named.names}
+    return service.types is None or name in names or name in _OTHER_TYPES.get(service.name, ())
+
+
+def _unsupported(task: Task) -> Refusal:
+    return "ERROR_TASK_NOT_SUPPORTED", f"The task type {task['type']!r} is not supported."
 
 
 def _invalid(service: Service) -> str:
@@ -156,9 +165,8 @@ def _misread(task: Task, service: Service) -> Refusal | None:
         known = load_task(task, service, lenient=True)
     except InvalidArgument as error:
         return _invalid(service), f"Wrong: {error.field} must be {error.rule}."
-    own = not service.takes(type(known)) if not isinstance(known, RawTask) else False
-    if own or (isinstance(known, RawTask) and known.type not in _OTHER_TYPES.get(service.name, ())):
-        return "ERROR_TASK_NOT_SUPPORTED", f"The task type {task['type']!r} is not supported."
+    if isinstance(known, RawTask) and service.types is None:
+        return _unsupported(task)
     return None
 
 

@@ -13,9 +13,10 @@ from typing import Self
 import anyio
 from anyio.abc import TaskGroup
 
+from .._asgi import Receive, Scope, Send
 from .._ref import TaskId
 from ..services import Service
-from ._app import Receive, Scope, Send, read_request, send_reply, wait_for_hang_up
+from ._app import read_request, send_reply, wait_for_hang_up
 from ._delivery import post
 from ._latency import Latency, LatencyModel
 from ._ledger import EmulatedTask
@@ -219,7 +220,7 @@ class Emulator(Orders):
         created = state.ledger.created
         exchange = state.handle(request, anyio.current_time())
         if exchange.task is not None and state.ledger.created > created:
-            self._promise_callback(state, exchange.task)
+            await self._promise_callback(state, exchange.task)
         reply = exchange.reply
         if reply.delay:
             await anyio.sleep(reply.delay)
@@ -230,24 +231,37 @@ class Emulator(Orders):
 
     # -- callbacks --------------------------------------------------------------------------------
 
-    def _promise_callback(self, state: EmulatedService, task: EmulatedTask) -> None:
+    async def _promise_callback(self, state: EmulatedService, task: EmulatedTask) -> None:
         # A task that never ends calls nobody back.
-        if task.callback_url is None or math.isinf(task.ready_at):
+        if task.callback_url is None or math.isinf(task.ready_at) or task.callback.dropped:
             return
         if self._task_group is not None:
-            self._task_group.start_soon(self._call_back, state, task, task.callback_url)
+            if task.callback.early:
+                await self._call_back(state, task, task.callback_url)
+            else:
+                self._task_group.start_soon(self._call_back, state, task, task.callback_url)
         elif not state.warned:
             state.warned = True
             log.warning("callbacks are skipped: they need `async with emulator`, or a lifespan")
 
     async def _call_back(self, state: EmulatedService, task: EmulatedTask, url: str) -> None:
+        plan = task.callback
         await anyio.sleep_until(task.ready_at)
-        if state is not self._state:
-            return
         # The sleep may end a rounding error too early.
         state.ledger.settle(max(anyio.current_time(), task.ready_at))
-        body = state.replies.result(task).content
+        body = state.replies.result(task).content if plan.body is None else plan.body
+        await anyio.sleep(plan.delay)
+        if state is not self._state:
+            return
         task.called_back = False
+        for _ in range(plan.times):
+            await self._deliver_in_time(task, url, body)
+        if task.called_back:
+            state.callbacks += 1
+        else:
+            state.callbacks_failed += 1
+
+    async def _deliver_in_time(self, task: EmulatedTask, url: str, body: bytes) -> None:
         try:
             with anyio.move_on_after(CALLBACK_TIMEOUT):
                 await self._deliver(url, body)
@@ -255,7 +269,3 @@ class Emulator(Orders):
         except Exception as error:
             # The URL holds the receiver's secret: only the kind of error is told.
             log.info("callback of task %s failed: %s", task.task_id, type(error).__name__)
-        if task.called_back:
-            state.callbacks += 1
-        else:
-            state.callbacks_failed += 1

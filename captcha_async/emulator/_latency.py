@@ -28,6 +28,13 @@ def check_seconds(name: str, value: Any) -> None:
         raise invalid(name, value, "a number of seconds, 0 or more")
 
 
+def check_share(value: Any) -> float:
+    """Return a share of all, from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise invalid("share", value, "a number from 0 to 1")
+    return float(value)
+
+
 @attrs.frozen
 class Latency:
     """Log-normal solve times: few are very short, a long tail is slow."""

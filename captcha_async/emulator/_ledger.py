@@ -10,6 +10,7 @@ from typing import Any, Literal
 import attrs
 
 from .._ref import TaskId
+from ._callbacks import CallbackPlan
 
 __all__ = ["EmulatedTask", "Ledger"]
 
@@ -31,6 +32,8 @@ class EmulatedTask:
     """Whether createTask itself replied with the result."""
     price: Decimal
     callback_url: str | None = attrs.field(default=None, repr=False)
+    callback: CallbackPlan = attrs.field(factory=CallbackPlan, repr=False)
+    """How the callback goes."""
     solution: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     error: str | None = None
     """Code of the error that the task ends with."""

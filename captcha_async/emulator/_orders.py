@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from ..errors import invalid
-from ._latency import check_seconds
+from ._latency import check_seconds, check_share
 from ._script import AtOnce, Delay, Fault, Outcome, Refusal, Rule
 from ._service import EmulatedService
 
@@ -113,6 +113,35 @@ class Orders:
         """Send the reply later; the request has its effect on arrival."""
         check_seconds("seconds", seconds)
         self._order(Delay(seconds=seconds, method=method, times=times))
+
+    # -- callbacks: an order holds for new tasks, and replaces the one before of its kind -----------
+
+    def drop_callbacks(self, share: float = 1.0) -> None:
+        """Never deliver this share of the callbacks."""
+        self._state.callback_faults.dropped = check_share(share)
+
+    def delay_callbacks(self, seconds: float, share: float = 1.0) -> None:
+        """Deliver this share of the callbacks so many seconds after the task is ready."""
+        check_seconds("seconds", seconds)
+        self._state.callback_faults.delay = (seconds, check_share(share))
+
+    def repeat_callbacks(self, times: int = 2, share: float = 1.0) -> None:
+        """Deliver this share of the callbacks so many *times*, one right after the other."""
+        if type(times) is not int or times < 1:
+            raise invalid("times", times, "a whole number of at least 1")
+        self._state.callback_faults.times = (times, check_share(share))
+
+    def call_back_before_reply(self, share: float = 1.0) -> None:
+        """Let this share of new tasks be ready at once, and call back before createTask's reply."""
+        self._state.callback_faults.early = check_share(share)
+
+    def spoil_callbacks(self, body: bytes = b"<html>", share: float = 1.0) -> None:
+        """Send this body in place of the result with this share of the callbacks."""
+        self._state.callback_faults.body = (bytes(body), check_share(share))
+
+    def refuse_callbacks(self, code: str | None = "ERROR_SERVICE_NOT_AVAILABLE") -> None:
+        """Refuse tasks that have a callback URL; None takes them again."""
+        self._state.callback_faults.refusal = code
 
     def _order(self, rule: Rule) -> None:
         if rule.method is not None and rule.method not in self._state.methods:

@@ -13,6 +13,7 @@ from .._ref import TaskId
 from ._answers import USER_AGENT
 from ._bans import Bans
 from ._bodies import refusal
+from ._callbacks import CallbackFaults
 from ._dialect import (
     CREATE_TASK,
     GET_BALANCE,
@@ -49,6 +50,7 @@ class EmulatedService:
         self.requests: deque[RecordedRequest] = deque(maxlen=settings.max_record)
         self.violations: deque[Violation] = deque(maxlen=settings.max_record)
         self.callbacks = self.callbacks_failed = 0
+        self.callback_faults = CallbackFaults(settings.seed)
         self.warned = False
         self._counts = {"requests": 0, "polls": 0, "violations": 0}
         self._bans = Bans(service.ban_window)
@@ -222,12 +224,15 @@ class EmulatedService:
         slots = self.settings.slots
         if slots is not None and self.ledger.processing >= slots:
             return self._error(exchange, "ERROR_NO_SLOT_AVAILABLE")
-        task = exchange.task = self._factory.make(
-            body, names, number=self.ledger.created, now=exchange.now
-        )
-        callback_url = exchange.fields.get("callbackUrl")
-        if isinstance(callback_url, str) and callback_url:
-            task.callback_url = callback_url
+        callback_url, faults = exchange.fields.get("callbackUrl"), self.callback_faults
+        called_back = isinstance(callback_url, str) and callback_url != ""
+        if called_back and faults.refusal is not None:
+            return self._error(exchange, faults.refusal)
+        number = self.ledger.created
+        task = exchange.task = self._factory.make(body, names, number=number, now=exchange.now)
+        if called_back:
+            task.callback_url, task.callback = callback_url, faults.plan(number)
+            task.ready_at = exchange.now if task.callback.early else task.ready_at
         self.ledger.add(task)
         self.ledger.settle(exchange.now)
         return self.replies.created(task)

@@ -42,14 +42,25 @@ def _faithful(decode: Callable[[Any], Any], encode: Callable[[Any], Any]) -> Cal
 
 
 def cookies(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
-    """Declare cookies: a mapping or the text of a Cookie header; `a=b; c=d` on the wire."""
+    """Declare cookies: a mapping or the text of a Cookie header; `a=b; c=d` on the wire.
+
+    Where they are optional, an empty mapping means none.
+    """
+
+    def convert(value: Any) -> Any:
+        return None if default is None and value == {} else value
+
     return declare(
         WireField(
-            path_of(wire), encode=_join_cookies, decode=_faithful(_split_cookies, _join_cookies)
+            path_of(wire),
+            encode=_join_cookies,
+            decode=_faithful(_split_cookies, _join_cookies),
+            kind="cookies, as `a=b; c=d`",
         ),
         default=default,
         kw_only=kw_only,
         check=_check_cookies,
+        converter=convert,
         repr=_repr_cookies,
     )
 
@@ -59,8 +70,8 @@ def _check_cookies(name: str, value: Any) -> None:
         if not value.strip() or set(value) & set("\r\n"):
             raise invalid(name, value, "one non-empty line such as 'a=b; c=d'", show=False)
         return
-    if not isinstance(value, Mapping):
-        raise invalid(name, value, "a mapping of cookie names to values", show=False)
+    if not isinstance(value, Mapping) or not value:
+        raise invalid(name, value, "a non-empty mapping of cookie names to values", show=False)
     for key, content in value.items():
         if not isinstance(key, str) or not key or set(key) & set("=; \t\r\n"):
             raise invalid(
@@ -93,7 +104,7 @@ def _repr_cookies(value: Mapping[str, str] | str | None) -> str:
 def image(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
     """Declare an image file's content: bytes (base64 text is decoded); base64 on the wire."""
     return declare(
-        WireField(path_of(wire), encode=_encode_file, decode=_verbatim),
+        WireField(path_of(wire), encode=_encode_file, decode=_verbatim, kind="file in base64"),
         default=default,
         kw_only=kw_only,
         check=_check_image,
@@ -127,7 +138,9 @@ def images(
             path_of(wire),
             encode=lambda value: [_encode_file(item) for item in value],
             decode=lambda value: [*map(_verbatim, value)] if isinstance(value, list) else value,
-            allowed=f"{count} files",
+            kind="list of files in base64",
+            least=least,
+            most=most,
         ),
         default=default,
         kw_only=kw_only,
@@ -140,7 +153,7 @@ def images(
 def page(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
     """Declare a page's HTML: bytes, HTML text or base64 text; base64 on the wire."""
     return declare(
-        WireField(path_of(wire), encode=_encode_file, decode=_verbatim),
+        WireField(path_of(wire), encode=_encode_file, decode=_verbatim, kind="page in base64"),
         default=default,
         kw_only=kw_only,
         check=_check_page,
@@ -217,7 +230,12 @@ def _repr_files(value: tuple[bytes | str, ...] | None) -> str:
 def json_text(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
     """Declare a JSON object that the wire has as text inside of a string; text is taken as JSON."""
     return declare(
-        WireField(path_of(wire), encode=_encode_json, decode=_faithful(_decode_json, _encode_json)),
+        WireField(
+            path_of(wire),
+            encode=_encode_json,
+            decode=_faithful(_decode_json, _encode_json),
+            kind="JSON object, as text",
+        ),
         default=default,
         kw_only=kw_only,
         check=_check_json,
@@ -227,22 +245,23 @@ def json_text(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) 
 def _check_json(name: str, value: Any) -> None:
     if isinstance(value, Verbatim):
         return
+    decoded = _decode_json(value) if isinstance(value, str) else value
+    if not isinstance(decoded, Mapping):
+        raise invalid(name, value, "a mapping, or the text of a JSON object")
     try:
-        _encode_json(_decode_json(value) if isinstance(value, str) else value)
+        _encode_json(decoded)
     except TypeError:
         raise invalid(name, value, "a mapping that can be written as JSON") from None
-    if not isinstance(value, Mapping) and isinstance(_decode_json(value), str):
-        raise invalid(name, value, "a mapping, or the text of a JSON object")
 
 
-def _encode_json(value: Any) -> str:
-    return str(value) if isinstance(value, str) else orjson.dumps(value).decode()
+def _encode_json(value: Mapping[str, Any] | str) -> str:
+    return str(value) if isinstance(value, str) else orjson.dumps(dict(value)).decode()
 
 
 def _decode_json(value: str) -> Any:
     try:
         decoded = orjson.loads(value)
-    except (orjson.JSONDecodeError, TypeError):
+    except orjson.JSONDecodeError:
         return value
     return decoded if isinstance(decoded, dict) else value
 
@@ -258,7 +277,12 @@ def escaped(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) ->
             raise invalid(name, value, "a non-empty string")
 
     return declare(
-        WireField(path_of(wire), encode=_escape, decode=_faithful(_unescape, _escape)),
+        WireField(
+            path_of(wire),
+            encode=_escape,
+            decode=_faithful(_unescape, _escape),
+            kind="text, as ASCII with escapes",
+        ),
         default=default,
         kw_only=kw_only,
         check=check,

@@ -43,10 +43,16 @@ class WireField:
     """Other places where a service may put the same value (solutions only)."""
     encode: Callable[[Any], Any] | None = None
     decode: Callable[[Any], Any] | None = None
+    kind: str = ""
+    """What the value is, in a word or two."""
+    values: tuple[str, ...] = ()
+    """The allowed values, if that list is closed."""
+    least: float | None = None
+    """The smallest allowed value, or length of a list."""
+    most: float | None = None
+    """The largest allowed value, or length of a list."""
     pattern: re.Pattern[str] | None = None
     """What the value looks like; tells apart variants that have the same keys."""
-    allowed: str = ""
-    """The allowed values in words, for the reference page."""
 
 
 class Verbatim(str):
@@ -124,14 +130,14 @@ def text(
         if not (empty or value.strip()) or (compiled and not compiled.fullmatch(value)):
             raise invalid(name, value, rule)
 
-    allowed = ", ".join(f"`{value}`" for value in values) or (rule if compiled else "")
-    field = WireField(path_of(wire), pattern=compiled, allowed=allowed)
+    kind = rule if compiled else "text, may be empty" if empty else "text"
+    field = WireField(path_of(wire), kind=kind, values=tuple(values), pattern=compiled)
     return declare(field, default=default, kw_only=kw_only, check=check)
 
 
 def url(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
     """Declare an http(s) URL."""
-    field = WireField(path_of(wire), allowed="http(s) URL")
+    field = WireField(path_of(wire), kind="http(s) URL")
     return declare(field, default=default, kw_only=kw_only, check=check_url)
 
 
@@ -155,8 +161,8 @@ def texts(
     urls: bool = False,
 ) -> Any:
     """Declare a list of strings or of http(s) URLs, of at most *most* items."""
-    noun = "URLs" if urls else "strings"
-    rule = f"a list of {noun}, at least one" + (f" and at most {most}" if most else "")
+    kind = "list of http(s) URLs" if urls else "list of texts"
+    rule = f"a {kind}, at least one" + (f" and at most {most}" if most else "")
 
     def check(name: str, value: Any) -> None:
         if not isinstance(value, tuple) or not 1 <= len(value) <= (most or len(value)):
@@ -168,7 +174,7 @@ def texts(
                 raise invalid(f"{name}[{index}]", item, "a string")
 
     return declare(
-        WireField(path_of(wire), encode=list, allowed=rule.removeprefix("a list of ")),
+        WireField(path_of(wire), encode=list, kind=kind, least=1, most=most),
         default=default,
         kw_only=kw_only,
         check=check,
@@ -190,7 +196,7 @@ def flag(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> An
         if value is not True and value is not False:
             raise invalid(name, value, "True or False")
 
-    field = WireField(path_of(wire), decode=_flag_of)
+    field = WireField(path_of(wire), decode=_flag_of, kind="true or false")
     return declare(field, default=default, kw_only=kw_only, check=check)
 
 
@@ -203,17 +209,19 @@ def integer(
     *,
     default: Any = attrs.NOTHING,
     kw_only: bool = True,
-    minimum: int | None = None,
+    minimum: int,
     maximum: int | None = None,
     as_text: bool = False,
 ) -> Any:
-    """Declare an integer in a closed range; with *as_text* the wire has it as a string."""
-    check, allowed = _range_check(int, "a whole number", minimum, maximum)
+    """Declare an integer in a range; with *as_text* the wire has it as a string."""
+    check = _range_check(int, "a whole number", minimum, maximum)
     field = WireField(
         path_of(wire),
         encode=str if as_text else None,
         decode=_integer_of if as_text else None,
-        allowed=allowed,
+        kind="whole number, as text" if as_text else "whole number",
+        least=minimum,
+        most=maximum,
     )
     return declare(field, default=default, kw_only=kw_only, check=check)
 
@@ -227,35 +235,28 @@ def number(
     *,
     default: Any = attrs.NOTHING,
     kw_only: bool = True,
-    minimum: float | None = None,
-    maximum: float | None = None,
+    minimum: float,
+    maximum: float,
 ) -> Any:
     """Declare a number in a closed range."""
-    check, allowed = _range_check((int, float), "a number", minimum, maximum)
-    field = WireField(path_of(wire), allowed=allowed)
+    check = _range_check((int, float), "a number", minimum, maximum)
+    field = WireField(path_of(wire), kind="number", least=minimum, most=maximum)
     return declare(field, default=default, kw_only=kw_only, check=check)
 
 
 def _range_check(
-    kinds: Any, noun: str, minimum: float | None, maximum: float | None
-) -> tuple[Callable[[str, Any], None], str]:
-    """The check, and the allowed range in words."""
-    if minimum is None and maximum is None:
-        allowed = ""
-    elif minimum == maximum:
-        allowed = str(minimum)
-    else:
-        allowed = f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"
-    rule = f"{noun}, {allowed}" if allowed else noun
+    kinds: Any, noun: str, minimum: float, maximum: float | None
+) -> Callable[[str, Any], None]:
+    allowed = f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"
+    rule = f"{noun}, {minimum if minimum == maximum else allowed}"
 
     def check(name: str, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, kinds):
-            raise invalid(name, value, rule)
-        too_low = minimum is not None and not value >= minimum
-        if too_low or (maximum is not None and not value <= maximum):
+        number = isinstance(value, kinds) and not isinstance(value, bool)
+        # Written so that NaN fails.
+        if not number or not value >= minimum or not (maximum is None or value <= maximum):
             raise invalid(name, value, rule)
 
-    return check, allowed
+    return check
 
 
 def nested(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
@@ -266,7 +267,10 @@ def nested(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> 
             raise invalid(name, value, "a mapping with string keys")
 
     return declare(
-        WireField(path_of(wire), encode=dict), default=default, kw_only=kw_only, check=check
+        WireField(path_of(wire), encode=dict, kind="object"),
+        default=default,
+        kw_only=kw_only,
+        check=check,
     )
 
 
@@ -277,9 +281,8 @@ def secret(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> 
         if not isinstance(value, str) or not value:
             raise invalid(name, value, "a non-empty string", show=False)
 
-    return declare(
-        WireField(path_of(wire)), default=default, kw_only=kw_only, check=check, repr=_repr_secret
-    )
+    field = WireField(path_of(wire), kind="text")
+    return declare(field, default=default, kw_only=kw_only, check=check, repr=_repr_secret)
 
 
 def _repr_secret(value: object) -> str:
@@ -298,9 +301,8 @@ def proxy(*, default: Any = attrs.NOTHING, kw_only: bool = True, login: bool = F
         if login and value.login is None:
             raise invalid(name, value, "a proxy with login and password for this task", show=False)
 
-    allowed = "with login and password" if login else ""
-    field = WireField((), allowed=allowed)
-    return declare(field, default=default, kw_only=kw_only, check=check)
+    kind = "proxy with login and password" if login else "proxy"
+    return declare(WireField((), kind=kind), default=default, kw_only=kw_only, check=check)
 
 
 # -- field declarations of solutions --------------------------------------------------------------

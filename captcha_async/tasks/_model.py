@@ -7,10 +7,21 @@ turns that into JSON and back. Nothing here knows of HTTP or of a particular cap
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Generic, Literal, TypeVar, cast, dataclass_transform, get_args
+from typing import (
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Self,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    get_args,
+)
 
 import attrs
 
+from ..errors import invalid
 from . import _encoded as encoded
 from . import _fields as f
 
@@ -113,6 +124,17 @@ class Task(Generic[S_co]):
     def type(self) -> str:
         """The task's type on the wire."""
         return self.spec.type
+
+    def evolve(self, **changes: Any) -> Self:
+        """Return the same task with some fields changed, such as `proxy`.
+
+        Raises:
+            InvalidArgument: a change is wrong.
+        """
+        unknown = sorted(set(changes) - set(attrs.fields_dict(cast("Any", type(self)))))
+        if unknown:
+            raise invalid(unknown[0], changes[unknown[0]], f"a field of {type(self).__name__}")
+        return cast("Self", attrs.evolve(cast("Any", self), **changes))
 
 
 def solution_type(model: type[Task[Any]]) -> type[Solution]:

@@ -34,4 +34,6 @@ class TspdTask(Task[CookiesSolution]):
 
     def __attrs_post_init__(self) -> None:
         if set(self.proxy.login or "") & set(";|)"):
-            raise invalid("proxy.login", None, "free of ; | ) for a TspdTask", show=False)
+            raise invalid(
+                "proxy.login", self.proxy.login, "free of ; | ) for a TspdTask", show=False
+            )

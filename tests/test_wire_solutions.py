@@ -1,0 +1,163 @@
+"""Solutions: read from wherever they stand, and never lost, whatever a service sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+from task_strategies import json_values
+
+from captcha_async import tasks
+from captcha_async.errors import UnreadableSolution
+from captcha_async.tasks import RawSolution, Task
+from captcha_async.tasks._families import all_models
+from captcha_async.tasks._model import solution_type
+from captcha_async.wire import load_solution
+
+few = hypothesis.settings(max_examples=8)
+every_model = pytest.mark.parametrize("model", all_models(), ids=lambda model: model.__name__)
+
+
+@pytest.mark.parametrize(
+    ("model", "answer", "expected"),
+    [
+        ("RecaptchaV2Task", {"gRecaptchaResponse": "t"}, {"token": "t", "user_agent": None}),
+        ("RecaptchaV2Task", {"token": "t", "gRecaptchaResponse": None}, {"token": "t"}),
+        ("TurnstileTask", {"TOKEN": "t", "useragent": "UA"}, {"token": "t", "user_agent": "UA"}),
+        ("HuntTask", {"data": {"token": "t"}}, {"token": "t"}),
+        (
+            "BasiliskTask",
+            {"data": {"captcha_response": "t"}, "headers": {"user-agent": "UA"}},
+            {"token": "t", "user_agent": "UA"},
+        ),
+        ("AmazonTask", {"cookies": {"aws-waf-token": "t"}}, {"token": "t"}),
+        (
+            "AmazonTask",
+            {"captcha_voucher": "v", "existing_token": "t"},
+            {"token": "t", "captcha_voucher": "v"},
+        ),
+        ("AmazonTask", {"cookie": "aws-waf-token=t"}, {"token": "t"}),
+        ("DataDomeTask", {"cookie": "datadome=t; Path=/"}, {"cookies": {"datadome": "t"}}),
+        ("DataDomeTask", {"cookie": "datadome=t; Path=/"}, {"datadome": "t"}),
+        (
+            "TspdTask",
+            {"Domains": {"a.example": {"Cookies": {"x": "1"}}, "b.example": {"cookies": {"y": 2}}}},
+            {"cookies": {"x": "1", "y": "2"}},
+        ),
+        (
+            "ImpervaTask",
+            {"domains": {"https://example.com": {"cookies": {"___utmvc": "v; Max-Age=1; Path=/"}}}},
+            {"cookies": {"___utmvc": "v"}},
+        ),
+        ("TurnstileChallengeCookieTask", {"cf_clearance": "c"}, {"cf_clearance": "c"}),
+        ("TenDITask", {"ticket": "t", "randstr": "r", "ret": 0}, {"ticket": "t", "randstr": "r"}),
+        ("SheinTask", {"answer": [{"X": 1, "Y": 2.5}]}, {"answer": ((1, 2.5),)}),
+        ("BillsAudioTask", {"answer": [6, 8, 4]}, {"answer": "684"}),
+        ("DliTask", {"answer": "1"}, {"answer": "1"}),
+        ("Bls3x3Task", {"answer": [1, 0, True]}, {"answer": (True, False, True)}),
+        ("ComplexImageHCaptchaTask", {"answer": [False, True]}, {"answer": (False, True)}),
+        ("ComplexImageHCaptchaTask", {"answer": [{"x": 1, "y": 2}]}, {"answer": ((1, 2),)}),
+        ("ComplexImageRecognitionTask", {"answer": [True]}, {"answer": (True,)}),
+        ("ComplexImageRecognitionTask", {"answer": [2, 3.5]}, {"answer": (2, 3.5)}),
+        ("ComplexImageRecognitionTask", {"answer": "text"}, {"answer": "text"}),
+        ("ComplexImageRecognitionTask", {"answer": []}, {"answer": ()}),
+        ("ImageToTextTask", {"text": 42}, {"text": "42"}),
+    ],
+)
+def test_answers_are_read_from_where_they_stand(model: str, answer: Any, expected: Any) -> None:
+    """Flat or nested, in any letter case, under the services' different names."""
+    solution = load_solution(model, answer)
+    for name, value in expected.items():
+        found = getattr(solution, name)
+        if name == "answer" and found and isinstance(found[0], tasks.Point):
+            found = tuple(attrs.astuple(point) for point in found)
+        assert found == value
+
+
+def test_a_token_inside_of_json_text_is_taken_apart() -> None:
+    """Alibaba's answer is JSON text: it is kept to be submitted, and its values are at hand."""
+    text = '{"sceneId":"s","data":"d"}'
+    solution = load_solution(tasks.AlibabaTask, {"data": {"tokens": text}})
+    assert isinstance(solution, tasks.AlibabaSolution)
+    assert solution.token == text
+    assert solution.tokens == {"sceneId": "s", "data": "d"}
+
+
+def test_no_repr_shows_a_token() -> None:
+    """Only what is no secret is printed: the user agent, a text, the shape of the rest."""
+    answer = {"gRecaptchaResponse": "s3cret", "userAgent": "UA", "cookies": {"a": "s3cret"}}
+    shown = repr(load_solution("RecaptchaV2Task", answer))
+    assert "s3cret" not in shown
+    assert "user_agent='UA'" in shown
+    assert "<hidden str 6>" in shown
+    assert "cookies=None" in repr(load_solution("RecaptchaV2Task", {"token": "t"}))
+
+
+def test_unknown_keys_stay_in_raw() -> None:
+    """A key that came after this release is not lost."""
+    answer = {"gRecaptchaResponse": "t", "new": {"a": 1}}
+    assert load_solution("RecaptchaV2Task", answer).raw["new"] == {"a": 1}
+
+
+def test_an_optional_key_of_odd_form_does_not_spoil_the_answer() -> None:
+    """The token was paid for: what cannot be read beside it stays in `raw`."""
+    solution = load_solution("RecaptchaV2Task", {"gRecaptchaResponse": "t", "cookies": ["a"]})
+    assert isinstance(solution, tasks.RecaptchaSolution)
+    assert (solution.token, solution.cookies) == ("t", None)
+    assert solution.raw["cookies"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("model", "answer"),
+    [
+        ("SheinTask", {"answer": [1, 2]}),
+        ("SheinTask", {"answer": [{"X": "a", "Y": 2}]}),
+        ("OoclRotateNewTask", {"answer": ["a"]}),
+        ("Bls3x3Task", {"answer": [2]}),
+        ("CastleTask", {"data": {"tokens": [1]}}),
+        ("AlibabaTask", {"data": {"tokens": "[1]"}}),
+        ("TspdTask", {"domains": {"a.example": {"cookies": {"x": [1]}}}}),
+    ],
+)
+def test_a_required_value_of_another_kind_is_no_answer(model: str, answer: Any) -> None:
+    """What a field promises is checked, and the service's object is in the error."""
+    with pytest.raises(UnreadableSolution) as caught:
+        load_solution(model, answer)
+    assert caught.value.raw is answer
+
+
+@pytest.mark.parametrize("answer", [{}, {"text": "x"}, {"gRecaptchaResponse": ["t"]}, [], None])
+def test_an_answer_of_another_form_is_kept_in_the_error(answer: Any) -> None:
+    """A solution that arrived is never thrown away, and its token is in no message."""
+    with pytest.raises(UnreadableSolution) as caught:
+        load_solution("RecaptchaV2Task", answer)
+    assert caught.value.raw is answer
+
+
+def test_the_answer_to_an_unknown_type_is_raw() -> None:
+    """Unknown names, and names of several variants, lead to the service's own object."""
+    for name in ("AntiGateTask", "CustomTask", "ComplexImageTask"):
+        solution = load_solution(name, {"a": 1})
+        assert isinstance(solution, RawSolution)
+        assert solution.raw == {"a": 1}
+
+
+@every_model
+@few
+@hypothesis.given(answer=st.dictionaries(st.text(), json_values()), data=st.data())
+def test_any_json_is_an_answer_or_kept_in_the_error(
+    model: type[Task[Any]], answer: dict[str, Any], data: st.DataObject
+) -> None:
+    """No answer makes the reader crash, also where documented keys hold something else."""
+    for field in attrs.fields(solution_type(model)):  # type: ignore[arg-type]
+        if field.name != "raw" and data.draw(st.booleans()):
+            answer[field.metadata["wire"].path[0]] = data.draw(json_values())
+    found: Any
+    try:
+        found = load_solution(model, answer)
+    except UnreadableSolution as error:
+        found = error
+    assert found.raw is answer
