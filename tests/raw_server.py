@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from ssl import SSLContext
@@ -35,6 +36,30 @@ async def raw_server(handler: Handler, ssl_context: SSLContext | None = None) ->
             yield f"{scheme}://127.0.0.1:{port}"
         finally:
             group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def deaf_server(answer: bytes = b"") -> AsyncIterator[str]:
+    """Serve one connection: read its first bytes, send *answer*, and read nothing more."""
+
+    async def serve() -> None:
+        await anyio.wait_readable(listener)
+        connection, _ = listener.accept()
+        with connection:
+            await anyio.wait_readable(connection)
+            connection.recv(100)
+            connection.sendall(answer)
+            await anyio.sleep_forever()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        # The connection takes it over: the system keeps little of what is not read.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        async with anyio.create_task_group() as group:
+            group.start_soon(serve)
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            finally:
+                group.cancel_scope.cancel()
 
 
 async def read_request(stream: anyio.abc.ByteStream) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ssl
 
 import anyio
@@ -18,6 +19,9 @@ from captcha_async.errors import TransportError
 pytestmark = pytest.mark.real_time
 
 OK = reply(b'{"errorId": 0}')
+
+# The lanes of our own, and those made of httpx's transport.
+both_kinds = pytest.mark.parametrize("httpx_lanes", [False, True], ids=["direct", "httpx"])
 
 
 class Server:
@@ -44,10 +48,11 @@ async def post(transport: HttpTransport, url: str, timeout: float = 5.0) -> byte
     return (await transport.post(f"{url}/createTask", b"{}", timeout=timeout)).body
 
 
-async def test_a_lane_is_used_again() -> None:
+@both_kinds
+async def test_a_lane_is_used_again(httpx_lanes: bool) -> None:
     """Requests in a row need one connection."""
     server = Server()
-    transport = HttpTransport()
+    transport = HttpTransport(httpx_lanes=httpx_lanes)
     async with raw_server(server) as url:
         for _ in range(5):
             assert await post(transport, url) == b'{"errorId": 0}'
@@ -70,10 +75,11 @@ async def test_no_more_lanes_than_allowed() -> None:
     assert server.connections <= 3
 
 
-async def test_a_lane_that_the_server_closed_is_opened_anew() -> None:
+@both_kinds
+async def test_a_lane_that_the_server_closed_is_opened_anew(httpx_lanes: bool) -> None:
     """A service that ends connections after each reply costs connections, not errors."""
     server = Server(close=True)
-    transport = HttpTransport()
+    transport = HttpTransport(httpx_lanes=httpx_lanes)
     async with raw_server(server) as url:
         for _ in range(3):
             assert await post(transport, url)
@@ -82,7 +88,8 @@ async def test_a_lane_that_the_server_closed_is_opened_anew() -> None:
     assert server.requests == 3
 
 
-async def test_a_cancelled_request_takes_its_lane_along() -> None:
+@both_kinds
+async def test_a_cancelled_request_takes_its_lane_along(httpx_lanes: bool) -> None:
     """What is left of its reply must not become the next request's."""
     started = anyio.Event()
 
@@ -94,7 +101,7 @@ async def test_a_cancelled_request_takes_its_lane_along() -> None:
             await anyio.sleep_forever()
         await stream.send(OK)
 
-    transport = HttpTransport(connections=1)
+    transport = HttpTransport(connections=1, httpx_lanes=httpx_lanes)
     async with raw_server(handler) as url:
         async with anyio.create_task_group() as group:
             group.start_soon(post, transport, url)
@@ -107,10 +114,11 @@ async def test_a_cancelled_request_takes_its_lane_along() -> None:
     await transport.aclose()
 
 
-async def test_many_cancelled_connects_leave_no_dead_lane() -> None:
+@both_kinds
+async def test_many_cancelled_connects_leave_no_dead_lane(httpx_lanes: bool) -> None:
     """Waves of cancellations while lanes are being opened: the next request still goes through."""
     server = Server()
-    transport = HttpTransport(connections=20)
+    transport = HttpTransport(connections=20, httpx_lanes=httpx_lanes)
     async with raw_server(server) as url:
         for wave in range(10):
             async with anyio.create_task_group() as group:
@@ -129,12 +137,13 @@ async def test_many_cancelled_connects_leave_no_dead_lane() -> None:
     await transport.aclose()
 
 
-async def test_nobody_listens() -> None:
+@both_kinds
+async def test_nobody_listens(httpx_lanes: bool) -> None:
     """A refused connection was certainly not sent."""
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(anyio.abc.SocketAttribute.local_port)
     await listener.aclose()
-    transport = HttpTransport()
+    transport = HttpTransport(httpx_lanes=httpx_lanes)
     marks: list[str] = []
     with pytest.raises(TransportError, match="could not be reached") as caught:
         await transport.post(
@@ -160,7 +169,8 @@ async def test_a_connection_that_dies_after_the_request_may_have_sent_it(answer:
     await transport.aclose()
 
 
-async def test_a_reply_that_never_comes_ends_with_the_timeout() -> None:
+@both_kinds
+async def test_a_reply_that_never_comes_ends_with_the_timeout(httpx_lanes: bool) -> None:
     """The time-out covers the whole exchange, also when bytes trickle in."""
 
     async def handler(stream: anyio.abc.ByteStream) -> None:
@@ -169,7 +179,7 @@ async def test_a_reply_that_never_comes_ends_with_the_timeout() -> None:
             await stream.send(bytes([byte]))
             await anyio.sleep(0.02)
 
-    transport = HttpTransport()
+    transport = HttpTransport(httpx_lanes=httpx_lanes)
     async with raw_server(handler) as url:
         with pytest.raises(TransportError, match=r"no reply within 0.2 s") as caught:
             await post(transport, url, timeout=0.2)
@@ -177,7 +187,8 @@ async def test_a_reply_that_never_comes_ends_with_the_timeout() -> None:
     await transport.aclose()
 
 
-async def test_a_reply_without_end_is_not_read_to_the_end() -> None:
+@both_kinds
+async def test_a_reply_without_end_is_not_read_to_the_end(httpx_lanes: bool) -> None:
     """A reply that is far too large ends with an error, not with a full memory."""
 
     async def handler(stream: anyio.abc.ByteStream) -> None:
@@ -186,28 +197,90 @@ async def test_a_reply_without_end_is_not_read_to_the_end() -> None:
         while True:
             await stream.send(bytes(65536))
 
-    transport = HttpTransport()
+    transport = HttpTransport(httpx_lanes=httpx_lanes)
     async with raw_server(handler) as url:
         with pytest.raises(TransportError, match="more than"):
             await post(transport, url, timeout=20)
     await transport.aclose()
 
 
-async def test_compressed_and_chunked_replies_are_read() -> None:
+@both_kinds
+async def test_compressed_and_chunked_replies_are_read(httpx_lanes: bool) -> None:
     """gzip and chunks are httpx's business, and it does it."""
-    import gzip
-
     packed = gzip.compress(b'{"errorId": 0}')
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     chunked = head + b'5\r\n{"err\r\n9\r\norId": 0}\r\n0\r\n\r\n'
     for answer in (reply(packed, headers=b"content-encoding: gzip\r\n"), chunked):
-        transport = HttpTransport()
+        transport = HttpTransport(httpx_lanes=httpx_lanes)
         async with raw_server(Server(answer)) as url:
             assert await post(transport, url) == b'{"errorId": 0}'
         await transport.aclose()
 
 
-async def test_tls_is_verified() -> None:
+async def test_a_reply_that_unpacks_to_a_giant_is_refused() -> None:
+    """A few kilobytes must not fill the memory."""
+    packed = gzip.compress(bytes(50 * 1024 * 1024))
+    transport = HttpTransport()
+    answer = reply(packed, headers=b"content-encoding: gzip\r\n")
+    async with raw_server(Server(answer)) as url:
+        with pytest.raises(TransportError, match="more than") as caught:
+            await post(transport, url)
+    assert caught.value.sent
+    await transport.aclose()
+
+
+async def test_a_page_is_got() -> None:
+    """GET has no body, and tells no length of one."""
+    seen: list[bytes] = []
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        seen.append(await read_request(stream))
+        await stream.send(reply(b"Mozilla/5.0", headers=b"retry-after: 3\r\ndate: now\r\n"))
+
+    transport = HttpTransport()
+    async with raw_server(handler) as url:
+        found = await transport.get(f"{url}/user-agent", timeout=5)
+    assert (found.status, found.body) == (200, b"Mozilla/5.0")
+    assert (found.retry_after, found.date) == ("3", "now")
+    assert seen[0].startswith(b"GET /user-agent HTTP/1.1\r\n")
+    assert b"content-length" not in seen[0].lower()
+    await transport.aclose()
+
+
+async def test_a_login_in_the_address_is_sent_as_a_header() -> None:
+    """A self-hosted service may stand behind one."""
+    seen: list[bytes] = []
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        seen.append(await read_request(stream))
+        await stream.send(OK)
+
+    transport = HttpTransport()
+    async with raw_server(handler) as url:
+        await post(transport, url.replace("://", "://user:password@"))
+    assert b"authorization: basic dxnlcjpwyxnzd29yza==" in seen[0].lower()
+    assert b"password" not in seen[0]
+    await transport.aclose()
+
+
+async def test_sending_is_told_before_the_first_byte() -> None:
+    """When the service has the request, the caller has long been told."""
+    marks: list[str] = []
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        await read_request(stream)
+        assert marks == ["sending"]
+        await stream.send(OK)
+
+    transport = HttpTransport()
+    async with raw_server(handler) as url:
+        await transport.post(url, b"{}", timeout=5, sending=lambda: marks.append("sending"))
+    assert marks == ["sending"]
+    await transport.aclose()
+
+
+@both_kinds
+async def test_tls_is_verified(httpx_lanes: bool) -> None:
     """A certificate that nobody vouches for is refused before anything is sent."""
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
@@ -216,17 +289,20 @@ async def test_tls_is_verified() -> None:
     client_context = ssl.create_default_context()
     authority.configure_trust(client_context)
     async with raw_server(Server(), server_context) as url:
-        trusting = HttpTransport(ssl_context=client_context)
+        trusting = HttpTransport(ssl_context=client_context, httpx_lanes=httpx_lanes)
         assert await post(trusting, url) == b'{"errorId": 0}'
         await trusting.aclose()
-        doubting = HttpTransport()
+        doubting = HttpTransport(httpx_lanes=httpx_lanes)
         with pytest.raises(TransportError, match="CERTIFICATE_VERIFY_FAILED") as caught:
             await post(doubting, url)
         assert not caught.value.sent
         await doubting.aclose()
 
 
-async def test_closing_the_transport_closes_busy_lanes_when_they_are_done() -> None:
+@both_kinds
+async def test_closing_the_transport_closes_busy_lanes_when_they_are_done(
+    httpx_lanes: bool,
+) -> None:
     """A request on its way gets its reply, and then its connection goes."""
     arrived, go_on = anyio.Event(), anyio.Event()
 
@@ -236,7 +312,7 @@ async def test_closing_the_transport_closes_busy_lanes_when_they_are_done() -> N
         await go_on.wait()
         await stream.send(OK)
 
-    transport = HttpTransport()
+    transport = HttpTransport(httpx_lanes=httpx_lanes)
     bodies: list[bytes] = []
     async with raw_server(handler) as url, anyio.create_task_group() as group:
 

@@ -1,4 +1,4 @@
-"""A lane made of httpx's own transport, restricted to one connection."""
+"""A lane made of httpx's own transport, restricted to one connection: for proxies and HTTP/2."""
 
 from __future__ import annotations
 
@@ -8,60 +8,85 @@ from functools import cache
 from typing import Any
 
 import anyio
+import attrs
 import httpx
 
-__all__ = ["MAX_REPLY_BYTES", "HttpxLane", "default_ssl_context"]
+from ._messages import KEEP_ALIVE, MAX_REPLY_BYTES, Call, Origin, RawReply
 
-MAX_REPLY_BYTES = 8 * 1024 * 1024
-"""A larger reply is not of this protocol; reading it would only fill the memory."""
-
-# It must outlive the gap between polls, or every poll opens a connection of its own.
-KEEP_ALIVE = 60.0
+__all__ = ["HttpxLane", "default_ssl_context"]
 
 
 @cache
 def default_ssl_context() -> ssl.SSLContext:
     """Make the TLS settings as httpx has them, once per process: loading the roots is slow."""
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 class HttpxLane:
-    """One connection, by httpx's own transport."""
+    """One connection, by httpx's own transport.
 
-    def __init__(self, ssl_context: ssl.SSLContext | None, proxy: str | None) -> None:
+    Args:
+        ssl_context: the TLS settings; with *http2* not one that others use, since httpx writes
+            into it which protocols are offered.
+        proxy: URL of the proxy.
+        http2: offer HTTP/2.
+    """
+
+    reusable = True
+
+    def __init__(
+        self, ssl_context: ssl.SSLContext, proxy: str | None = None, *, http2: bool = False
+    ) -> None:
         self._transport = httpx.AsyncHTTPTransport(
-            verify=ssl_context or default_ssl_context(),
+            verify=ssl_context,
             proxy=proxy,
+            http2=http2,
             limits=httpx.Limits(
                 max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE
             ),
         )
 
-    async def exchange(self, request: httpx.Request) -> httpx.Response:
+    def is_ready_for(self, origin: Origin) -> bool:
+        """Tell that it is; the transport opens its connection anew when it has to."""
+        return True
+
+    async def exchange(self, call: Call) -> RawReply:
         """Send a request and read its whole reply."""
-        sending = request.extensions.get("sending")
-
-        async def trace(event: str, _: dict[str, Any]) -> None:
-            if sending is not None and event.endswith("send_request_headers.started"):
-                sending()
-
-        request.extensions["trace"] = trace
-        request.stream = _Body(request.content)
+        request = _request(call)
         response = await self._transport.handle_async_request(request)
         try:
             body = await _read(response, request)
         finally:
             await response.aclose()
-        return httpx.Response(
+        return RawReply(
             response.status_code,
-            headers=response.headers,
-            stream=httpx.ByteStream(body),
-            extensions=response.extensions,
+            response.headers.raw,
+            body,
+            response.extensions.get("http_version", b"HTTP/1.1"),
+            response.extensions.get("reason_phrase", b""),
         )
 
     async def aclose(self) -> None:
         """Close the connection."""
         await self._transport.aclose()
+
+
+def _request(call: Call) -> httpx.Request:
+    async def trace(event: str, _: dict[str, Any]) -> None:
+        if call.sending is not None and event.endswith("send_request_headers.started"):
+            call.sending()
+
+    head = call.head
+    length = [(b"content-length", b"%d" % len(call.body))] if call.body or head.sized else []
+    return httpx.Request(
+        head.method,
+        head.url,
+        headers=head.headers + length,
+        stream=_Body(call.body),
+        extensions={"timeout": attrs.asdict(call.timeouts), "trace": trace},
+    )
 
 
 class _Body(httpx.AsyncByteStream):

@@ -6,6 +6,7 @@ be dropped. A lane that was cancelled, timed out or failed is closed and never u
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -13,6 +14,8 @@ from typing import Protocol
 import anyio
 import attrs
 import httpx
+
+from ._messages import KEEP_ALIVE, Call, NothingSent, Origin, RawReply
 
 __all__ = ["Lane", "LanePool", "LaneStatistics"]
 
@@ -22,8 +25,20 @@ CLOSE_TIMEOUT = 2.0
 class Lane(Protocol):
     """One connection to the service; carries one request at a time."""
 
-    async def exchange(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and read its whole reply."""
+    reusable: bool
+    """Whether it can carry another request after the one that is over."""
+
+    def is_ready_for(self, origin: Origin) -> bool:
+        """Tell whether an idle lane leads to *origin* and the server has not closed it."""
+        ...
+
+    async def exchange(self, call: Call) -> RawReply:
+        """Send a request and read its whole reply.
+
+        Raises:
+            NothingSent: the connection had ended before.
+            httpx.TransportError: no reply.
+        """
         ...
 
     async def aclose(self) -> None:
@@ -52,7 +67,8 @@ class LanePool(httpx.AsyncBaseTransport):
         self._open_lane = open_lane
         # A waiter is served in order of arrival; a slot is a lane's right to exist.
         self._slots = anyio.Semaphore(size, fast_acquire=True)
-        self._idle: list[Lane] = []
+        # (lane, when it became idle), the newest last.
+        self._idle: deque[tuple[Lane, float]] = deque()
         self._busy = 0
         self._opened = 0
         self._discarded = 0
@@ -69,48 +85,81 @@ class LanePool(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request over a lane and return its reply, wholly read."""
-        await self._wait_for_slot(request)
+        try:
+            reply = await self.exchange(await Call.of(request))
+        except httpx.RequestError as error:
+            error.request = request
+            raise
+        return reply.as_response()
+
+    async def exchange(self, call: Call) -> RawReply:
+        """Send a request over a lane and read its reply.
+
+        Raises:
+            httpx.TransportError: no reply.
+        """
+        try:
+            self._slots.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._wait_for_slot(call.timeouts.pool)
         self._busy += 1
         try:
-            return await self._exchange(request)
+            return await self._exchange(call)
         finally:
             self._busy -= 1
             self._slots.release()
 
-    async def _wait_for_slot(self, request: httpx.Request) -> None:
-        timeout = request.extensions.get("timeout", {}).get("pool")
+    async def _wait_for_slot(self, timeout: float | None) -> None:
         try:
             with anyio.fail_after(timeout):
                 await self._slots.acquire()
         except TimeoutError as error:
-            raise httpx.PoolTimeout("no lane became free in time", request=request) from error
+            raise httpx.PoolTimeout("no lane became free in time") from error
 
-    async def _exchange(self, request: httpx.Request) -> httpx.Response:
-        lane = self._take_lane()
-        try:
-            response = await lane.exchange(request)
-        except BaseException:
-            # Half used: what is left of the reply must not become the next request's.
-            self._discarded += 1
-            await _close(lane)
-            raise
-        if self._closed:
-            await _close(lane)
-        else:
-            self._idle.append(lane)
-        return response
+    async def _exchange(self, call: Call) -> RawReply:
+        while True:
+            lane = await self._take_idle(call.head.origin)
+            used = lane is not None
+            if lane is None:
+                self._opened += 1
+                lane = self._open_lane()
+            try:
+                reply = await lane.exchange(call)
+            except BaseException as error:
+                # Half used: what is left of the reply must not become the next request's.
+                self._discarded += 1
+                await _close(lane)
+                if not isinstance(error, NothingSent):
+                    raise
+                if not used:
+                    raise httpx.ConnectError("the connection ended at once") from error
+            else:
+                await self._put_back(lane)
+                return reply
 
-    def _take_lane(self) -> Lane:
-        if self._idle:
-            return self._idle.pop()
-        self._opened += 1
-        return self._open_lane()
+    async def _take_idle(self, origin: Origin) -> Lane | None:
+        """Take the newest lane that still works; the ones found dead are closed on the way."""
+        while self._idle:
+            lane, since = self._idle.pop()
+            if anyio.current_time() - since <= KEEP_ALIVE and lane.is_ready_for(origin):
+                return lane
+            await _close(lane)
+        return None
+
+    async def _put_back(self, lane: Lane) -> None:
+        if self._closed or not lane.reusable:
+            await _close(lane)
+            return
+        now = anyio.current_time()
+        self._idle.append((lane, now))
+        while now - self._idle[0][1] > KEEP_ALIVE:
+            await _close(self._idle.popleft()[0])
 
     async def aclose(self) -> None:
         """Close the idle lanes; a busy one closes when its request is over."""
         self._closed = True
         while self._idle:
-            await _close(self._idle.pop())
+            await _close(self._idle.pop()[0])
 
 
 async def _close(lane: Lane) -> None:

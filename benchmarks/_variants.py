@@ -1,0 +1,99 @@
+"""Other ways to build the lanes, to measure them as well, for `benchmarks.transport`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import orjson
+
+from benchmarks._reference import Reference
+from captcha_async._transport import HttpTransport
+from captcha_async._transport._direct_lane import DirectLane
+from captcha_async._transport._framing import H11Reader
+from captcha_async._transport._httpx_lane import HttpxLane, default_ssl_context
+from captcha_async._transport._lanes import Lane, LanePool
+from captcha_async._transport._links import Link, open_stream_link
+from captcha_async._transport._messages import Call, RawReply
+
+Post = Callable[[], Awaitable[Any]]
+
+
+@asynccontextmanager
+async def _posting(
+    open_lane: Callable[[], Lane], info: Reference, connections: int, body: bytes, path: str
+) -> AsyncIterator[Post]:
+    transport = HttpTransport(connections=connections)
+    transport._lanes = LanePool(open_lane, connections)
+
+    async def post() -> Any:
+        reply = await transport.post(info.url + path, body, timeout=30)
+        return orjson.loads(reply.body)
+
+    try:
+        yield post
+    finally:
+        await transport.aclose()
+
+
+def _context(info: Reference) -> Any:
+    return info.ssl_context() if info.authority else default_ssl_context()
+
+
+@asynccontextmanager
+async def httpx_lanes(
+    info: Reference, connections: int, body: bytes, path: str
+) -> AsyncIterator[Post]:
+    """One single-connection httpx transport for each lane."""
+    context = _context(info)
+    async with _posting(lambda: HttpxLane(context), info, connections, body, path) as post:
+        yield post
+
+
+@asynccontextmanager
+async def streams(info: Reference, connections: int, body: bytes, path: str) -> AsyncIterator[Post]:
+    """The same lane over anyio's streams, as on trio."""
+    context = _context(info)
+    async with _posting(lambda: _StreamLane(context), info, connections, body, path) as post:
+        yield post
+
+
+@asynccontextmanager
+async def h11_reader(
+    info: Reference, connections: int, body: bytes, path: str
+) -> AsyncIterator[Post]:
+    """The same lane with h11, as without httptools."""
+    context = _context(info)
+    async with _posting(lambda: _H11Lane(context), info, connections, body, path) as post:
+        yield post
+
+
+@asynccontextmanager
+async def mounted(info: Reference, connections: int, body: bytes, path: str) -> AsyncIterator[Post]:
+    """The pool as the transport of an httpx client."""
+    context = _context(info)
+    pool = LanePool(lambda: DirectLane(context), connections)
+    headers = {"content-type": "application/json"}
+    async with httpx.AsyncClient(transport=pool, trust_env=False) as client:
+
+        async def post() -> Any:
+            reply = await client.post(info.url + path, content=body, headers=headers)
+            return orjson.loads(reply.content)
+
+        yield post
+
+
+class _StreamLane(DirectLane):
+    async def exchange(self, call: Call) -> RawReply:
+        if self._link is None:
+            link: Link = await open_stream_link(call.head.origin, self._ssl_context)
+            self._link, self._origin = link, call.head.origin
+        return await super().exchange(call)
+
+
+class _H11Lane(DirectLane):
+    def __init__(self, ssl_context: Any) -> None:
+        super().__init__(ssl_context)
+        self._reader = H11Reader()

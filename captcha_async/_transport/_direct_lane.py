@@ -1,0 +1,128 @@
+"""A lane of our own, straight to the service: an asyncio protocol, or anyio's streams on trio.
+
+Measured: 0.14 ms of CPU per request by protocol, 0.2 ms by streams (`benchmarks.transport`).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+
+import anyio
+import httpx
+
+from ._framing import H11Reader, ReplyReader
+from ._links import Link, open_stream_link
+from ._messages import Call, Origin, RawReply
+
+try:
+    from ._fast_framing import FastReader
+except ImportError:
+    make_reader: Callable[[], ReplyReader] = H11Reader
+else:
+    make_reader = FastReader
+
+__all__ = ["DirectLane"]
+
+
+class DirectLane:
+    """One connection; it is opened for the first request."""
+
+    def __init__(self, ssl_context: ssl.SSLContext) -> None:
+        self._ssl_context = ssl_context
+        self._reader = make_reader()
+        self._link: Link | None = None
+        self._origin: Origin | None = None
+        self.reusable = False
+
+    def is_ready_for(self, origin: Origin) -> bool:
+        """Tell whether it leads to *origin* and the server has not closed it."""
+        return self._origin == origin and self._link is not None and self._link.is_quiet()
+
+    async def exchange(self, call: Call) -> RawReply:
+        """Send a request and read its whole reply."""
+        self.reusable = False
+        if self._link is None:
+            self._link = await _open(call, self._ssl_context)
+            self._origin = call.head.origin
+        link = self._link
+        data = call.encode()
+        self._reader.start(call.head.method)
+        if call.sending is not None:
+            call.sending()
+        if link.sends_at_once is None or len(data) <= link.sends_at_once:
+            await link.send(data, call.timeouts.write)
+            reply = await self._read(link, call.timeouts.read)
+        else:
+            reply = await self._read_while_sending(link, data, call)
+        self.reusable = link.is_flushed() and self._reader.finish()
+        return reply
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        self.reusable = False
+        if self._link is not None:
+            await self._link.aclose()
+
+    async def _read(self, link: Link, timeout: float | None) -> RawReply:
+        while True:
+            reply = self._reader.feed(await link.receive(timeout))
+            if reply is not None:
+                return reply
+
+    async def _read_while_sending(self, link: Link, data: bytes, call: Call) -> RawReply:
+        """Send a long request; a server may refuse it before it has seen all of it."""
+        failure: httpx.TransportError | None = None
+        reply: RawReply | None = None
+        reading = anyio.CancelScope()
+
+        async def send() -> None:
+            nonlocal failure
+            try:
+                await link.send(data, call.timeouts.write)
+            except httpx.WriteError as error:
+                # The reason may be in a reply that has already come.
+                failure = error
+            except httpx.WriteTimeout as error:
+                failure = error
+                reading.cancel()
+            if call.timeouts.read is not None:
+                reading.deadline = anyio.current_time() + call.timeouts.read
+
+        async with anyio.create_task_group() as children:
+            children.start_soon(send)
+            with reading:
+                try:
+                    reply = await self._read(link, None)
+                except httpx.TransportError as error:
+                    failure = failure or error
+            children.cancel_scope.cancel()
+        if reply is None:
+            raise failure or httpx.ReadTimeout("no reply came in time")
+        return reply
+
+
+async def _open(call: Call, ssl_context: ssl.SSLContext) -> Link:
+    origin = call.head.origin
+    try:
+        with anyio.fail_after(call.timeouts.connect):
+            if _on_asyncio():
+                # Imported late, with all of asyncio: whoever does not run it need not load it.
+                from ._asyncio_link import open_asyncio_link
+
+                return await open_asyncio_link(origin, ssl_context)
+            return await open_stream_link(origin, ssl_context)
+    except TimeoutError as error:
+        raise httpx.ConnectTimeout("no connection in time") from error
+    except (OSError, ValueError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
+        raise httpx.ConnectError(str(error.__cause__ or error)) from error
+
+
+def _on_asyncio() -> bool:
+    import asyncio
+
+    # trio can run as a guest of an asyncio loop; no asyncio task is current then.
+    try:
+        return asyncio.current_task() is not None
+    except RuntimeError:
+        return False

@@ -1,0 +1,127 @@
+"""What a lane needs of a connection, and a connection over anyio's streams, as used on trio."""
+
+from __future__ import annotations
+
+import select
+import ssl
+from typing import Protocol
+
+import anyio
+import httpx
+from anyio.abc import ByteStream, SocketAttribute
+
+from ._messages import Origin
+
+__all__ = ["Link", "StreamLink", "is_readable", "open_stream_link"]
+
+READ_SIZE = 65536
+
+
+class Link(Protocol):
+    """One connection; carries bytes."""
+
+    sends_at_once: int | None
+    """So many bytes can be given to `send` before the reply is read; None means any number."""
+
+    def is_quiet(self) -> bool:
+        """Tell whether the connection is open and nothing has come that was not asked for."""
+        ...
+
+    def is_flushed(self) -> bool:
+        """Tell whether all that was given to `send` has left."""
+        ...
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        """Send bytes.
+
+        Raises:
+            NothingSent: the connection has ended, and certainly before the first of the bytes.
+            httpx.WriteError: it has ended.
+            httpx.WriteTimeout: the other side does not take them.
+        """
+        ...
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """Wait for bytes; empty when the other side has ended the connection.
+
+        Raises:
+            httpx.ReadError: the connection broke.
+            httpx.ReadTimeout: nothing came.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connection at once."""
+        ...
+
+
+class StreamLink:
+    """A connection over anyio's streams."""
+
+    sends_at_once: int | None = READ_SIZE
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._socket = stream.extra(SocketAttribute.raw_socket)
+        self._unsent = False
+
+    def is_quiet(self) -> bool:
+        """Tell whether the connection is open and nothing has come that was not asked for."""
+        return not is_readable(self._socket.fileno())
+
+    def is_flushed(self) -> bool:
+        """Tell whether all that was given to `send` has left."""
+        return not self._unsent
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        """Send bytes."""
+        self._unsent = True
+        try:
+            with anyio.fail_after(timeout):
+                await self._stream.send(data)
+        except TimeoutError as error:
+            raise httpx.WriteTimeout("the server takes no more of the request") from error
+        except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise httpx.WriteError(_reason(error)) from error
+        self._unsent = False
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """Wait for bytes; empty when the other side has ended the connection."""
+        try:
+            with anyio.fail_after(timeout):
+                return await self._stream.receive(READ_SIZE)
+        except anyio.EndOfStream:
+            return b""
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("no reply came in time") from error
+        except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise httpx.ReadError(_reason(error)) from error
+
+    async def aclose(self) -> None:
+        """Close the connection at once."""
+        await anyio.aclose_forcefully(self._stream)
+
+
+async def open_stream_link(origin: Origin, ssl_context: ssl.SSLContext) -> StreamLink:
+    """Connect; raises what anyio raises."""
+    if not origin.secure:
+        return StreamLink(await anyio.connect_tcp(origin.host, origin.port))
+    stream = await anyio.connect_tcp(
+        origin.host, origin.port, ssl_context=ssl_context, tls_standard_compatible=False
+    )
+    return StreamLink(stream)
+
+
+def is_readable(descriptor: int) -> bool:
+    """Ask the system whether a read would return at once; so it would if the other side closed."""
+    if descriptor < 0:
+        return True
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([descriptor], [], [], 0)[0])
+
+
+def _reason(error: BaseException) -> str:
+    return str(error.__cause__ or error) or type(error).__name__

@@ -1,0 +1,178 @@
+"""A request and its reply as a lane carries them, and the bounds that hold for both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import attrs
+import h11
+import httpx
+
+__all__ = [
+    "KEEP_ALIVE",
+    "MAX_HEAD_BYTES",
+    "MAX_REPLY_BYTES",
+    "NO_TIMEOUTS",
+    "Call",
+    "Head",
+    "Headers",
+    "NothingSent",
+    "Origin",
+    "RawReply",
+    "Sending",
+    "Timeouts",
+]
+
+MAX_REPLY_BYTES = 8 * 1024 * 1024
+"""A larger reply is not of this protocol; reading it would only fill the memory."""
+
+MAX_HEAD_BYTES = 100 * 1024
+"""The same for a reply's headers; httpx has this bound, too."""
+
+KEEP_ALIVE = 60.0
+"""Seconds that an idle lane is kept. It must outlive the gap between polls, or every poll opens a
+connection of its own."""
+
+Headers = list[tuple[bytes, bytes]]
+
+Sending = Callable[[], None]
+"""Called before the first byte of a request may leave."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# A lane writes the length of what it sends by itself.
+_FRAMING = (b"content-length", b"transfer-encoding")
+
+
+class NothingSent(Exception):
+    """The lane's connection ended before one byte of the request was written to it."""
+
+
+class Origin(NamedTuple):
+    """Where a connection leads to."""
+
+    secure: bool
+    host: str
+    port: int
+
+
+@attrs.frozen
+class Timeouts:
+    """Seconds for the parts of an exchange, as in httpx; None waits for ever."""
+
+    connect: float | None = None
+    read: float | None = None
+    write: float | None = None
+    pool: float | None = None
+
+    @classmethod
+    def of(cls, request: httpx.Request) -> Timeouts:
+        """Read a request's extensions."""
+        given: Mapping[str, float | None] = request.extensions.get("timeout", {})
+        return cls(given.get("connect"), given.get("read"), given.get("write"), given.get("pool"))
+
+
+NO_TIMEOUTS = Timeouts()
+
+
+@attrs.frozen
+class Head:
+    """All of a request but its body, so that many requests can share one."""
+
+    origin: Origin
+    method: str
+    url: httpx.URL
+    headers: Headers
+    """Without those that tell the body's length."""
+    text: bytes
+    """The start line and the headers as they are sent, each with its line end."""
+    sized: bool
+    """Whether the body's length is told even if it is empty."""
+
+    @classmethod
+    def of(cls, request: httpx.Request) -> Head:
+        """Take over a request's head.
+
+        Raises:
+            httpx.UnsupportedProtocol: the URL is neither http nor https.
+            httpx.LocalProtocolError: the method or a header cannot be sent.
+        """
+        url = request.url
+        if url.scheme not in _DEFAULT_PORTS or not url.raw_host:
+            raise httpx.UnsupportedProtocol(
+                "the URL must start with http:// or https:// and a host", request=request
+            )
+        origin = Origin(
+            url.scheme == "https",
+            url.raw_host.decode("ascii"),
+            url.port or _DEFAULT_PORTS[url.scheme],
+        )
+        headers = [pair for pair in request.headers.raw if pair[0].lower() not in _FRAMING]
+        sized = len(headers) != len(request.headers.raw)
+        return cls(origin, request.method, url, headers, _render(request, headers), sized)
+
+
+@attrs.define
+class Call:
+    """A request that a lane is to send."""
+
+    head: Head
+    body: bytes = attrs.field(repr=False)
+    timeouts: Timeouts = NO_TIMEOUTS
+    sending: Sending | None = None
+
+    @classmethod
+    async def of(cls, request: httpx.Request) -> Call:
+        """Take over a request, its body wholly read."""
+        body = await request.aread()
+        sending = request.extensions.get("sending")
+        return cls(Head.of(request), body, Timeouts.of(request), sending)
+
+    def encode(self) -> bytes:
+        """Return the request's bytes."""
+        if self.body or self.head.sized:
+            return b"%bcontent-length: %d\r\n\r\n%b" % (
+                self.head.text,
+                len(self.body),
+                self.body,
+            )
+        return self.head.text + b"\r\n"
+
+
+@attrs.define
+class RawReply:
+    """A reply, wholly read; what it is encoded with is not yet undone."""
+
+    status: int
+    headers: Headers
+    body: bytes = attrs.field(repr=False)
+    version: bytes
+    reason: bytes
+
+    def header(self, name: bytes) -> str | None:
+        """Return the first header of this name, given in small letters."""
+        for key, value in self.headers:
+            if key.lower() == name:
+                return value.decode("latin-1")
+        return None
+
+    def as_response(self) -> httpx.Response:
+        """Return the reply as httpx has it."""
+        return httpx.Response(
+            self.status,
+            headers=self.headers,
+            stream=httpx.ByteStream(self.body),
+            extensions={"http_version": self.version, "reason_phrase": self.reason},
+        )
+
+
+def _render(request: httpx.Request, headers: Headers) -> bytes:
+    try:
+        event = h11.Request(method=request.method, target=request.url.raw_path, headers=headers)
+        text = h11.Connection(h11.CLIENT).send(event)
+    except h11.LocalProtocolError as error:
+        raise httpx.LocalProtocolError(str(error), request=request) from error
+    assert text is not None
+    # The empty line at the end follows the length.
+    return text.removesuffix(b"\r\n")

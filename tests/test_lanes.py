@@ -1,0 +1,245 @@
+"""The lane pool by itself, on lanes that play a part: order, age, slots, and what is sent again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import anyio
+import httpx
+import pytest
+from anyio.lowlevel import checkpoint
+
+from captcha_async._transport._lanes import LanePool
+from captcha_async._transport._messages import (
+    KEEP_ALIVE,
+    Call,
+    Head,
+    NothingSent,
+    Origin,
+    RawReply,
+    Timeouts,
+)
+
+HEAD = Head.of(httpx.Request("POST", "http://service.example/createTask", content=b"{}"))
+ELSEWHERE = Head.of(httpx.Request("POST", "https://mirror.example:8443/createTask", content=b"{}"))
+REPLY = RawReply(200, [], b"", b"HTTP/1.1", b"OK")
+
+
+class FakeLane:
+    """Answers at once unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.origin: Origin | None = None
+        self.alive = self.reusable = True
+        self.closed = False
+        self.errors: deque[BaseException] = deque()
+        self.hold: anyio.Event | None = None
+
+    def is_ready_for(self, origin: Origin) -> bool:
+        return self.alive and self.origin == origin
+
+    async def exchange(self, call: Call) -> RawReply:
+        assert not self.closed
+        self.origin = call.head.origin
+        await checkpoint()
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.errors:
+            raise self.errors.popleft()
+        return REPLY
+
+    async def aclose(self) -> None:
+        await checkpoint()
+        self.closed = True
+
+
+class Lanes(list[FakeLane]):
+    """Makes lanes and remembers them."""
+
+    def __init__(self, prepare: Callable[[FakeLane], None] = lambda _: None) -> None:
+        super().__init__()
+        self._prepare = prepare
+
+    def __call__(self) -> FakeLane:
+        self.append(FakeLane())
+        self._prepare(self[-1])
+        return self[-1]
+
+
+async def test_the_newest_lane_is_used_first() -> None:
+    """Lanes that are not needed age, and so can be dropped."""
+    lanes = Lanes()
+    pool = LanePool(lanes, 5)
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(pool.exchange, Call(HEAD, b""))
+    assert len(lanes) == 3
+    await anyio.sleep(KEEP_ALIVE * 0.6)
+    await pool.exchange(Call(HEAD, b""))
+    await anyio.sleep(KEEP_ALIVE * 0.6)
+    await pool.exchange(Call(HEAD, b""))
+    assert len(lanes) == 3
+    assert sum(lane.closed for lane in lanes) == 2
+    assert repr(pool) == "<LanePool 0 busy, 1 idle>"
+
+
+async def test_an_aged_lane_is_not_used() -> None:
+    """The server has probably closed it, or is about to."""
+    lanes = Lanes()
+    pool = LanePool(lanes, 2)
+    await pool.exchange(Call(HEAD, b""))
+    await anyio.sleep(KEEP_ALIVE + 1)
+    await pool.exchange(Call(HEAD, b""))
+    assert [lane.closed for lane in lanes] == [True, False]
+    assert pool.statistics().discarded == 0
+
+
+async def test_a_dead_lane_is_not_used() -> None:
+    """What the server closed meanwhile is dropped without a word."""
+    lanes = Lanes()
+    pool = LanePool(lanes, 2)
+    await pool.exchange(Call(HEAD, b""))
+    lanes[0].alive = False
+    await pool.exchange(Call(HEAD, b""))
+    assert [lane.closed for lane in lanes] == [True, False]
+
+
+async def test_a_lane_that_cannot_go_on_is_closed() -> None:
+    """After `Connection: close` there is no second request."""
+    pool = LanePool(lanes := Lanes(lambda lane: setattr(lane, "reusable", False)), 2)
+    await pool.exchange(Call(HEAD, b""))
+    assert lanes[0].closed
+    assert repr(pool) == "<LanePool 0 busy, 0 idle>"
+
+
+async def test_a_lane_leads_to_one_origin() -> None:
+    """Another service's request never goes to this one; the lane makes room."""
+    lanes = Lanes()
+    pool = LanePool(lanes, 2)
+    await pool.exchange(Call(HEAD, b""))
+    await pool.exchange(Call(ELSEWHERE, b""))
+    assert [lane.closed for lane in lanes] == [True, False]
+    assert lanes[1].origin == Origin(True, "mirror.example", 8443)
+
+
+async def test_what_was_not_sent_goes_to_another_lane() -> None:
+    """A lane found dead before the first byte costs nothing, however many there are."""
+    lanes = Lanes()
+    pool = LanePool(lanes, 5)
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(pool.exchange, Call(HEAD, b""))
+    for lane in lanes:
+        lane.errors.append(NothingSent())
+    assert await pool.exchange(Call(HEAD, b"")) is REPLY
+    assert [lane.closed for lane in lanes] == [True, True, True, False]
+
+
+async def test_what_may_have_been_sent_is_not_sent_again() -> None:
+    """After a byte was written nobody knows what the service did with it."""
+    lanes = Lanes()
+    pool = LanePool(lanes, 5)
+    await pool.exchange(Call(HEAD, b""))
+    lanes[0].errors.append(httpx.ReadError("reset"))
+    with pytest.raises(httpx.ReadError):
+        await pool.exchange(Call(HEAD, b""))
+    assert len(lanes) == 1
+    assert lanes[0].closed
+
+
+async def test_a_new_lane_that_ends_at_once_is_not_tried_for_ever() -> None:
+    """A service that hangs up on everybody is one that cannot be reached."""
+    pool = LanePool(lanes := Lanes(lambda lane: lane.errors.append(NothingSent())), 5)
+    with pytest.raises(httpx.ConnectError):
+        await pool.exchange(Call(HEAD, b""))
+    assert len(lanes) == 1
+
+
+async def test_waiting_for_a_lane_ends() -> None:
+    """The pool's time-out counts from the start of the wait."""
+    hold = anyio.Event()
+    pool = LanePool(lanes := Lanes(lambda lane: setattr(lane, "hold", hold)), 1)
+    async with anyio.create_task_group() as group:
+        group.start_soon(pool.exchange, Call(HEAD, b""))
+        await anyio.wait_all_tasks_blocked()
+        started = anyio.current_time()
+        with pytest.raises(httpx.PoolTimeout):
+            await pool.exchange(Call(HEAD, b"", Timeouts(pool=3)))
+        assert anyio.current_time() - started == pytest.approx(3)
+        hold.set()
+    assert len(lanes) == 1
+
+
+async def test_waiters_are_served_in_order() -> None:
+    """Nobody overtakes, not even one that comes when a lane has just become free."""
+    hold = anyio.Event()
+    pool = LanePool(Lanes(lambda lane: setattr(lane, "hold", hold)), 1)
+    served: list[int] = []
+
+    async def request(number: int) -> None:
+        await pool.exchange(Call(HEAD, b""))
+        served.append(number)
+
+    async with anyio.create_task_group() as group:
+        for number in range(5):
+            group.start_soon(request, number)
+            await anyio.wait_all_tasks_blocked()
+        hold.set()
+        await checkpoint()
+        group.start_soon(request, 5)
+    assert served == [0, 1, 2, 3, 4, 5]
+
+
+async def test_cancelled_waiters_and_requests_give_everything_back() -> None:
+    """Neither a slot nor a lane is lost, wherever the cancellation hits."""
+    lanes = Lanes()
+    pool = LanePool(lanes, 3)
+    for steps in range(8):
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(pool.exchange, Call(HEAD, b""))
+            for _ in range(steps):
+                await checkpoint()
+            group.cancel_scope.cancel()
+        assert pool.statistics().busy == 0
+        assert pool.statistics().idle == sum(not lane.closed for lane in lanes)
+    async with anyio.create_task_group() as group:
+        for _ in range(10):
+            group.start_soon(pool.exchange, Call(HEAD, b""))
+    assert pool.statistics().idle == 3
+    await pool.aclose()
+    assert all(lane.closed for lane in lanes)
+
+
+async def test_a_lane_that_will_not_close_holds_nobody_up() -> None:
+    """Closing is bounded, and its errors are nobody's."""
+
+    class Stubborn(FakeLane):
+        async def aclose(self) -> None:
+            await anyio.sleep_forever()
+
+    pool = LanePool(Stubborn, 1)
+    await pool.exchange(Call(HEAD, b""))
+    started = anyio.current_time()
+    await pool.aclose()
+    assert anyio.current_time() - started < 5
+
+
+@pytest.mark.parametrize("url", ["ftp://service.example/", "/createTask"])
+async def test_only_http_is_spoken(url: str) -> None:
+    """Another scheme is refused before anything happens."""
+    pool = LanePool(lanes := Lanes(), 1)
+    with pytest.raises(httpx.UnsupportedProtocol) as caught:
+        await pool.handle_async_request(httpx.Request("GET", url))
+    assert caught.value.request.method == "GET"
+    assert not lanes
+
+
+async def test_a_header_cannot_bring_in_another() -> None:
+    """A line end inside of a header's value is refused."""
+    pool = LanePool(lanes := Lanes(), 1)
+    request = httpx.Request("GET", "http://x/", headers={"a": "b\r\nc: d"})
+    with pytest.raises(httpx.LocalProtocolError):
+        await pool.handle_async_request(request)
+    assert not lanes
