@@ -13,24 +13,55 @@ import attrs
 from .errors import PollLimitReached, invalid
 from .services import Service
 
-__all__ = ["FixedPolling", "PollLedger", "Schedule", "default_schedule"]
+__all__ = ["FixedPolling", "PollLedger", "PollState", "Schedule"]
+
+
+@attrs.frozen
+class PollState:
+    """What a schedule is told of a task. Ages are seconds since the task's creation."""
+
+    type: str
+    """Name of the task model, such as `RecaptchaV2Task`."""
+    family: str
+    """The task's family, such as `recaptcha`; it tells the service's default times."""
+    number: int = 0
+    """Serial number of the task, which tells tasks of a burst apart."""
+    polls: int = 0
+    """Polls made so far."""
+    last: float = 0.0
+    """Age at the end of the last poll, or 0."""
+    since: float = 0.0
+    """Age at which the task was last known to be unsolved, or 0."""
+    deadline: float = float("inf")
+    """Age at which the wait for the answer ends."""
+    attached: bool = False
+    """Whether the task was taken up from a reference; then its true age is unknown."""
 
 
 class Schedule(Protocol):
     """Decides when a task is polled, and may learn from what the polls say."""
 
-    def next_poll(self, family: str, age: float, polls: int) -> float:
-        """Return how many seconds after its creation the task should be polled next.
+    def next_poll(self, task: PollState) -> float:
+        """Return the age at which the task should be polled next; one in the past means now.
 
-        Args:
-            family: the task's family, such as `recaptcha`.
-            age: seconds since its creation.
-            polls: polls made so far.
+        It is asked again when that age has come, because others may have taught it meanwhile that
+        a later one is better. So it must not count from the present, but from `task.last`.
         """
         ...
 
-    def observe(self, family: str, age: float, ready: bool) -> None:
-        """Learn that a task of this *age* was or was not *ready*."""
+    def observe(self, task: PollState, sent: float, ended: float, ready: bool) -> None:
+        """Learn what a poll of *task* said.
+
+        Args:
+            task: its state before the poll.
+            sent: its age when the poll was sent: if it is not *ready*, it was not then.
+            ended: its age when the reply came: if it is *ready*, it was by then.
+            ready: whether the answer was there.
+        """
+        ...
+
+    def observe_queueing(self, seconds: float, now: float) -> None:
+        """Learn that a poll that is sent *now* had to queue for *seconds* before."""
         ...
 
 
@@ -46,31 +77,15 @@ class FixedPolling:
     first: float = attrs.field(validator=_check_seconds)
     interval: float = attrs.field(validator=_check_seconds)
 
-    def next_poll(self, family: str, age: float, polls: int) -> float:
+    def next_poll(self, task: PollState) -> float:
         """Return the age at which to poll next."""
-        return self.first if polls == 0 else age + self.interval
+        return self.first if task.polls == 0 else task.last + self.interval
 
-    def observe(self, family: str, age: float, ready: bool) -> None:
+    def observe(self, task: PollState, sent: float, ended: float, ready: bool) -> None:
         """Learn nothing."""
 
-
-class _ServicePolling:
-    """Each task family at its service's default times."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def next_poll(self, family: str, age: float, polls: int) -> float:
-        times = self._service.poll_times(family)
-        return times.first if polls == 0 else age + times.interval
-
-    def observe(self, family: str, age: float, ready: bool) -> None:
-        pass
-
-
-def default_schedule(service: Service) -> Schedule:
-    """Return the schedule of a client that was given none."""
-    return _ServicePolling(service)
+    def observe_queueing(self, seconds: float, now: float) -> None:
+        """Learn nothing."""
 
 
 class PollLedger:
@@ -85,7 +100,7 @@ class PollLedger:
     def __init__(self, service: Service, *, polls: int = 0, now: float = float("-inf")) -> None:
         self._gap = service.min_poll_gap
         self._cap = service.max_polls
-        self.polls = polls
+        self.polls: int = polls
         # Of polls made elsewhere only the number is known: the last may have been just now.
         self._not_before = now + self._gap if polls else float("-inf")
 

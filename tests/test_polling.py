@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from captcha_async import CAPMONSTER, FixedPolling, InvalidArgument, PollLimitReached
-from captcha_async._polling import PollLedger, default_schedule
+from captcha_async._polling import PollLedger, PollState
 
 
 @given(
@@ -67,20 +68,13 @@ def test_a_poll_that_was_never_sent_does_not_count() -> None:
 def test_fixed_polling_polls_first_and_then_evenly() -> None:
     """First after *first* seconds, then every *interval* seconds after the poll before."""
     polling = FixedPolling(first=1, interval=3)
-    assert polling.next_poll("recaptcha", 0.0, 0) == 1
-    assert polling.next_poll("recaptcha", 1.5, 1) == 4.5
-    polling.observe("recaptcha", 1.5, ready=False)
-    assert polling == FixedPolling(first=1, interval=3)
-
-
-def test_the_default_schedule_knows_the_families() -> None:
-    """Images are polled sooner than tokens, and an unknown family like a token."""
-    schedule = default_schedule(CAPMONSTER)
-    image = schedule.next_poll("image", 0.0, 0)
-    assert image < schedule.next_poll("recaptcha", 0.0, 0)
-    unknown = schedule.next_poll("no such family", 0.0, 0)
-    assert unknown == schedule.next_poll("token", 0.0, 0)
-    schedule.observe("image", 1.0, ready=True)
+    fresh = PollState("RecaptchaV2Task", "recaptcha")
+    assert polling.next_poll(fresh) == 1
+    polled = attrs.evolve(fresh, polls=1, last=1.5)
+    assert polling.next_poll(polled) == 4.5
+    polling.observe(fresh, 1.0, 1.5, ready=False)
+    polling.observe_queueing(30.0, now=1.0)
+    assert polling.next_poll(polled) == 4.5
 
 
 @pytest.mark.parametrize("value", [-1, True, "3", float("nan"), float("inf")])
