@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 
 import anyio
 import pytest
@@ -11,13 +12,14 @@ from command_line import KEY, run
 from local import TOKEN_TASK, joined
 from rich.console import Console
 
-from captcha_async import CaptchaClient, KeyRejected
+from captcha_async import CaptchaClient, KeyRejected, wire
 from captcha_async.cli._demo import DemoRun
 from captcha_async.cli._emulate import log_requests
 from captcha_async.cli._progress import watch
-from captcha_async.cli._samples import SAMPLES, sample_tasks
+from captcha_async.cli._samples import sample_models, sample_task, sample_tasks
 from captcha_async.cli._tally import quantile
 from captcha_async.emulator import Emulator, Latency
+from captcha_async.emulator._bodies import refusal
 from captcha_async.services import SERVICES
 
 
@@ -29,7 +31,7 @@ def test_demo_json(service: str) -> None:
     assert result.exit_code == 0
     assert (told["solved"], told["failed"], told["unfinished"]) == (12, 0, 0)
     assert (told["violations"], told["interrupted"]) == (0, False)
-    taken = [model.__name__ for model in SAMPLES if SERVICES[service].takes(model)]
+    taken = {type(task).__name__ for task in sample_tasks(12, 0, SERVICES[service])}
     assert [row["task_type"] for row in told["types"]] == sorted(taken)
     assert sum(row["requests"] for row in told["types"]) == told["requests"]
 
@@ -42,6 +44,16 @@ def test_demo_table() -> None:
     assert "all types" in result.stdout
     assert "rules of capmonster broken: 0" in result.stdout
     assert "in flight" in result.stderr
+
+
+def test_demo_with_callbacks() -> None:
+    """The answers come by themselves: there are no polls."""
+    result = run("demo", "--tasks", "12", "--latency", "0.1", "--callbacks", "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert (told["solved"], told["by_callback"], told["requests"]) == (12, 12, 12)
+    shown = run("demo", "--tasks", "6", "--latency", "0.1", "--callbacks").stdout
+    assert "with 6 requests, 6 by callback" in shown
 
 
 def test_a_failed_demo_says_why() -> None:
@@ -101,10 +113,18 @@ async def test_progress(terminal: bool) -> None:
 
 
 def test_samples_are_fit_for_every_service() -> None:
-    """The demo's tasks are ones that no service refuses unseen."""
+    """The demo's tasks are ones that no service refuses, unseen or seen."""
     for service in SERVICES.values():
-        for task in sample_tasks(len(SAMPLES), 0, service):
+        for task in sample_tasks(len(sample_models()), 0, service):
             service.check(task)
+            assert refusal(wire.dump_task(task, service), service) is None
+
+
+def test_every_documented_type_has_a_sample() -> None:
+    """A new type that the demo cannot make fails here."""
+    models = sample_models()
+    assert len(models) > 45
+    assert {type(sample_task(model, random.Random(0))) for model in models} == set(models)
 
 
 def test_quantile() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AsyncExitStack
 from typing import Annotated, Any
 
 import anyio
@@ -12,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from .._callbacks import CallbackReceiver
 from .._client import CaptchaClient
 from ..emulator import Emulator, Latency, serve
 from ..errors import CaptchaError
@@ -32,6 +34,9 @@ def demo(
     latency: Annotated[
         float, typer.Option(min=0.0, help="Median seconds that the local service takes.")
     ] = 4.0,
+    callbacks: Annotated[
+        bool, typer.Option("--callbacks", help="Have the answers posted instead of polling.")
+    ] = False,
     json_output: JsonOutput = False,
 ) -> None:
     """Solve tasks of all types at a local service: needs no account and no network.
@@ -40,7 +45,8 @@ def demo(
     """
     with reporting_errors():
         emulator = Emulator(service, seed=seed, latency=Latency(median=latency), balance=1000)
-        run = DemoRun(emulator, sample_tasks(tasks, seed, emulator.service))
+        receiver = CallbackReceiver() if callbacks else None
+        run = DemoRun(emulator, sample_tasks(tasks, seed, emulator.service), receiver)
     try:
         anyio.run(run.run, Console(stderr=True))
     except KeyboardInterrupt:
@@ -62,6 +68,8 @@ class DemoRun:
 
     emulator: Emulator
     tasks: list[Task[Any]]
+    receiver: CallbackReceiver | None = None
+    """Takes the answers, if they are to be posted."""
     tally: Tally = attrs.field(factory=Tally)
     seconds: float = 0.0
     interrupted: bool = False
@@ -74,13 +82,12 @@ class DemoRun:
 
     async def run(self, console: Console) -> None:
         """Solve all tasks at once and show the progress on *console*."""
-        async with (
-            serve(self.emulator) as url,
-            CaptchaClient(
-                self.emulator.api_key, service=self.emulator.service, base_url=url
-            ) as client,
-            anyio.create_task_group() as watching,
-        ):
+        async with AsyncExitStack() as stack:
+            url = await stack.enter_async_context(serve(self.emulator))
+            if self.receiver is not None:
+                await stack.enter_async_context(self.receiver.serve())
+            client = await stack.enter_async_context(self._client(url))
+            watching = await stack.enter_async_context(anyio.create_task_group())
             watching.start_soon(watch, client.statistics, len(self.tasks), console)
             started = anyio.current_time()
             try:
@@ -90,6 +97,10 @@ class DemoRun:
             finally:
                 self.seconds = anyio.current_time() - started
                 watching.cancel_scope.cancel()
+
+    def _client(self, url: str) -> CaptchaClient:
+        service, key = self.emulator.service, self.emulator.api_key
+        return CaptchaClient(key, service=service, base_url=url, callbacks=self.receiver)
 
     async def _solve(self, client: CaptchaClient, task: Task[Any]) -> None:
         try:
@@ -112,6 +123,7 @@ class DemoRun:
             "seconds": round(self.seconds, 3),
             "solved_per_second": round(self._rate(total), 2),
             "requests": numbers.requests,
+            "by_callback": self._by_callback(),
             "violations": numbers.violations,
             "interrupted": self.interrupted,
             "types": [attrs.asdict(row) for row in self.tally.rows()],
@@ -129,7 +141,7 @@ class DemoRun:
             console.print(f"{unfinished} of {len(self.tasks)} tasks had not ended")
         console.print(
             f"{total.solved} solved in {self.seconds:.1f} s ({self._rate(total):.1f} per second) "
-            f"with {numbers.requests} requests\n"
+            f"with {numbers.requests} requests{self._told()}\n"
             f"rules of {self.emulator.service.name} broken: {numbers.violations}",
             highlight=False,
         )
@@ -146,11 +158,17 @@ class DemoRun:
             table.add_row(*_cells(row))
         return table
 
+    def _by_callback(self) -> int | None:
+        return None if self.receiver is None else self.receiver.statistics().by_callback
+
+    def _told(self) -> str:
+        return "" if self.receiver is None else f", {self._by_callback()} by callback"
+
     def _rate(self, total: Row) -> float:
         return total.solved / self.seconds if self.seconds else 0.0
 
 
-_TITLES = ("solved", "failed", "p50 s", "p95 s", "polls/task", "requests")
+_TITLES = ("solved", "failed", "p50 s", "p95 s", "polls/task", "sent")
 
 
 def _cells(row: Row) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .._client import KEY_VARIABLE, CaptchaClient
+from .._arguments import KEY_VARIABLE
+from .._client import CaptchaClient
 from ..services import SERVICES, find_service
 from ._exits import USAGE, fail
 

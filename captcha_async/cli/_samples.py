@@ -5,25 +5,76 @@ from __future__ import annotations
 import random
 import struct
 import zlib
-from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import attrs
+
+from .. import tasks
 from ..services import Service
-from ..tasks import (
-    ImageToTextTask,
-    NoCaptchaTaskProxyless,
-    RecaptchaV2EnterpriseTask,
-    RecaptchaV2Task,
-    RecaptchaV3TaskProxyless,
-    Task,
-    TurnstileTask,
-)
+from ..tasks import Proxy, Task
 
-__all__ = ["SAMPLES", "sample_tasks"]
+__all__ = ["sample_models", "sample_task", "sample_tasks"]
 
 URL = "https://shop.example/login"
-RECAPTCHA_KEY = "6Lexample-site-key-of-the-local-demo-000"
-TURNSTILE_KEY = "0x4AAAexample-site-key"
+
+# What the required fields are given, by their name.
+VALUES: dict[str, Any] = {
+    "api_get_lib": f"{URL}/widget.min.js",
+    "captcha_script": f"{URL}/jsapi.js",
+    "captcha_url": "https://geo.captcha-delivery.example/captcha/?cid=demo",
+    "challenge": "demo0challenge0of0the0local0service",
+    "challenge_script": f"{URL}/challenge.js",
+    "context": "demo-context",
+    "cookie": {"region": "141", "language": "en"},
+    "data": "demo-data",
+    "datadome_cookie": "datadome=demo",
+    "grid": "3x3",
+    "gt": "demo0gt0of0the0local0service0000",
+    "hcg": "demo-hcg",
+    "hct": 1_700_000_000_000,
+    "html_page_base64": b"<html><title>Just a moment</title></html>" * 4,
+    "incapsula_cookies": {"incap_ses_demo": "1"},
+    "incapsula_script_url": "_Incapsula_Resource?SWJIYLWA=demo",
+    "iterations": 10_000,
+    "iv": "demo-iv",
+    "page_action": "managed",
+    "page_data": "demo-page-data",
+    "prefix": "dlw3kug",
+    "proxy": Proxy("http", "8.8.8.8", 8080, "user", "password"),
+    "punish_url": f"{URL}/punish?x5secdata=demo",
+    "salt": "demo-salt",
+    "scene_id": "1ww7426c4",
+    "signature": "demo-signature",
+    "sw_url": f"{URL}/csw.js",
+    "task": "Click on the traffic lights",
+    "task_argument": "7",
+    "tspd_cookie": {"TSPD_101": "demo"},
+    "user_agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64)",
+    "validate_id": "demo-validate-id",
+    "w_url": f"{URL}/cw.js",
+    "website_key": "6Lexample-site-key-of-the-local-demo-000",
+    "website_public_key": "DEMO-PUBLIC-KEY",
+    "website_url": URL,
+    "widget_url": f"{URL}/widget?hash=demo",
+    "yidun_api_server_subdomain": "c.dun.example",
+    "yidun_get_lib": f"{URL}/yidun.js",
+}
+
+# What a type needs besides, or instead.
+MORE: dict[str, dict[str, Any]] = {
+    "ComplexImageRecaptchaTask": {"task": VALUES["task"]},
+    "ComplexImageRecognitionTask": {"task": "shein"},
+    "GeeTestOperationTask": {"challenge": "AddTypedCredentialItems"},
+}
+# Those that most people come for go first, so that a short demo shows them.
+FIRST = ("ImageToTextTask", "RecaptchaV2Task", "RecaptchaV3TaskProxyless", "TurnstileTask")
+
+IMAGES = {
+    "Betpunch3x3RotateTask": 9,
+    "Bls3x3Task": 9,
+    "OoclRotateDoubleNewTask": 3,
+    "OoclRotateNewTask": 2,
+}
 
 
 def noise_png(rng: random.Random, size: int = 24) -> bytes:
@@ -44,24 +95,33 @@ def noise_png(rng: random.Random, size: int = 24) -> bytes:
     )
 
 
-SAMPLES: dict[type[Task[Any]], Callable[[random.Random], Task[Any]]] = {
-    ImageToTextTask: lambda rng: ImageToTextTask(noise_png(rng)),
-    RecaptchaV2Task: lambda _: RecaptchaV2Task(website_url=URL, website_key=RECAPTCHA_KEY),
-    NoCaptchaTaskProxyless: lambda _: NoCaptchaTaskProxyless(
-        website_url=URL, website_key=RECAPTCHA_KEY
-    ),
-    RecaptchaV2EnterpriseTask: lambda _: RecaptchaV2EnterpriseTask(
-        website_url=URL, website_key=RECAPTCHA_KEY
-    ),
-    RecaptchaV3TaskProxyless: lambda _: RecaptchaV3TaskProxyless(
-        website_url=URL, website_key=RECAPTCHA_KEY, page_action="login", min_score=0.3
-    ),
-    TurnstileTask: lambda _: TurnstileTask(website_url=URL, website_key=TURNSTILE_KEY),
-}
+def sample_models() -> list[type[Task[Any]]]:
+    """Return every task model that is in the services' documentation now."""
+    names = (*FIRST, *(name for name in tasks.__all__ if name not in FIRST))
+    found = (getattr(tasks, name) for name in names)
+    return [model for model in found if hasattr(model, "spec") and _is_current(model)]
+
+
+def _is_current(model: type[Task[Any]]) -> bool:
+    return bool(model.spec.type) and not model.spec.historic
+
+
+def sample_task(model: type[Task[Any]], rng: random.Random) -> Task[Any]:
+    """Return a valid task of a type."""
+    fields: dict[str, Any] = {}
+    for field in attrs.fields(cast("type[attrs.AttrsInstance]", model)):
+        if field.name == "body":
+            fields["body"] = noise_png(rng)
+        elif field.name == "images_base64":
+            count = IMAGES.get(model.__name__, 1)
+            fields["images_base64"] = [noise_png(rng) for _ in range(count)]
+        elif field.default is attrs.NOTHING:
+            fields[field.name] = VALUES[field.name]
+    return model(**fields | MORE.get(model.__name__, {}))
 
 
 def sample_tasks(count: int, seed: int, service: Service) -> list[Task[Any]]:
     """Return *count* tasks, in turn of all types that *service* takes."""
     rng = random.Random(seed)
-    makers = [make for model, make in SAMPLES.items() if service.takes(model)]
-    return [makers[index % len(makers)](rng) for index in range(count)]
+    models = [model for model in sample_models() if service.takes(model)]
+    return [sample_task(models[index % len(models)], rng) for index in range(count)]

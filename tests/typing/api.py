@@ -13,6 +13,7 @@ from captcha_async import (
     CAPMONSTER,
     CaptchaClient,
     CaptchaError,
+    Failed,
     FixedPolling,
     ImageToTextSolution,
     ImageToTextTask,
@@ -58,6 +59,18 @@ async def solve_is_typed_in_its_task(client: CaptchaClient) -> None:
     raw = await client.solve(RawTask("NewTask", {"websiteURL": URL}))
     assert_type(raw.solution, RawSolution)
     assert_type(raw.solution.raw, Mapping[str, Any])
+
+
+async def batches_are_typed_in_their_tasks(
+    client: CaptchaClient, tasks: list[TurnstileTask]
+) -> None:
+    """An outcome is a value of one of two types."""
+    async with client.batch(tasks, max_in_flight=10) as outcomes:
+        async for outcome in outcomes:
+            assert_type(outcome, Solved[TurnstileSolution] | Failed)
+    assert_type(await client.solve_all(tasks), list[Solved[TurnstileSolution] | Failed])
+    by_name = {task.website_url: task for task in tasks}
+    assert_type(await client.solve_all(by_name), list[Solved[TurnstileSolution] | Failed])
 
 
 async def pending_tasks_are_typed_too(client: CaptchaClient) -> None:
