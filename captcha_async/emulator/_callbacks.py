@@ -43,10 +43,12 @@ class CallbackFaults:
         dice = random.Random(f"{self.seed}/{number}/callback")
         # One draw for each fault, so that ordering one does not move the others.
         draws = [dice.random() for _ in range(5)]
+        early = draws[3] < self.early
         return CallbackPlan(
             dropped=draws[0] < self.dropped,
-            delay=self.delay[0] if draws[1] < self.delay[1] else 0.0,
+            # One that comes before the reply is not late.
+            delay=self.delay[0] if draws[1] < self.delay[1] and not early else 0.0,
             times=self.times[0] if draws[2] < self.times[1] else 1,
-            early=draws[3] < self.early,
+            early=early,
             body=self.body[0] if draws[4] < self.body[1] else None,
         )

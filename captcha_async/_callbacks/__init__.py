@@ -1,0 +1,11 @@
+"""The receiver of callbacks: each submission has a URL of its own, where its result is posted."""
+
+from __future__ import annotations
+
+from ._callback import Callback
+from ._net import overdue_age
+from ._receiver import CallbackReceiver
+from ._tally import CallbackStatistics
+from ._use import CallbackUse
+
+__all__ = ["Callback", "CallbackReceiver", "CallbackStatistics", "CallbackUse", "overdue_age"]

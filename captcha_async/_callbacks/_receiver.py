@@ -1,0 +1,194 @@
+"""CallbackReceiver: the ASGI app to which services post results."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from .._asgi import Receive, Scope, Send, serve_app
+from ..errors import invalid
+from ..tasks._fields import check_url
+from ._bodies import read_posted
+from ._callback import Callback
+from ._tally import CallbackStatistics, Tally
+from ._tokens import Tokens
+
+__all__ = ["CallbackReceiver"]
+
+MOST_BYTES = 256 * 1024
+"""Largest body that is accepted."""
+
+logger = logging.getLogger("captcha_async")
+
+
+class CallbackReceiver:
+    """Receives the results that services post, for any number of clients. An ASGI app.
+
+    ```python
+    receiver = CallbackReceiver("https://crawler.example/captcha")
+    app.mount("/captcha", receiver)  # or: async with receiver.serve("0.0.0.0", 8080):
+    client = CaptchaClient(callbacks=receiver)
+    ```
+
+    It belongs to the event loop of its clients. What it answers: 200 to a callback, also to a
+    repeated or a late one; 404 to an unknown token, 405 to another method, 413 to a body over
+    256 KiB, 400 to one that cannot be read or that names another task.
+
+    Args:
+        public_url: where the services reach it; the token follows as the last part of the path.
+            Without it, the address that `serve` listens on.
+        verify: have each callback confirmed by one getTaskResult before it is trusted.
+
+    Raises:
+        InvalidArgument: an argument is certainly wrong.
+    """
+
+    def __init__(self, public_url: str | None = None, *, verify: bool = False) -> None:
+        if public_url is not None:
+            check_url("public_url", public_url)
+            if "?" in public_url or "#" in public_url:
+                raise invalid("public_url", public_url, "a URL without query and fragment")
+        if not isinstance(verify, bool):
+            raise invalid("verify", verify, "True or False")
+        self._public_url = public_url
+        self._verify = verify
+        self._tokens = Tokens()
+        self._tally = Tally()
+        # Where `serve` listens; the flag tells that it did and does not any more.
+        self._served_at: str | None = None
+        self._stopped = False
+
+    def __repr__(self) -> str:
+        return f"<CallbackReceiver: {len(self._tokens)} awaited, {self._tally.by_callback} came>"
+
+    def statistics(self) -> CallbackStatistics:
+        """Return what has become of the callbacks so far."""
+        return self._tally.snapshot()
+
+    def expect(self, tally: Tally | None = None) -> Callback | None:
+        """Make the callback of a submission; clients call this.
+
+        Returns:
+            None if nobody listens any more; the task is polled for then.
+
+        Raises:
+            InvalidArgument: there is no address to give to the service.
+        """
+        if self._stopped:
+            return None
+        address = self._public_url or self._served_at
+        if address is None:
+            rule = "given, or the receiver be served before a task is submitted"
+            raise invalid("public_url", None, rule)
+        tallies = (self._tally,) if tally is None else (self._tally, tally)
+        return self._tokens.add(address, verify=self._verify, tallies=tallies)
+
+    @asynccontextmanager
+    async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
+        """Listen on an address of its own, with uvicorn, and yield it as a URL.
+
+        Afterwards the port is free, and tasks in flight are polled for. TLS is left to a reverse
+        proxy in front.
+
+        Args:
+            host: the address to listen on.
+            port: the port; 0 takes a free one.
+
+        Raises:
+            RuntimeError: it is served already, uvicorn is not installed, or the event loop is not
+                asyncio's.
+            OSError: the address cannot be used.
+        """
+        if self._served_at is not None:
+            raise RuntimeError("this CallbackReceiver is served already")
+        on_trio = "mount the receiver in an ASGI server that runs there"
+        async with serve_app(
+            self, host, port, what="the callback receiver", on_trio=on_trio
+        ) as url:
+            self._served_at, self._stopped = url, False
+            try:
+                yield url
+            finally:
+                self._served_at, self._stopped = None, True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the server's lifespan."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] != "http":
+            raise ValueError(f"a CallbackReceiver speaks http, not {scope['type']}")
+        elif (status := await self._receive(scope, receive)) is not None:
+            await _answer(send, status)
+
+    async def _receive(self, scope: Scope, receive: Receive) -> int | None:
+        """Return the status to answer with; None if the sender went away."""
+        callback = self._tokens.find(_token(scope))
+        status: int | None
+        if scope["method"] != "POST" and not (scope["method"] == "GET" and scope["query_string"]):
+            status = 405
+        elif callback is None:
+            status = 404
+        else:
+            status = await _put_down(callback, scope, receive)
+        if status is not None and status != 200:
+            # The path holds a secret, perhaps of a callback that is awaited.
+            logger.debug("a callback was refused with HTTP %d", status)
+            if callback is None:
+                self._tally.refused += 1
+            else:
+                callback.count("refused")
+        return status
+
+
+async def _put_down(callback: Callback, scope: Scope, receive: Receive) -> int | None:
+    headers = {name.lower(): value for name, value in scope["headers"]}
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length[:20]) > MOST_BYTES:
+        return 413
+    body = await _read(receive)
+    if body is None:
+        return None
+    if len(body) > MOST_BYTES:
+        return 413
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
+    posted = read_posted(content_type, body, scope["query_string"])
+    if posted is None or not callback.offer(posted.reply, posted.task_id):
+        return 400
+    return 200
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Return the body, up to a little over the bound; None if the sender went away."""
+    chunks: list[bytes] = []
+    size = 0
+    while size <= MOST_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if not message.get("more_body", False):
+            break
+    return b"".join(chunks)
+
+
+def _token(scope: Scope) -> str:
+    """Return the last part of the path, below where the app is mounted."""
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path.rpartition("/")[2]
+
+
+async def _answer(send: Send, status: int) -> None:
+    headers = [(b"content-length", b"0")]
+    if status == 405:
+        headers.append((b"allow", b"POST"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
