@@ -79,6 +79,10 @@ class Api:
         reply = await self._post(self._service.methods["get_task_result"], {"taskId": task_id})
         return self._read(_replies.read_task_result, reply)
 
+    def read_callback(self, body: bytes) -> TaskResult:
+        """Read what was posted in place of getTaskResult's reply."""
+        return self._read(_replies.read_task_result, Reply(200, body))
+
     async def get_balance(self) -> Decimal:
         """Call getBalance."""
         reply = await self._post(self._service.methods["get_balance"], {})

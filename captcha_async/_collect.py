@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import anyio
@@ -10,14 +11,20 @@ import attrs
 
 from . import wire
 from ._api import Api
+from ._callbacks import Callback, overdue_age
+from ._fuse import Guard
 from ._gateway import Gateway
-from ._polling import PollLedger, Schedule
+from ._journal import Entry
+from ._polling import PollLedger, PollState, Schedule
 from ._ref import TaskId, TaskRef
 from ._replies import TaskResult
 from .errors import (
+    AccountError,
     CapacityError,
     CaptchaError,
     ProtocolError,
+    ServiceError,
+    TaskExpired,
     TransportError,
     UnreadableSolution,
 )
@@ -28,6 +35,15 @@ __all__ = ["Answer", "Collector", "OpenTask"]
 
 # The task itself is none the worse for these: the next poll may bring the answer.
 TRANSIENT = (TransportError, CapacityError, ProtocolError)
+
+LEARNED_FROM = 4
+"""One in so many callbacks is learned from: without polls there is little to plan."""
+
+ARRIVAL = 0.1
+"""Seconds before its arrival at which the result of a callback was not there yet."""
+
+WORTH_A_WAIT = 0.05
+"""Seconds by which a poll must have been put off for its task to sleep once more."""
 
 
 @attrs.frozen
@@ -50,10 +66,24 @@ class OpenTask:
     born: float
     """Moment of its submission, or of its attachment."""
     ledger: PollLedger
+    reserved: Decimal = Decimal(0)
+    """The money set aside for it."""
+    deadline: float = float("inf")
+    """Moment until which it is waited for, where no scope tells."""
     status: str | None = None
     """What the last poll said."""
     trouble: CaptchaError | None = None
     """Why the last poll brought no status."""
+    number: int = 0
+    """Serial number among the tasks that were polled; 0 before the first poll is planned."""
+    last: float = 0.0
+    """Age at the end of the last poll."""
+    since: float = 0.0
+    """Age at which it was last known to be unsolved."""
+    callback: Callback | None = None
+    """Where its result is to be posted, if it has such an address."""
+    entry: Entry = attrs.field(factory=Entry)
+    """Its line in the journal."""
 
 
 class Collector:
@@ -64,6 +94,7 @@ class Collector:
         self._gateway = gateway
         self._service = service
         self._schedule = schedule
+        self._numbers = count(1)
 
     def ref(self, task: OpenTask) -> TaskRef:
         """Make the reference that collects *task* in another process."""
@@ -74,41 +105,116 @@ class Collector:
         model = task.type if task.task is None else type(task.task)
         return Answer(wire.load_solution(model, solution), cost)
 
-    async def wait(self, task: OpenTask) -> Answer:
-        """Poll until *task* ends.
+    def guard(self, deadline: float) -> Guard:
+        """Return what a wait for an answer has to happen in."""
+        return self._gateway.fuse.guard("poll", deadline)
+
+    async def wait(self, task: OpenTask, guard: Guard) -> Answer:
+        """Poll until *task* ends, inside of *guard*.
 
         Raises:
             CaptchaError: the task failed; or it is not to be polled any more.
         """
         while True:
+            await self._sleep_until_due(task)
+            guard.busy = True
             try:
-                await self._gateway.sleep_until(self._next_poll(task))
-                answer = await self.poll(task)
-            except CaptchaError as error:
-                error.ref = error.ref or self.ref(task)
-                if isinstance(error, UnreadableSolution) or not isinstance(error, TRANSIENT):
-                    raise
-                task.trouble = error
-            else:
-                if answer is not None:
-                    return answer
+                answer = await self.attempt(task)
+            finally:
+                guard.busy = False
+            if answer is not None:
+                return answer
+
+    async def attempt(self, task: OpenTask, due: float | None = None) -> Answer | None:
+        """Look once; a failure after which the next poll may bring the answer is only noted.
+
+        Args:
+            task: what to look after.
+            due: moment at which it should have been polled, if that is not now.
+
+        Raises:
+            CaptchaError: the task failed; or it is not to be polled any more.
+        """
+        try:
+            return await self.look(task, due)
+        except CaptchaError as error:
+            error.ref = error.ref or self.ref(task)
+            if isinstance(error, UnreadableSolution) or not isinstance(error, TRANSIENT):
+                raise
+            task.trouble = error
+            return None
 
     def may_poll(self, task: OpenTask) -> bool:
         """Tell whether the gap since the last poll is over."""
         return anyio.current_time() >= task.ledger.allowed_at()
 
-    async def poll(self, task: OpenTask) -> Answer | None:
+    async def look(self, task: OpenTask, due: float | None = None) -> Answer | None:
+        """Read the callback of *task* if it has come, else poll; None while it is processing.
+
+        Raises:
+            CaptchaError: as `poll` does.
+        """
+        callback = task.callback
+        if callback is None or not callback.arrived:
+            return await self.poll(task, due)
+        if not callback.verify:
+            return self.called_back(task)
+        await anyio.sleep_until(task.ledger.allowed_at())
+        try:
+            answer = await self.poll(task)
+        except TRANSIENT:
+            callback.discard()
+            raise
+        if answer is None:
+            callback.discard()
+        callback.take()
+        return answer
+
+    def called_back(self, task: OpenTask) -> Answer | None:
+        """Return the answer that was posted, if one was and needs no confirmation.
+
+        Raises:
+            ServiceError: the task failed.
+        """
+        callback = task.callback
+        body = None if callback is None or callback.verify else callback.take()
+        if callback is None or body is None:
+            return None
+        try:
+            result = self._api.read_callback(body)
+            task.status = result.status
+            if result.solution is None:
+                return None
+            answer = self.read(task, result.solution, result.cost)
+        except CaptchaError as error:
+            error.ref = self.ref(task)
+            if _tells_the_end(error):
+                raise
+            # No answer, and no failure of the task: only the service itself can tell now.
+            task.trouble = error
+            callback.discard()
+            return None
+        if task.number % LEARNED_FROM == 0:
+            self._learn(task, callback.came_at - task.born)
+        return answer
+
+    def _learn(self, task: OpenTask, age: float) -> None:
+        """Tell the schedule that the task was solved just at this *age*."""
+        before, state = max(task.since, age - ARRIVAL), self._state(task)
+        self._schedule.observe(state, before, before, ready=False)
+        self._schedule.observe(attrs.evolve(state, since=before), age, age, ready=True)
+
+    async def poll(self, task: OpenTask, due: float | None = None) -> Answer | None:
         """Poll once; None while the task is processing.
 
         Raises:
             CaptchaError: the task failed, the poll did, or no further poll is allowed.
         """
+        called = anyio.current_time() if due is None else due
         try:
-            result = await self._gateway.call("poll", lambda: self._request(task))
+            result = await self._gateway.call("poll", lambda: self._request(task, called))
             task.status = result.status
             task.trouble = None
-            age = anyio.current_time() - task.born
-            self._schedule.observe(task.family, age, result.solution is not None)
             if result.solution is None:
                 return None
             return self.read(task, result.solution, result.cost)
@@ -116,12 +222,16 @@ class Collector:
             error.ref = self.ref(task)
             raise
 
-    async def _request(self, task: OpenTask) -> TaskResult:
+    async def _request(self, task: OpenTask, called: float) -> TaskResult:
         """Ask for the result; keeps the task's ledger whatever happens."""
         task.ledger.begin(self._service.name)
+        task.entry.polled(task.ledger.polls)
+        begun = anyio.current_time()
+        self._schedule.observe_queueing(begun - called, begun)
+        state = self._state(task)
         sent, asked = True, 0.0
         try:
-            return await self._api.get_task_result(task.task_id)
+            result = await self._api.get_task_result(task.task_id)
         except TransportError as error:
             sent = error.sent
             raise
@@ -129,9 +239,68 @@ class Collector:
             asked = error.retry_after or 0.0
             raise
         finally:
-            task.ledger.end(anyio.current_time(), sent=sent, wait=asked)
+            now = anyio.current_time()
+            task.ledger.end(now, sent=sent, wait=asked)
+            task.last = now - task.born
+        ready = result.solution is not None
+        self._schedule.observe(state, begun - task.born, task.last, ready)
+        if not ready:
+            task.since = begun - task.born
+        return result
 
-    def _next_poll(self, task: OpenTask) -> float:
-        now = anyio.current_time()
-        age = self._schedule.next_poll(task.family, now - task.born, task.ledger.polls)
-        return max(task.born + age, task.ledger.allowed_at())
+    async def _sleep_until_due(self, task: OpenTask) -> None:
+        """Wait for the moment of the next poll, or until the callback has come."""
+        due = self.next_poll(task)
+        while True:
+            if task.callback is None or not task.callback.awaited:
+                await anyio.sleep_until(due)
+            else:
+                with anyio.CancelScope(deadline=due):
+                    await task.callback.wait_arrived()
+                    return
+            # Meanwhile other tasks may have taught the schedule that it is too early.
+            later = self.put_off(task, due)
+            if later is None:
+                return
+            due = later
+
+    def put_off(self, task: OpenTask, due: float) -> float | None:
+        """Return a later moment for a poll that is *due*, if it has become worth while."""
+        later = self.next_poll(task)
+        return later if later > due + WORTH_A_WAIT else None
+
+    def next_poll(self, task: OpenTask) -> float:
+        """Return the moment of the next poll; with a callback that has come, the present."""
+        if task.callback is not None and task.callback.arrived:
+            return anyio.current_time()
+        state = self._state(task)
+        if task.callback is not None and task.callback.awaited:
+            overdue = task.born + overdue_age(self._schedule, state, self._service)
+            if anyio.current_time() < overdue:
+                return max(overdue, task.ledger.allowed_at())
+        due = task.born + self._schedule.next_poll(state)
+        return max(due, task.ledger.allowed_at())
+
+    def _state(self, task: OpenTask) -> PollState:
+        """Return what the schedule is told of a task."""
+        task.number = task.number or next(self._numbers)
+        deadline = task.deadline
+        if deadline == float("inf"):
+            deadline = anyio.current_effective_deadline()
+        return PollState(
+            type=task.type,
+            family=task.family,
+            number=task.number,
+            polls=task.ledger.polls,
+            last=task.last,
+            since=task.since,
+            deadline=deadline - task.born,
+            attached=task.task is None,
+        )
+
+
+def _tells_the_end(error: CaptchaError) -> bool:
+    """Tell whether an error that was posted says that the task has failed."""
+    return isinstance(error, ServiceError) and not isinstance(
+        error, CapacityError | AccountError | TaskExpired
+    )

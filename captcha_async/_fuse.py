@@ -10,30 +10,57 @@ from __future__ import annotations
 import copy
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 import anyio
-import attrs
 
 from .errors import AccountError, CaptchaError, ClientClosed, InsufficientBalance, ServiceError
 
-__all__ = ["Fuse", "FuseState", "RequestKind"]
+__all__ = ["Fuse", "FuseState", "Guard", "RequestKind"]
 
 FuseState = Literal["closed", "open", "half-open"]
 RequestKind = Literal["create", "poll", "report", "balance"]
 
 
-@attrs.define(eq=False)
-class _Guard:
-    """Somebody who waits and must not wait on when the fuse blows."""
+class Guard:
+    """A wait that ends with the account error when the fuse blows, or quietly at its deadline.
 
-    kind: RequestKind
-    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
-    error: CaptchaError | None = None
+    Used as a context manager by one task. Inside of it, `busy` may be set for a time in which the
+    wait is not to be interrupted; the fuse is then asked by whoever sends the next request.
+    """
+
+    __slots__ = ("_error", "_fuse", "_scope", "busy", "kind")
+
+    def __init__(self, fuse: Fuse, kind: RequestKind, deadline: float) -> None:
+        self._fuse = fuse
+        self._scope = anyio.CancelScope(deadline=deadline)
+        self._error: CaptchaError | None = None
+        self.kind: RequestKind = kind
+        self.busy = False
+
+    def __enter__(self) -> Self:
+        self._scope.__enter__()
+        self._fuse.guards[self] = None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        del self._fuse.guards[self]
+        swallowed = bool(self._scope.__exit__(kind, error, traceback))
+        if self._scope.cancelled_caught and self._error is not None:
+            raise self._error
+        return swallowed
 
     def stop(self, error: CaptchaError) -> None:
-        self.error = error
-        self.scope.cancel()
+        """End the wait with *error*."""
+        if not self.busy:
+            self._error = error
+            self._scope.cancel()
 
 
 class Fuse:
@@ -49,7 +76,8 @@ class Fuse:
         self._until = float("-inf")
         self._probing = False
         self._closed: ClientClosed | None = None
-        self._guards: dict[_Guard, None] = {}
+        # Everybody who waits and must not wait on when the fuse blows.
+        self.guards: dict[Guard, None] = {}
 
     def __repr__(self) -> str:
         return f"<Fuse {'closed' if self._error is None else 'blown'}>"
@@ -75,14 +103,14 @@ class Fuse:
         """Open the fuse for the ban window, and fail everything that waits."""
         self._error = error
         self._until = anyio.current_time() + max(self._window, error.retry_after or 0.0)
-        for guard in list(self._guards):
+        for guard in list(self.guards):
             if self._stops(guard.kind):
                 guard.stop(self._refusal(error))
 
     def close(self) -> None:
         """Stop everything for good: the client was closed."""
         self._closed = ClientClosed("The client is closed; open a new one.")
-        for guard in list(self._guards):
+        for guard in list(self.guards):
             guard.stop(copy.copy(self._closed))
 
     def check(self, kind: RequestKind) -> None:
@@ -92,19 +120,15 @@ class Fuse:
         if self._error is not None and self._stops(kind) and self.state == "open":
             raise self._refusal(self._error)
 
-    @contextmanager
-    def guard(self, kind: RequestKind) -> Generator[None, None, None]:
-        """Wait inside of this: the wait ends with the account error when the fuse blows."""
+    def guard(self, kind: RequestKind, deadline: float = float("inf")) -> Guard:
+        """Wait inside of this: the wait ends with the account error when the fuse blows.
+
+        Args:
+            kind: of the request that is waited for.
+            deadline: moment at which the wait ends without an error.
+        """
         self.check(kind)
-        guard = _Guard(kind)
-        with guard.scope:
-            self._guards[guard] = None
-            try:
-                yield
-            finally:
-                del self._guards[guard]
-        if guard.scope.cancelled_caught and guard.error is not None:
-            raise guard.error
+        return Guard(self, kind, deadline)
 
     @contextmanager
     def request(self, kind: RequestKind) -> Generator[None, None, None]:

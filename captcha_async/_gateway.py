@@ -40,11 +40,11 @@ class Gateway:
             AccountError: the fuse is open; nothing was sent.
             ClientClosed: the client was closed; nothing was sent.
         """
-        with self.fuse.guard(kind):
-            await self._requests.acquire()
+        await self._wait_for(kind, self._requests)
         try:
-            with self.fuse.guard(kind):
-                await self._pause.wait()
+            if self._pause.lasts:
+                with self.fuse.guard(kind):
+                    await self._pause.wait()
             with self.fuse.request(kind):
                 self.counters.requests += 1
                 self.counters.polls += kind == "poll"
@@ -62,14 +62,12 @@ class Gateway:
         Raises:
             AccountError: the fuse is open or blew meanwhile.
         """
-        with self.fuse.guard("create"):
-            await semaphore.acquire()
+        await self._wait_for("create", semaphore)
 
-    async def sleep_until(self, moment: float) -> None:
-        """Wait for the moment of a poll.
-
-        Raises:
-            AccountError: the fuse blew meanwhile, and polls are not allowed either.
-        """
-        with self.fuse.guard("poll"):
-            await anyio.sleep_until(moment)
+    async def _wait_for(self, kind: RequestKind, semaphore: RateLimitedSemaphore) -> None:
+        self.fuse.check(kind)
+        try:
+            semaphore.acquire_nowait()
+        except anyio.WouldBlock:
+            with self.fuse.guard(kind):
+                await semaphore.acquire()

@@ -224,10 +224,15 @@ class Pause:
         """Hold back for *seconds* from now, or longer if that was said already."""
         self._until = max(self._until, anyio.current_time() + seconds)
 
+    @property
+    def lasts(self) -> bool:
+        """Whether something is held back now."""
+        return anyio.current_time() < self._until
+
     async def wait(self) -> None:
         """Wait until nothing is held back."""
         # A loop, because others may prolong it meanwhile.
-        while anyio.current_time() < self._until:  # noqa: ASYNC110
+        while self.lasts:  # noqa: ASYNC110
             await anyio.sleep_until(self._until)
 
 

@@ -32,6 +32,9 @@ class Solved(Generic[S_co]):
     """Polls made for the task."""
     ref: TaskRef
     """The task's reference."""
+    expires_at: float | None = None
+    """Moment on the event loop's clock (`anyio.current_time()`) from which on the token may be
+    refused; None where its life is not documented."""
     key: Any = None
     """In a batch: the task's index, or its key in the mapping."""
 

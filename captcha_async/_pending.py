@@ -1,24 +1,24 @@
-"""PendingTask and the registry: futures keyed on taskId.
+"""PendingTask: the future of a task that the service has accepted.
 
 Whoever awaits a pending task does the polling; there is no background task. The first waiter runs
-the poll loop under the task's lock; the others wait for the lock and find the outcome, or take
-over if the first one was cancelled.
+the poll loop; the others wait for its end and find the outcome, or take over if it was cancelled.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 import anyio
 
+from . import wire
 from ._collect import TRANSIENT, Answer, Collector, OpenTask
+from ._fuse import Guard
 from ._outcome import Solved
 from ._ref import TaskId, TaskRef
-from ._spending import Spending
-from ._statistics import Counters
+from ._registry import Registry
 from .errors import (
     AccountError,
     CaptchaError,
@@ -29,15 +29,9 @@ from .errors import (
 )
 from .tasks._model import Solution, Task
 
-__all__ = ["PendingTask", "Registry", "check_timeout"]
+__all__ = ["PendingTask", "check_timeout"]
 
 S_co = TypeVar("S_co", bound=Solution, covariant=True)
-
-FORGET_AFTER = 3600.0
-"""Seconds after which an accepted task that nobody awaits is given up; its result is long gone."""
-
-MOST_EXHAUSTED = 1_000
-"""How many failed tasks are remembered."""
 
 
 def check_timeout(timeout: float | None) -> None:
@@ -55,15 +49,21 @@ class PendingTask(Generic[S_co]):
     """
 
     def __init__(
-        self, state: OpenTask, collector: Collector, registry: Registry, timeout: float
+        self,
+        state: OpenTask,
+        collector: Collector,
+        registry: Registry[PendingTask[Any]],
+        timeout: float,
     ) -> None:
         self._state = state
         self._collector = collector
         self._registry = registry
         self._default_timeout = timeout
-        self._lock = anyio.Lock()
         self._waiters = 0
-        # Set once, by `_resolve` or `_fail`; after that no request is made.
+        # Whether somebody polls; the event is there only while others wait for the end of that.
+        self._busy = False
+        self._idle: anyio.Event | None = None
+        # Set once, by `_resolve` or `_fail_if_final`; after that no request is made.
         self._solved: Solved[S_co] | None = None
         self._error: CaptchaError | None = None
 
@@ -92,6 +92,11 @@ class PendingTask(Generic[S_co]):
         return self._state.ledger.polls
 
     @property
+    def wire_type(self) -> str:
+        """The task's type on the wire, as far as it is known."""
+        return self._state.type if self._state.task is None else self._state.task.type
+
+    @property
     def reserved(self) -> Decimal:
         """Money set aside for the task until it ends."""
         return self._state.reserved
@@ -117,11 +122,38 @@ class PendingTask(Generic[S_co]):
         """
         check_timeout(timeout)
         wait = self._default_timeout if timeout is None else timeout
-        with anyio.move_on_after(wait):
-            await self._wait()
+        return await self.result_until(anyio.current_time() + wait, wait)
+
+    async def result_until(self, deadline: float, wait: float) -> Solved[S_co]:
+        """Wait for the answer until a moment; *wait* is what to call it in the error."""
+        await self.wait_until(deadline, wait)
+        self.taken()
+        return self.outcome()
+
+    async def wait_until(self, deadline: float, wait: float) -> None:
+        """Wait for the end of the task, as `result_until` does, and leave the answer to be taken.
+
+        Raises:
+            CaptchaError: there is no answer.
+        """
+        self._registry.adopt(self)
+        self._read_callback()
+        if not self.done:
+            self._waiters += 1
+            try:
+                with self._collector.guard(deadline) as guard:
+                    await self._collect(guard)
+            except CaptchaError as error:
+                if not self.done:
+                    error.ref = error.ref or self.ref
+                    raise
+            finally:
+                self._waiters -= 1
+                if not self._waiters and not self.done:
+                    self._registry.orphan(self)
         if not self.done:
             raise self.timed_out(wait)
-        return self._outcome()
+        self.outcome()
 
     async def peek(self) -> Solved[S_co] | None:
         """Return the answer if it is there, or None while the task is processing.
@@ -132,17 +164,35 @@ class PendingTask(Generic[S_co]):
         Raises:
             CaptchaError: the task failed, or the poll did.
         """
+        self._read_callback()
         if not self.done:
-            try:
-                self._lock.acquire_nowait()
-            except anyio.WouldBlock:
+            if self._busy:
                 return None
+            self._busy = True
             try:
                 if self._collector.may_poll(self._state):
-                    await self._settle(self._collector.poll(self._state))
+                    answer = await self._collector.look(self._state)
+                    if answer is not None:
+                        self._resolve(answer)
+            except CaptchaError as error:
+                self._fail_if_final(error)
+                raise
             finally:
-                self._lock.release()
-        return self._outcome() if self.done else None
+                self._hand_over()
+        if not self.done:
+            return None
+        self.taken()
+        return self.outcome()
+
+    def taken(self) -> None:
+        """Note that the answer has reached whoever asked for it."""
+        if self._solved is not None:
+            self._state.entry.collected()
+
+    def give_up(self, error: CaptchaError) -> None:
+        """End the task with *error*, without a request."""
+        error.ref = self.ref
+        self._fail_if_final(error)
 
     def answered(self, solution: Any, cost: Decimal | None) -> None:
         """Take an answer that came without a poll."""
@@ -150,52 +200,71 @@ class PendingTask(Generic[S_co]):
             self._resolve(self._collector.read(self._state, solution, cost))
         except UnreadableSolution as error:
             error.ref = self.ref
-            self._fail(error)
+            self._fail_if_final(error)
 
-    async def _wait(self) -> None:
-        self._waiters += 1
-        self._registry.adopt(self)
-        try:
-            async with self._lock:
-                if not self.done:
-                    await self._settle(self._collector.wait(self._state))
-        finally:
-            self._waiters -= 1
-            if not self._waiters and not self.done:
-                self._registry.orphan(self)
+    def end_callback(self, *, polled: bool = False) -> None:
+        """Expect no callback any more; *polled* if it is a poll that has told the task's end."""
+        if self._state.callback is not None:
+            self._state.callback.end(polled=polled)
 
-    async def _settle(self, collecting: Any) -> None:
-        """Await *collecting* and keep what it tells of the task's end."""
+    def _read_callback(self) -> None:
+        """Take the answer if it was posted while nobody waited: that needs no request."""
+        if self.done or self._busy:
+            return
         try:
-            answer = await collecting
+            answer = self._collector.called_back(self._state)
         except CaptchaError as error:
-            if _is_final(error):
-                self._fail(error)
-            raise
-        if answer is not None:
-            self._resolve(answer)
+            self._fail_if_final(error)
+        else:
+            if answer is not None:
+                self._resolve(answer)
+
+    async def _collect(self, guard: Guard) -> None:
+        """Poll until the task ends, or wait for somebody who does."""
+        while not self.done:
+            if self._busy:
+                self._idle = self._idle or anyio.Event()
+                await self._idle.wait()
+                continue
+            self._busy = True
+            try:
+                self._resolve(await self._collector.wait(self._state, guard))
+            except CaptchaError as error:
+                self._fail_if_final(error)
+                raise
+            finally:
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Let others find the outcome, or take over."""
+        self._busy = False
+        if self._idle is not None:
+            self._idle.set()
+            self._idle = None
+
+    def _fail_if_final(self, error: CaptchaError) -> None:
+        if _is_final(error):
+            self._error = error
+            self._state.entry.failed(type(error).__name__)
+            self._registry.ended(self, None)
 
     def _resolve(self, answer: Answer) -> None:
+        state = self._state
+        life = wire.spec_of(state.type).token_life
+        elapsed = anyio.current_time() - state.born
+        state.entry.answered(answer.solution.raw, answer.cost, self.polls, elapsed)
         self._solved = Solved(
             solution=answer.solution,  # type: ignore[arg-type]  # read by the task's own model
             task=self._state.task,
             cost=answer.cost,
-            elapsed=anyio.current_time() - self._state.born,
+            elapsed=elapsed,
             polls=self.polls,
             ref=self.ref,
+            key=state.entry.key if state.task is None else None,
+            # The token may have been made right after the service last said that there is none.
+            expires_at=None if life is None else state.born + state.since + life,
         )
         self._registry.ended(self, self._solved)
-
-    def _fail(self, error: CaptchaError) -> None:
-        self._error = error
-        self._registry.ended(self, None)
-
-    def _outcome(self) -> Solved[S_co]:
-        if self._solved is not None:
-            return self._solved
-        assert self._error is not None
-        # A copy for each waiter, so that their tracebacks do not grow into one another.
-        raise copy.copy(self._error) from self._error.__cause__
 
     def timed_out(self, wait: float) -> SolveTimeout:
         """Make the error for a wait that ended at its deadline, and count it."""
@@ -212,6 +281,73 @@ class PendingTask(Generic[S_co]):
         error.__cause__ = state.trouble
         return error
 
+    # -- for who waits for many at once (see `_watch`) -------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is being polled."""
+        return self._busy
+
+    def watched(self, deadline: float, on_arrival: Callable[[], None]) -> None:
+        """Count a watch among the waiters; it is told when a callback arrives."""
+        self._registry.adopt(self)
+        self._read_callback()
+        self._waiters += 1
+        self._state.deadline = deadline
+        if self._state.callback is not None:
+            self._state.callback.notify(on_arrival)
+
+    def unwatched(self) -> None:
+        """Count the watch no more."""
+        self._waiters -= 1
+        self._state.deadline = float("inf")
+        if not self._waiters and not self.done:
+            self._registry.orphan(self)
+
+    def due(self) -> float:
+        """Return the moment of the next poll, or of the end of the wait."""
+        if self.done:
+            return anyio.current_time()
+        return min(self._collector.next_poll(self._state), self._state.deadline)
+
+    def put_off(self, due: float) -> float | None:
+        """Return a later moment for a poll that is *due*, if it has become worth while."""
+        later = self._collector.put_off(self._state, due)
+        return None if later is None else min(later, self._state.deadline)
+
+    def expired(self) -> bool:
+        """Tell whether the watch's deadline has passed."""
+        return anyio.current_time() >= self._state.deadline
+
+    async def look(self, due: float) -> None:
+        """Poll once, for a watch; what was *due* earlier has queued since then.
+
+        Raises:
+            CaptchaError: the task failed, or it is not to be polled any more.
+        """
+        self._busy = True
+        try:
+            answer = await self._collector.attempt(self._state, due)
+            if answer is not None:
+                self._resolve(answer)
+        except CaptchaError as error:
+            self._fail_if_final(error)
+            raise
+        finally:
+            self._hand_over()
+
+    def outcome(self) -> Solved[S_co]:
+        """Return the answer of a task that is done.
+
+        Raises:
+            CaptchaError: it failed.
+        """
+        if self._solved is not None:
+            return self._solved
+        assert self._error is not None
+        # A copy for each waiter, so that their tracebacks do not grow into one another.
+        raise copy.copy(self._error) from self._error.__cause__
+
     def forgettable(self, limit: float) -> bool:
         """Tell whether the task was born before *limit* and nobody waits for it."""
         return self._state.born < limit and not self._waiters
@@ -222,74 +358,3 @@ def _is_final(error: CaptchaError) -> bool:
     if isinstance(error, UnreadableSolution):
         return True
     return not isinstance(error, (*TRANSIENT, AccountError, ClientClosed))
-
-
-class Registry:
-    """The accepted tasks of one client that have not ended, keyed on taskId."""
-
-    def __init__(self, counters: Counters, spending: Spending) -> None:
-        self.counters = counters
-        self.spending = spending
-        # In order of acceptance. An entry leaves when its task ends or is forgotten.
-        self._open: dict[TaskId, PendingTask[Any]] = {}
-        self._orphans: dict[TaskId, PendingTask[Any]] = {}
-        # Tasks that must not be polled again, so that attaching one cannot start anew (rule 7).
-        self._exhausted: dict[TaskId, PendingTask[Any]] = {}
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    @property
-    def orphans(self) -> tuple[PendingTask[Any], ...]:
-        """Paid tasks whose answer nobody waits for any more."""
-        return tuple(self._orphans.values())
-
-    def get(self, task_id: TaskId) -> PendingTask[Any] | None:
-        """Return the open or exhausted task of that id."""
-        return self._open.get(task_id) or self._exhausted.get(task_id)
-
-    def add(self, pending: PendingTask[Any]) -> None:
-        """Keep an accepted task until it ends."""
-        self._forget_old()
-        self._open[pending.task_id] = pending
-
-    def orphan(self, pending: PendingTask[Any]) -> None:
-        """Note that the last waiter of *pending* has gone."""
-        if pending.task_id in self._open:
-            self._orphans[pending.task_id] = pending
-
-    def adopt(self, pending: PendingTask[Any]) -> None:
-        """Note that somebody waits for *pending* again."""
-        self._orphans.pop(pending.task_id, None)
-
-    def ended(self, pending: PendingTask[Any], solved: Solved[Any] | None) -> None:
-        """Drop a task that has ended, and count how."""
-        self._settle(pending, solved)
-        self._open.pop(pending.task_id, None)
-        self._orphans.pop(pending.task_id, None)
-        if solved is None:
-            self.counters.failed += 1
-            self._exhausted[pending.task_id] = pending
-            if len(self._exhausted) > MOST_EXHAUSTED:
-                del self._exhausted[next(iter(self._exhausted))]
-            return
-        self.counters.solved += 1
-        self.counters.latencies.add(solved.elapsed)
-
-    def keep(self, pending: PendingTask[Any]) -> None:
-        """Note that the answer of *pending* has not reached anybody."""
-        self._orphans[pending.task_id] = pending
-
-    def _settle(self, pending: PendingTask[Any], solved: Solved[Any] | None) -> None:
-        if solved is None:
-            self.spending.release(pending.reserved)
-        else:
-            kind = pending.ref.task_type if pending.task is None else pending.task.type
-            self.spending.spend(kind, pending.reserved, solved.cost)
-
-    def _forget_old(self) -> None:
-        limit = anyio.current_time() - FORGET_AFTER
-        for task_id, pending in list(self._open.items())[:2]:
-            if pending.forgettable(limit):
-                del self._open[task_id]
-                self._orphans.pop(task_id, None)

@@ -35,7 +35,9 @@ __all__ = [
     "TaskResult",
     "read_balance",
     "read_created",
+    "read_object",
     "read_reported",
+    "read_task_id",
     "read_task_result",
     "read_user_agent",
 ]
@@ -72,8 +74,8 @@ def read_created(service: Service, reply: Reply) -> Created:
         SubmitUncertain: the reply does not tell whether a task was created.
         ProtocolError: the reply is of no known form, and no task was created.
     """
-    data = _object(reply)
-    task_id = _task_id(data)
+    data = read_object(reply.body)
+    task_id = read_task_id(data)
     error = _service_error(service, reply, data)
     if error is not None and task_id is None:
         raise error
@@ -95,7 +97,7 @@ def read_task_result(service: Service, reply: Reply) -> TaskResult:
         ServiceError: the task failed, or the service refused the poll.
         ProtocolError: the reply is of no known form.
     """
-    data = _object(reply)
+    data = read_object(reply.body)
     solution = _solution(data)
     status = _text(_get(data, "status"))
     if solution is not None and status.lower() not in ("processing", "idle"):
@@ -122,7 +124,7 @@ def read_balance(service: Service, reply: Reply) -> Decimal:
         ServiceError: the service refused.
         ProtocolError: there is no balance in the reply.
     """
-    data = _object(reply)
+    data = read_object(reply.body)
     error = _service_error(service, reply, data)
     if error is not None:
         raise error
@@ -139,7 +141,7 @@ def read_reported(service: Service, reply: Reply) -> None:
         ServiceError: the service refused the report.
         ProtocolError: the reply is of no known form.
     """
-    data = _object(reply)
+    data = read_object(reply.body)
     error = _service_error(service, reply, data)
     if error is not None:
         raise error
@@ -244,14 +246,14 @@ def _retry_after(reply: Reply) -> float | None:
 # -- values ---------------------------------------------------------------------------------------
 
 
-def _object(reply: Reply) -> Mapping[str, Any]:
-    """The reply's JSON object; empty if it is none."""
+def read_object(body: bytes) -> Mapping[str, Any]:
+    """Read a JSON object; empty if it is none."""
     try:
-        data = orjson.loads(reply.body)
+        data = orjson.loads(body)
     except orjson.JSONDecodeError:
         # orjson is strict about NaN, lone surrogates and byte order marks; an answer is worth more.
         try:
-            data = json.loads(reply.body.decode("utf-8-sig", "replace"), strict=False)
+            data = json.loads(body.decode("utf-8-sig", "replace"), strict=False)
         except (ValueError, RecursionError):
             return {}
     return data if isinstance(data, dict) else {}
@@ -278,7 +280,7 @@ def _integer(value: Any) -> int | None:
         return 1 if value else None
 
 
-def _task_id(data: Mapping[str, Any]) -> TaskId | None:
+def read_task_id(data: Mapping[str, Any]) -> TaskId | None:
     """Read an id; 0 and '' are what error replies carry."""
     value = _get(data, "taskId")
     if isinstance(value, bool) or not isinstance(value, int | str):

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import attrs
 
+from ._callbacks import CallbackStatistics
 from ._fuse import FuseState
 
 __all__ = ["Counters", "LatencyHistogram", "LatencyStatistics", "Statistics"]
@@ -101,6 +102,8 @@ class Statistics:
     """Sum of the costs that the service told, or of the prices given for `max_spend`."""
     fuse: FuseState
     latencies: LatencyStatistics
+    callbacks: CallbackStatistics | None = None
+    """What became of this client's callbacks; None without a receiver."""
 
 
 @attrs.define
