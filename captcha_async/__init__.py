@@ -6,7 +6,9 @@ import typing
 
 from . import errors, services, tasks, wire
 from ._batch import Batch, BatchProgress
+from ._callbacks import CallbackReceiver, CallbackStatistics
 from ._client import CaptchaClient
+from ._journal import Journal, UncertainSubmission
 from ._limits import Limits, RateLimitedSemaphore, SemaphoreStatistics
 from ._outcome import Failed, Solved
 from ._pending import PendingTask
@@ -30,9 +32,12 @@ __all__ = [
     "TWO_CAPTCHA",
     "Batch",
     "BatchProgress",
+    "CallbackReceiver",
+    "CallbackStatistics",
     "CaptchaClient",
     "Failed",
     "FixedPolling",
+    "Journal",
     "LatencyStatistics",
     "Limits",
     "PendingTask",
@@ -45,6 +50,7 @@ __all__ = [
     "Statistics",
     "TaskId",
     "TaskRef",
+    "UncertainSubmission",
     "__version__",
     "errors",
     "services",

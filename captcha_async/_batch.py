@@ -1,14 +1,15 @@
 """Many tasks at once: bounded, as completed, failures as values.
 
-The batch owns a task group for as long as its block is open. One feeder reads the source, and only
-when there is room: what is read but not yet handed out never exceeds twice `max_in_flight`.
+The batch owns a task group for as long as its block is open. In it one feeder reads the source,
+and only when there is room: what is read and not yet handed out never exceeds `max_in_flight`. What
+is accepted is collected by a `Watch`.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager, nullcontext
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import anyio
 import attrs
@@ -18,7 +19,10 @@ from anyio.abc import TaskGroup
 from ._engine import Engine
 from ._limits import RateLimitedSemaphore
 from ._outcome import Failed, Solved
+from ._resume import Resumption
+from ._slots import Lease
 from ._submit import Draft
+from ._watch import Watch
 from .errors import CaptchaError
 from .tasks._model import Solution, Task
 
@@ -40,6 +44,8 @@ class BatchProgress:
     """Of these, not ended yet."""
     solved: int
     failed: int
+    skipped: int
+    """Of these, solved and taken before, and not handed out again."""
     exhausted: bool
     """Whether the source has no more tasks."""
     elapsed: float
@@ -51,24 +57,56 @@ class _Counts:
     read: int = 0
     solved: int = 0
     failed: int = 0
+    skipped: int = 0
     exhausted: bool = False
+
+    @property
+    def in_flight(self) -> int:
+        return self.read - self.solved - self.failed - self.skipped
+
+
+@attrs.define(eq=False)
+class _Item:
+    """A task of the batch that has not ended."""
+
+    key: Any
+    task: Any
+    lease: Lease
+    draft: Draft | None = None
 
 
 class Batch(AsyncContextManagerMixin, Generic[S]):
     """A running batch: iterate over it with `async for`, inside of its `async with`.
 
     Made by `CaptchaClient.batch`. Leaving the block ends it: what is in flight is cancelled, and
-    every task that was paid for and whose outcome was not taken is in `client.orphans`.
+    every task that was paid for and whose outcome was not taken is in `client.orphans`. In the
+    journal an answer counts as taken when the next one is asked for, or at a good end of the block.
     """
 
     def __init__(
-        self, engine: Engine, source: Source[S], max_in_flight: int, timeout: float | None
+        self,
+        engine: Engine,
+        source: Source[S],
+        max_in_flight: int,
+        timeout: float | None,
+        resumption: Resumption,
     ) -> None:
         self._engine = engine
         self._source = source
         self._timeout = timeout
         self._most = max_in_flight
+        self._resumption = resumption
+        # What the reader has taken and may still be working on, by the reader's task.
+        self._handed: dict[int, _Item] = {}
+        # What was handed out meanwhile, if all is to count as taken only at the end.
+        self._held: list[_Item] = []
+        self._holding = False
+        # A place for each task that is read and whose outcome is not taken yet.
         self._room = RateLimitedSemaphore(max_in_flight)
+        self._items: dict[_Item, None] = {}
+        self._watch: Watch[_Item] = Watch(
+            engine.fuse, min(engine.limits.connections, max_in_flight), self._ended
+        )
         self._counts = _Counts()
         self._started: float | None = None
         # What broke the source; told when all that was read before is handed out.
@@ -78,15 +116,21 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         counts = self._counts
         return f"<Batch: {counts.read} read, {counts.solved} solved, {counts.failed} failed>"
 
+    def hold(self) -> Self:
+        """Let the journal count no answer as taken before a good end of the block."""
+        self._holding = True
+        return self
+
     def progress(self) -> BatchProgress:
         """Return how far the batch has come; cheap enough to be called for every outcome."""
         counts = self._counts
         elapsed = 0.0 if self._started is None else anyio.current_time() - self._started
         return BatchProgress(
             read=counts.read,
-            in_flight=counts.read - counts.solved - counts.failed,
+            in_flight=counts.in_flight,
             solved=counts.solved,
             failed=counts.failed,
+            skipped=counts.skipped,
             exhausted=counts.exhausted,
             elapsed=elapsed,
         )
@@ -97,21 +141,23 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             raise RuntimeError("a batch can be entered once; call client.batch(...) again")
         self._started = anyio.current_time()
         self._send, self._receive = anyio.create_memory_object_stream[
-            tuple[Draft | None, Solved[S] | Failed]
+            tuple[_Item, Solved[S] | Failed]
         ](self._most)
+        self._all_ended = anyio.Event()
         error: Exception | None = None
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._run)
                 try:
                     yield self
+                    await self._acknowledge(*self._held, *self._handed.values())
                 except Exception as caught:
                     # Raised below, outside of the group, which would wrap it in an ExceptionGroup.
                     error = caught
                 finally:
                     group.cancel_scope.cancel()
         finally:
-            self._file_untaken()
+            self._give_up()
         if error is not None:
             raise error
 
@@ -124,74 +170,112 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 "a batch is opened first: `async with client.batch(tasks) as outcomes:` and inside "
                 "of it `async for outcome in outcomes:`"
             )
+        if self._engine.journal.journal is not None:
+            await self._acknowledge(self._handed.pop(anyio.get_current_task().id, None))
         try:
-            _, outcome = await self._receive.receive()
+            item, outcome = await self._receive.receive()
+            self._room.release()
         except anyio.EndOfStream:
             if self._error is not None:
                 raise self._error from None
             raise StopAsyncIteration from None
+        if self._engine.journal.journal is not None:
+            if self._holding:
+                self._held.append(item)
+            else:
+                self._handed[anyio.get_current_task().id] = item
         return outcome
 
+    async def _acknowledge(self, *items: _Item | None) -> None:
+        """Record that the reader is done with outcomes, and wait until that is safe."""
+        taken = False
+        for item in items:
+            if item is not None and item.draft is not None and item.draft.pending is not None:
+                item.draft.pending.taken()
+                taken = True
+        if taken:
+            await self._engine.journal.settled()
+
     async def _run(self) -> None:
-        async with self._send:
+        async with self._send, anyio.create_task_group() as watching:
+            watching.start_soon(self._watch.run)
             async with anyio.create_task_group() as group:
                 try:
                     await self._feed(group)
                 except Exception as error:
                     self._error = error
             self._counts.exhausted = True
+            if self._counts.in_flight:
+                await self._all_ended.wait()
+            watching.cancel_scope.cancel()
 
     async def _feed(self, group: TaskGroup) -> None:
-        """Start a solve for each task of the source, when there is room for it."""
+        """Submit each task of the source, when there is room for it."""
+        await self._resumption.open()
         async with aclosing(_keyed(self._source)) as tasks:
             while True:
                 await self._room.acquire()
                 try:
                     key, task = await anext(tasks)
-                except BaseException as error:
-                    self._room.release()
-                    if isinstance(error, StopAsyncIteration):
-                        return
-                    raise
+                except StopAsyncIteration:
+                    return
                 self._counts.read += 1
-                group.start_soon(self._solve, key, task)
+                item = _Item(key, task, Lease(self._engine.slots))
+                self._items[item] = None
+                group.start_soon(self._submit, item)
 
-    async def _solve(self, key: Any, task: Any) -> None:
-        draft: Draft | None = None
-        outcome: Solved[S] | Failed
+    async def _submit(self, item: _Item) -> None:
+        engine, start = self._engine, anyio.current_time()
         try:
-            self._engine.service.check(task)
-            draft = Draft(task)
-            solved = await self._engine.solve(draft, self._timeout)
-            outcome = attrs.evolve(solved, key=key)
-            self._counts.solved += 1
+            engine.service.check(item.task)
+            item.draft = Draft(item.task)
+            earlier = await self._resumption.look_up(item.draft, item.key)
+            if earlier is not None:
+                self._ended(item, earlier)
+                return
+            pending = await engine.accepted(item.draft, item.lease, self._timeout)
         except CaptchaError as error:
-            outcome = Failed(error=error, task=task, key=key)
-            self._counts.failed += 1
-        except BaseException:
-            self._room.release()
-            raise
-        try:
-            # Holds its room until there is a place for its outcome: a slow reader slows the batch.
-            await self._send.send((draft, outcome))
-        except anyio.get_cancelled_exc_class():
-            self._file(draft, outcome)
-            raise
-        finally:
-            self._room.release()
+            self._ended(item, error)
+            return
+        if self._timeout is None:
+            wait = engine.service.poll_times(item.task.spec.family).timeout
+            self._watch.add(pending, item, anyio.current_time() + wait, wait)
+        else:
+            self._watch.add(pending, item, start + self._timeout, self._timeout)
 
-    def _file_untaken(self) -> None:
+    def _ended(self, item: _Item, result: Solved[Any] | CaptchaError | Literal["skip"]) -> None:
+        """Put the outcome of a task where the reader finds it."""
+        del self._items[item]
+        item.lease.leave()
+        if result == "skip":
+            self._counts.skipped += 1
+            self._room.release()
+        else:
+            # There is always a place: the task had its room until now.
+            self._send.send_nowait((item, self._outcome(item, result)))
+        if self._counts.exhausted and not self._counts.in_flight:
+            self._all_ended.set()
+
+    def _outcome(self, item: _Item, result: Solved[Any] | CaptchaError) -> Solved[S] | Failed:
+        if isinstance(result, CaptchaError):
+            self._counts.failed += 1
+            return Failed(error=result, task=item.task, key=item.key)
+        self._counts.solved += 1
+        self._engine.slots.succeeded()
+        return attrs.evolve(result, key=item.key)
+
+    def _give_up(self) -> None:
+        """Let go of what has not ended, and keep the answers that nobody has taken."""
+        for item in self._items:
+            item.lease.leave()
         while True:
             try:
-                self._file(*self._receive.receive_nowait())
+                item, outcome = self._receive.receive_nowait()
             except (anyio.WouldBlock, anyio.EndOfStream):
                 break
+            if isinstance(outcome, Solved) and item.draft is not None and item.draft.pending:
+                self._engine.registry.keep(item.draft.pending)
         self._receive.close()
-
-    def _file(self, draft: Draft | None, outcome: Solved[S] | Failed) -> None:
-        """Keep an answer that was paid for and that nobody has taken."""
-        if draft is not None and draft.pending is not None and isinstance(outcome, Solved):
-            self._engine.registry.keep(draft.pending)
 
 
 async def _keyed(source: Source[S]) -> AsyncGenerator[tuple[Any, Any], None]:

@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from . import wire
+from ._adaptive import AdaptivePolling
+from ._arguments import (
+    check_callback_url,
+    check_callbacks,
+    check_key,
+    check_left_out,
+    check_limits,
+    check_max_in_flight,
+    check_soft_id,
+    check_source,
+    to_journal,
+)
 from ._batch import Batch, Source
+from ._callbacks import CallbackReceiver
 from ._engine import Engine
+from ._journal import Journal
+from ._leftovers import Leftovers
 from ._limits import Limits
 from ._outcome import Failed, Solved
 from ._pending import PendingTask, check_timeout
-from ._polling import Schedule, default_schedule
+from ._polling import Schedule
 from ._ref import TaskRef
+from ._resume import Resumption
 from ._retry import Retries
 from ._statistics import Statistics
 from ._submit import Draft
 from ._transport import HttpTransport
 from .errors import InsufficientBalance, invalid
 from .services import Service, find_service
-from .tasks._fields import check_url
 from .tasks._model import Solution, Task
 
 if TYPE_CHECKING:
@@ -31,12 +46,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CaptchaClient"]
 
-KEY_VARIABLE = "CAPTCHA_API_KEY"
-
 S = TypeVar("S", bound=Solution)
 
 
-class CaptchaClient:
+class CaptchaClient(Leftovers):
     """A client of one captcha-solving service under one API key.
 
     Use it with `async with`, or call `aclose()` when you are done. One client serves any number
@@ -47,9 +60,13 @@ class CaptchaClient:
         service: name of a built-in profile, or a `Service`.
         base_url: another address of the service, such as a mirror's.
         limits: how much at once and how fast.
-        polling: a schedule such as `FixedPolling(first=1, interval=3)`; the service's own without.
+        polling: a schedule such as `FixedPolling(first=1, interval=3)`; `AdaptivePolling` without.
             The service's minimum gap and poll cap hold whatever it says.
         retries: how often a request is repeated that the service has certainly not accepted.
+        callbacks: a receiver to which the service posts results, so that polls are needed only
+            where a callback does not come. It may serve several clients.
+        journal: path of a file that outlives a crash, or a `Journal`: what was submitted and what
+            became of it, for `resume` and for batches.
         http_client: an httpx client to use; you keep closing it.
         proxy: URL of a proxy on the way to the service (not the proxy of a task).
         ssl_context: TLS settings; httpx's default without.
@@ -67,6 +84,8 @@ class CaptchaClient:
         limits: Limits | None = None,
         polling: Schedule | None = None,
         retries: Retries | None = None,
+        callbacks: CallbackReceiver | None = None,
+        journal: str | os.PathLike[str] | Journal | None = None,
         http_client: httpx.AsyncClient | None = None,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
@@ -74,14 +93,11 @@ class CaptchaClient:
         profile = find_service(service)
         if base_url is not None:
             profile = profile.evolve(base_url=base_url)
-        if http_client is not None and (proxy is not None or ssl_context is not None):
-            field = "proxy" if proxy is not None else "ssl_context"
-            raise invalid(field, None, "left out when http_client is given", show=False)
-        limits = Limits() if limits is None else limits
-        if not isinstance(limits, Limits):
-            raise invalid("limits", limits, "a Limits")
-        key = _check_key(os.environ.get(KEY_VARIABLE) if api_key is None else api_key)
-
+        if http_client is not None:
+            check_left_out(proxy=proxy, ssl_context=ssl_context)
+        limits = check_limits(limits)
+        check_callbacks(callbacks)
+        key = check_key(api_key)
         transport = HttpTransport(
             http_client=http_client,
             connections=limits.connections,
@@ -94,8 +110,10 @@ class CaptchaClient:
             key,
             transport,
             limits,
-            polling or default_schedule(profile),
+            polling or AdaptivePolling(profile),
             retries or Retries(),
+            callbacks,
+            to_journal(journal),
         )
 
     def __repr__(self) -> str:
@@ -106,6 +124,11 @@ class CaptchaClient:
         )
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._engine.journal.open()
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -116,10 +139,24 @@ class CaptchaClient:
     ) -> None:
         await self.aclose()
 
-    async def aclose(self) -> None:
-        """Close the client: what waits fails with `ClientClosed`, the lanes are closed."""
-        self._engine.fuse.close()
-        await self._engine.transport.aclose()
+    async def aclose(self, *, drain: float | None = None) -> None:
+        """Close the client: what waits fails with `ClientClosed`, lanes and journal are closed.
+
+        Args:
+            drain: seconds to wait before for the answers of the orphans; they can be read from
+                `orphans` afterwards, and a journal has them for `resume`.
+        """
+        check_timeout(drain)
+        try:
+            if drain is not None:
+                await self._engine.drain(drain)
+        finally:
+            self._engine.fuse.close()
+            self._engine.registry.end_callbacks()
+            try:
+                await self._engine.transport.aclose()
+            finally:
+                await self._engine.journal.aclose()
 
     @property
     def service(self) -> Service:
@@ -145,7 +182,8 @@ class CaptchaClient:
             task: what to solve.
             timeout: seconds for everything: waiting for a slot, submitting, and solving. Without
                 it only the solving is bounded, by the service's default for this kind of task.
-            callback_url: address of yours to which the service posts the result as well.
+            callback_url: address of yours to which the service posts the result, in place of the
+                client's receiver; the client polls.
             soft_id: your partner id.
 
         Raises:
@@ -169,7 +207,8 @@ class CaptchaClient:
 
         Args:
             task: what to solve.
-            callback_url: address of yours to which the service posts the result as well.
+            callback_url: address of yours to which the service posts the result, in place of the
+                client's receiver; the client polls.
             soft_id: your partner id.
 
         Raises:
@@ -199,6 +238,9 @@ class CaptchaClient:
         *,
         max_in_flight: int | None = None,
         timeout: float | None = None,
+        name: str = "",
+        resume: bool = False,
+        resend_uncertain: bool = False,
     ) -> Batch[S]:
         """Solve many tasks: outcomes come as they complete, failures among them as values.
 
@@ -212,17 +254,31 @@ class CaptchaClient:
             tasks: any iterable or async iterable, read as there is room, or a mapping by key.
             max_in_flight: how many of them may be under way at once; `Limits.in_flight` without.
             timeout: seconds for each task, as for `solve`.
+            name: under which the journal knows the batch; give each job of one file its own.
+            resume: go on where an earlier run of the batch has stopped: what was paid for is
+                collected, and a key whose answer was taken is skipped, or handed out again if the
+                journal keeps solutions.
+            resend_uncertain: solve keys anew of which nobody knows whether a task exists; without
+                it they fail with `SubmitUncertain`.
 
         Raises:
             InvalidArgument: an argument is certainly wrong. A wrong task is a `Failed` outcome.
         """
-        if not isinstance(tasks, Iterable | AsyncIterable) or isinstance(tasks, str | bytes):
-            raise invalid("tasks", tasks, "an iterable of tasks, or a mapping of them")
-        most = self._engine.limits.in_flight if max_in_flight is None else max_in_flight
-        if type(most) is not int or most < 1:
-            raise invalid("max_in_flight", most, "a whole number of at least 1")
+        check_source(tasks)
+        most = check_max_in_flight(max_in_flight, self._engine.limits)
         check_timeout(timeout)
-        return Batch(self._engine, tasks, most, timeout)
+        if not isinstance(name, str):
+            raise invalid("name", name, "a string")
+        if resume and self._engine.journal.journal is None:
+            raise invalid("resume", resume, "left out, or the client be given a journal")
+        resumption = Resumption(
+            self._engine,
+            name,
+            indexed=not isinstance(tasks, Mapping),
+            resume=resume,
+            resend=resend_uncertain,
+        )
+        return Batch(self._engine, tasks, most, timeout, resumption)
 
     async def solve_all(
         self,
@@ -230,11 +286,31 @@ class CaptchaClient:
         *,
         max_in_flight: int | None = None,
         timeout: float | None = None,
+        name: str = "",
+        resume: bool = False,
+        resend_uncertain: bool = False,
     ) -> list[Solved[S] | Failed]:
-        """Solve many tasks and return their outcomes in the order of *tasks*; see `batch`."""
+        """Solve many tasks and return their outcomes in the order of *tasks*; see `batch`.
+
+        Raises:
+            InvalidArgument: an argument is certainly wrong; `resume` needs a journal that keeps
+                solutions, since the list is to have all of them.
+        """
+        journal = self._engine.journal.journal
+        if resume and (journal is None or not journal.keep_solutions):
+            raise invalid("resume", resume, "left out unless the journal has keep_solutions=True")
+        batch = self.batch(
+            tasks,
+            max_in_flight=max_in_flight,
+            timeout=timeout,
+            name=name,
+            resume=resume,
+            resend_uncertain=resend_uncertain,
+        )
         outcomes: dict[Any, Solved[S] | Failed] = {}
-        async with self.batch(tasks, max_in_flight=max_in_flight, timeout=timeout) as batch:
-            async for outcome in batch:
+        async with batch:
+            # Taken all together at the end, for nobody has the list before.
+            async for outcome in batch.hold():
                 outcomes[outcome.key] = outcome
         keys = tasks if isinstance(tasks, Mapping) else range(len(outcomes))
         return [outcomes[key] for key in keys]
@@ -293,20 +369,4 @@ class CaptchaClient:
 
     def _draft(self, task: Task[Any], callback_url: str | None, soft_id: int | str | None) -> Draft:
         self._engine.service.check(task)
-        if callback_url is not None:
-            check_url("callback_url", callback_url)
-        if soft_id is not None and (
-            isinstance(soft_id, bool) or not isinstance(soft_id, int | str)
-        ):
-            raise invalid("soft_id", soft_id, "a number, or a string where the service wants one")
-        return Draft(task, callback_url, soft_id)
-
-
-def _check_key(key: str | None) -> str:
-    if key is None:
-        raise invalid("api_key", None, f"given, or set in the environment as {KEY_VARIABLE}")
-    if not isinstance(key, str) or not key.strip():
-        raise invalid("api_key", key, "a non-empty string", show=False)
-    if not key.isprintable() or key != key.strip():
-        raise invalid("api_key", key, "without white space around it or in it", show=False)
-    return key
+        return Draft(task, check_callback_url(callback_url), check_soft_id(soft_id))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import anyio
 
 from . import wire
 from ._api import Api
+from ._callbacks import CallbackReceiver, CallbackUse
 from ._collect import Collector, OpenTask
 from ._fuse import Fuse
 from ._gateway import Gateway
+from ._journal import Entry, Journal, JournalUse
 from ._limits import Limits, RateLimitedSemaphore
 from ._outcome import Solved
-from ._pending import PendingTask, Registry
+from ._pending import PendingTask
 from ._polling import PollLedger, Schedule
 from ._ref import TaskRef
+from ._registry import Registry
 from ._replies import Created
 from ._retry import Retrier, Retries
 from ._slots import Lease, Slots
@@ -23,8 +27,9 @@ from ._spending import Spending
 from ._statistics import Counters, Statistics
 from ._submit import Draft, Submitter
 from ._transport import HttpTransport
-from .errors import SolveTimeout, SubmitUncertain
+from .errors import CaptchaError, SolveTimeout, SubmitUncertain
 from .services import Service
+from .tasks._model import Task
 
 __all__ = ["Engine"]
 
@@ -40,6 +45,8 @@ class Engine:
         limits: Limits,
         schedule: Schedule,
         retries: Retries,
+        callbacks: CallbackReceiver | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.service = service
         self.limits = limits
@@ -47,11 +54,13 @@ class Engine:
         self.counters = Counters()
         self.fuse = Fuse(service.ban_window)
         self.spending = Spending(limits.max_spend, limits.per, limits.prices)
-        self.registry = Registry(self.counters, self.spending)
+        self.registry: Registry[PendingTask[Any]] = Registry(self.counters, self.spending)
         self.gateway = Gateway(self.fuse, limits, self.counters)
         self.slots = Slots(limits.in_flight, self.registry.__len__, self.gateway)
         self.api = Api(transport, service, api_key, request_timeout=limits.request_timeout)
         self.retrier = Retrier(self.gateway, retries)
+        self.journal = JournalUse(journal, service.name, api_key)
+        self._callbacks = CallbackUse(callbacks, service.name)
         self._collector = Collector(self.api, self.gateway, service, schedule)
         self._submitter = Submitter(
             self.api,
@@ -60,6 +69,8 @@ class Engine:
             RateLimitedSemaphore(None, limits.submits_per_second),
             self.spending,
             self.registry,
+            self._callbacks,
+            self.journal,
             self._accept,
         )
 
@@ -69,24 +80,30 @@ class Engine:
 
     async def solve(self, draft: Draft, timeout: float | None) -> Solved[Any]:
         """Create the task of *draft* and collect its answer, under one deadline for both."""
-        with anyio.move_on_after(float("inf") if timeout is None else timeout):
-            return await self._solve(draft, None if timeout is None else float("inf"))
-        raise self._timed_out(draft, timeout or 0.0)
-
-    async def _solve(self, draft: Draft, wait: float | None) -> Solved[Any]:
         lease = Lease(self.slots)
+        deadline = anyio.current_time() + (float("inf") if timeout is None else timeout)
         try:
-            await lease.enter()
-            pending = await self._submitter.submit(draft, lease)
-            solved = await pending.result(wait)
+            pending = await self.accepted(draft, lease, timeout)
+            if timeout is None:
+                solved = await pending.result()
+            else:
+                solved = await pending.result_until(deadline, timeout)
             self.slots.succeeded()
             return solved
         finally:
             lease.leave()
 
-    def _timed_out(self, draft: Draft, timeout: float) -> SolveTimeout | SubmitUncertain:
-        if draft.pending is not None:
-            return draft.pending.timed_out(timeout)
+    async def accepted(self, draft: Draft, lease: Lease, timeout: float | None) -> PendingTask[Any]:
+        """Create the task of *draft* under a *lease*, within its time-out."""
+        with anyio.move_on_after(timeout):
+            await lease.enter()
+            if draft.pending is None:
+                await self._submitter.submit(draft, lease)
+        if draft.pending is None:
+            raise self._not_accepted(draft, timeout or 0.0)
+        return draft.pending
+
+    def _not_accepted(self, draft: Draft, timeout: float) -> SolveTimeout | SubmitUncertain:
         self.counters.timed_out += 1
         if draft.uncertain:
             return SubmitUncertain(
@@ -100,13 +117,33 @@ class Engine:
 
     def attach(self, ref: TaskRef) -> PendingTask[Any]:
         """Return the pending task of *ref*: the one that is open, or a new one."""
+        return self.take_up(ref, self.journal.attached(ref))
+
+    def take_up(
+        self, ref: TaskRef, entry: Entry, task: Task[Any] | None = None
+    ) -> PendingTask[Any]:
+        """Return the pending task of *ref*, which the journal knows by *entry*."""
         known = self.registry.get(ref.task_id)
         if known is not None:
             return known
         now = anyio.current_time()
         ledger = PollLedger(self.service, polls=ref.polls, now=now)
         family = wire.spec_of(ref.task_type).family
-        return self._register(OpenTask(ref.task_id, None, ref.task_type, family, now, ledger))
+        state = OpenTask(ref.task_id, task, ref.task_type, family, now, ledger, entry=entry)
+        return self._register(state)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for the answers of the orphans; they stay there, to be looked at."""
+        deadline = anyio.current_time() + seconds
+
+        async def wait_for(pending: PendingTask[Any]) -> None:
+            with suppress(CaptchaError):
+                await pending.wait_until(deadline, seconds)
+                self.registry.keep(pending)
+
+        async with anyio.create_task_group() as group:
+            for pending in self.registry.orphans:
+                group.start_soon(wait_for, pending)
 
     def _accept(self, draft: Draft, created: Created, sent_at: float) -> PendingTask[Any]:
         """Register a task that the service has accepted."""
@@ -121,8 +158,12 @@ class Engine:
                 sent_at,
                 PollLedger(self.service),
                 draft.reserved,
+                callback=draft.callback,
+                entry=draft.entry,
             )
         )
+        if draft.callback is not None:
+            draft.callback.bind(created.task_id)
         if created.solution is not None:
             pending.answered(created.solution, created.cost)
         return pending
@@ -152,4 +193,5 @@ class Engine:
             spent=self.spending.total,
             fuse=self.fuse.state,
             latencies=counters.latencies.snapshot(),
+            callbacks=self._callbacks.statistics(),
         )

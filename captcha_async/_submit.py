@@ -11,15 +11,19 @@ import anyio
 import attrs
 from anyio.lowlevel import checkpoint_if_cancelled
 
+from . import wire
 from ._api import Api
+from ._callbacks import Callback, CallbackUse
 from ._gateway import Gateway
+from ._journal import Entry, JournalUse, Place
 from ._limits import RateLimitedSemaphore
-from ._pending import PendingTask, Registry
+from ._pending import PendingTask
+from ._registry import Registry
 from ._replies import Created
 from ._retry import Retrier
 from ._slots import Lease
 from ._spending import Spending
-from .errors import AccountError, SubmitUncertain
+from .errors import AccountError, ServiceError, SubmitUncertain
 from .tasks._model import Task
 
 __all__ = ["Draft", "Submitter"]
@@ -33,11 +37,18 @@ class Draft:
 
     task: Task[Any]
     callback_url: str | None = None
+    """The user's own."""
     soft_id: int | str | None = None
     reserved: Decimal = Decimal(0)
     """The money set aside for it."""
+    callback: Callback | None = None
+    """Where the client itself expects the result."""
     pending: PendingTask[Any] | None = None
     """The accepted task, as soon as there is one."""
+    place: Place | None = None
+    """Where it stands in a batch, if the journal is to know."""
+    entry: Entry = attrs.field(factory=Entry)
+    """Its line in the journal, new for each attempt."""
     uncertain: bool = False
     """Whether the caller was cancelled while createTask was on the wire, and no reply came."""
 
@@ -56,7 +67,9 @@ class Submitter:
         retrier: Retrier,
         rate: RateLimitedSemaphore,
         spending: Spending,
-        registry: Registry,
+        registry: Registry[PendingTask[Any]],
+        callbacks: CallbackUse,
+        journal: JournalUse,
         accept: Callable[[Draft, Created, float], PendingTask[Any]],
     ) -> None:
         self._api = api
@@ -65,18 +78,26 @@ class Submitter:
         self._rate = rate
         self._spending = spending
         self._registry = registry
+        self._callbacks = callbacks
+        self._journal = journal
         self._accept = accept
 
     async def submit(self, draft: Draft, lease: Lease | None = None) -> PendingTask[Any]:
         """Create the task of *draft*, with further attempts where they cannot cost twice."""
-        return await self._retrier.create(lambda: self._attempt(draft), lease)
+        try:
+            return await self._retrier.create(lambda: self._attempt(draft), lease)
+        finally:
+            if draft.callback is not None and draft.pending is None:
+                draft.callback.end(polled=False)
 
     async def _attempt(self, draft: Draft) -> PendingTask[Any]:
         await self._gateway.enter(self._rate)
         self._rate.release()
+        if draft.callback is None and draft.callback_url is None:
+            draft.callback = self._callbacks.expect()
         draft.reserved = self._spending.reserve(draft.task.type)
         try:
-            return await self._gateway.call("create", lambda: self._exchange(draft))
+            return await self._send(draft)
         except BaseException as error:
             # What may have been accepted may cost.
             uncertain = draft.uncertain or isinstance(error, SubmitUncertain)
@@ -84,12 +105,35 @@ class Submitter:
                 self._spending.release(draft.reserved)
             raise
 
+    async def _send(self, draft: Draft) -> PendingTask[Any]:
+        try:
+            return await self._gateway.call("create", lambda: self._exchange(draft))
+        except ServiceError as error:
+            if draft.callback is None or not self._callbacks.refuses(error):
+                raise
+            refusal = error
+        # Is it the callback, or the service? Nothing was accepted, so the task may be sent again.
+        callback, draft.callback = draft.callback, None
+        try:
+            await self._gateway.enter(self._rate)
+            self._rate.release()
+            pending = await self._gateway.call("create", lambda: self._exchange(draft))
+        finally:
+            if draft.pending is None:
+                draft.callback = callback
+            else:
+                callback.end(polled=False)
+        self._callbacks.give_up(refusal)
+        return pending
+
     async def _exchange(self, draft: Draft) -> PendingTask[Any]:
         """Send createTask and wait for its reply, even when cancelled meanwhile.
 
         The request runs in a child of its own: a shield stops only anyio's cancellation, but
         asyncio's `Task.cancel` (as used by `asyncio.timeout`) hits whoever awaits.
         """
+        draft.entry = self._journal.entry(wire.model_name(draft.task), draft.place)
+        await draft.entry.begin()
         request = _Request(self._api, draft)
         try:
             async with anyio.create_task_group() as children:
@@ -100,6 +144,8 @@ class Submitter:
         except anyio.get_cancelled_exc_class():
             self._abandon(draft, request)
             raise
+        finally:
+            request.settle()
         if request.error is not None:
             if isinstance(request.error, SubmitUncertain):
                 self._gateway.counters.uncertain += 1
@@ -138,6 +184,7 @@ class _Request:
     async def run(self) -> None:
         """Make the request; once it is on the wire only its own time-out ends it."""
         draft = self._draft
+        ours = None if draft.callback is None else draft.callback.url
         with anyio.CancelScope() as scope:
 
             def sending() -> None:
@@ -148,9 +195,20 @@ class _Request:
             try:
                 self.created = await self._api.create_task(
                     draft.task,
-                    callback_url=draft.callback_url,
+                    callback_url=draft.callback_url or ours,
                     soft_id=draft.soft_id,
                     sending=sending,
                 )
+                # Safe before anybody hears of the task.
+                await draft.entry.accepted(self.created.task_id)
             except Exception as error:
                 self.error = error
+
+    def settle(self) -> None:
+        """Tell the journal what became of a request without a task."""
+        if self.created is not None:
+            return
+        if self.sent and (self.error is None or isinstance(self.error, SubmitUncertain)):
+            self._draft.entry.uncertain()
+        else:
+            self._draft.entry.drop()

@@ -20,6 +20,7 @@ CaptchaError
 ├── TransportError         network trouble; no task was created by the request
 ├── SubmitUncertain        createTask may have been accepted: look before sending it again
 ├── SolveTimeout           the deadline passed (a TimeoutError); `client.attach(error.ref)` goes on
+├── JournalError           the journal file cannot be used; what was paid for is still collected
 ├── SpendLimitReached      the client's own spending cap is reached; nothing was sent
 ├── PollLimitReached       the service's poll cap is used up
 └── ProtocolError          the reply could not be understood
@@ -41,6 +42,7 @@ __all__ = [
     "ClientClosed",
     "InsufficientBalance",
     "InvalidArgument",
+    "JournalError",
     "KeyRejected",
     "NoSlotAvailable",
     "PollLimitReached",
@@ -207,6 +209,16 @@ class SolveTimeout(CaptchaError, TimeoutError):
     """Polls made for the task."""
     last_status: str | None = None
     """The status that the last poll returned, such as `processing`."""
+
+
+class JournalError(CaptchaError):
+    """The journal file cannot be read or written; no task was created by the call.
+
+    Tasks that were paid for are collected all the same.
+    """
+
+    path: str = ""
+    """The file."""
 
 
 class SpendLimitReached(CaptchaError):

@@ -1,0 +1,92 @@
+"""Checks of what users pass to the client; each returns the value to go on with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable, Iterable
+
+from ._callbacks import CallbackReceiver
+from ._journal import Journal
+from ._limits import Limits
+from .errors import invalid
+from .tasks._fields import check_url
+
+__all__ = [
+    "KEY_VARIABLE",
+    "check_callback_url",
+    "check_callbacks",
+    "check_key",
+    "check_left_out",
+    "check_limits",
+    "check_max_in_flight",
+    "check_soft_id",
+    "check_source",
+    "to_journal",
+]
+
+KEY_VARIABLE = "CAPTCHA_API_KEY"
+
+
+def check_key(key: str | None) -> str:
+    """Check the API key; without one it is the environment's."""
+    key = os.environ.get(KEY_VARIABLE) if key is None else key
+    if key is None:
+        raise invalid("api_key", None, f"given, or set in the environment as {KEY_VARIABLE}")
+    if not isinstance(key, str) or not key.strip():
+        raise invalid("api_key", key, "a non-empty string", show=False)
+    if not key.isprintable() or key != key.strip():
+        raise invalid("api_key", key, "without white space around it or in it", show=False)
+    return key
+
+
+def check_limits(limits: Limits | None) -> Limits:
+    """Check the limits; the default ones without."""
+    if limits is not None and not isinstance(limits, Limits):
+        raise invalid("limits", limits, "a Limits")
+    return limits or Limits()
+
+
+def to_journal(journal: str | os.PathLike[str] | Journal | None) -> Journal | None:
+    """Make a journal of a path."""
+    return journal if journal is None or isinstance(journal, Journal) else Journal(journal)
+
+
+def check_left_out(**settings: object) -> None:
+    """Refuse what does not go together with a client of the user's."""
+    for name, value in settings.items():
+        if value is not None:
+            raise invalid(name, value, "left out when http_client is given", show=False)
+
+
+def check_callbacks(callbacks: CallbackReceiver | None) -> None:
+    """Check the receiver of callbacks."""
+    if callbacks is not None and not isinstance(callbacks, CallbackReceiver):
+        raise invalid("callbacks", callbacks, "a CallbackReceiver")
+
+
+def check_callback_url(url: str | None) -> str | None:
+    """Check the address to which a service posts a result."""
+    if url is not None:
+        check_url("callback_url", url)
+    return url
+
+
+def check_soft_id(soft_id: int | str | None) -> int | str | None:
+    """Check a partner id."""
+    if soft_id is not None and (isinstance(soft_id, bool) or not isinstance(soft_id, int | str)):
+        raise invalid("soft_id", soft_id, "a number, or a string where the service wants one")
+    return soft_id
+
+
+def check_source(tasks: object) -> None:
+    """Check what a batch takes its tasks from."""
+    if not isinstance(tasks, Iterable | AsyncIterable) or isinstance(tasks, str | bytes):
+        raise invalid("tasks", tasks, "an iterable of tasks, or a mapping of them")
+
+
+def check_max_in_flight(most: int | None, limits: Limits) -> int:
+    """Check how many tasks of a batch may be under way at once."""
+    most = limits.in_flight if most is None else most
+    if type(most) is not int or most < 1:
+        raise invalid("max_in_flight", most, "a whole number of at least 1")
+    return most

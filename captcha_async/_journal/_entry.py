@@ -1,0 +1,142 @@
+"""Entry: one submission in the journal, as the parts of the client see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from .._ref import TaskId
+from ..errors import JournalError
+from ._record import Owner, Place, Record, dump_solution, load_key
+from ._writer import Writer
+
+__all__ = ["Entry"]
+
+
+class Entry:
+    """What the client tells the journal of one submission; without a journal it does nothing.
+
+    Each method records a step. Only `begin` can fail: from then on the task may be paid for, so
+    nothing of the journal may stand in the way of its answer.
+    """
+
+    __slots__ = ("_keep_solutions", "_record", "_strict", "_under_way", "_writer")
+
+    def __init__(
+        self,
+        writer: Writer | None = None,
+        record: Record | None = None,
+        *,
+        strict: bool = True,
+        keep_solutions: bool = False,
+    ) -> None:
+        self._writer = writer
+        self._record = record or Record(Owner("", b""), "")
+        self._strict = strict
+        self._keep_solutions = keep_solutions
+        self._under_way = False
+
+    @property
+    def place(self) -> Place | None:
+        """Where it stands in a batch."""
+        return self._record.place
+
+    @property
+    def key(self) -> Any:
+        """Its key in a batch; None if it is in none."""
+        return None if self.place is None else load_key(self.place.key)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether there is a journal."""
+        return self._writer is not None
+
+    async def begin(self) -> None:
+        """Record that createTask is about to be sent; what was recorded is safe afterwards.
+
+        Raises:
+            JournalError: it could not be recorded, so nothing must be sent.
+        """
+        if self._writer is None:
+            return
+        self._under_way = True
+        self._writer.begun()
+        try:
+            await self._writer.put_durably(self._record)
+        except JournalError:
+            if self._strict:
+                self.drop()
+                raise
+        except BaseException:
+            self.drop()
+            raise
+
+    async def accepted(self, task_id: TaskId) -> None:
+        """Record the task's id, and wait until it is safe."""
+        self._record.state, self._record.task_id = "open", task_id
+        if self._writer is None:
+            return
+        try:
+            await self._writer.put_durably(self._record)
+        except JournalError:
+            pass  # told by the writer, which tries again
+        finally:
+            self._end_submission()
+
+    def uncertain(self) -> None:
+        """Record that nobody knows whether a task was created."""
+        if self._under_way:
+            self._put("uncertain")
+            self._end_submission()
+
+    def drop(self) -> None:
+        """Forget a submission that the service has certainly not accepted."""
+        if self._under_way and self._writer is not None:
+            self._writer.put(self._record, remove=True)
+            self._end_submission()
+
+    def polled(self, polls: int) -> None:
+        """Record how many polls were made."""
+        self._record.polls = polls
+        self._put()
+
+    def answered(
+        self, raw: Mapping[str, Any], cost: Decimal | None, polls: int, elapsed: float
+    ) -> None:
+        """Record the answer; the task is open until somebody has taken it."""
+        if self._writer is None:
+            return
+        record = self._record
+        record.cost = None if cost is None else str(cost)
+        record.polls, record.elapsed = polls, elapsed
+        if self._keep_solutions and not record.has_solution:
+            record.solution = dump_solution(raw)
+            self._put()
+
+    def collected(self) -> None:
+        """Record that the answer was taken."""
+        if self._record.state == "open":
+            self._put("solved")
+            # It is in the file, or on its way there; in memory it would only be a burden.
+            self._record.solution = None
+
+    def failed(self, error: str) -> None:
+        """Record that the task ended without an answer."""
+        self._record.error = error
+        self._put("failed")
+
+    def expired(self) -> None:
+        """Record that the answer cannot be had any more."""
+        self._put("expired")
+
+    def _put(self, state: Any = None) -> None:
+        if state is not None:
+            self._record.state = state
+        if self._writer is not None:
+            self._writer.put(self._record)
+
+    def _end_submission(self) -> None:
+        if self._under_way and self._writer is not None:
+            self._under_way = False
+            self._writer.ended()
