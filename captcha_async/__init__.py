@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
+import importlib
 import typing
 
-from . import errors, services, tasks, wire
-from ._batch import Batch, BatchProgress
-from ._callbacks import CallbackReceiver, CallbackStatistics
-from ._client import CaptchaClient
-from ._journal import Journal, UncertainSubmission
-from ._limits import Limits, RateLimitedSemaphore, SemaphoreStatistics
-from ._outcome import Failed, Solved
-from ._pending import PendingTask
-from ._polling import FixedPolling, Schedule
-from ._ref import TaskId, TaskRef
-from ._retry import Retries
-from ._statistics import LatencyStatistics, Statistics
+from . import errors, tasks
 from .errors import *  # noqa: F403  # the errors' own list says what is public
-from .services import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, CAPTCHA69, TWO_CAPTCHA, Service
 
 if typing.TYPE_CHECKING:
+    from . import services, wire
+    from ._adaptive import AdaptivePolling, LearnedTimes
+    from ._batch import Batch, BatchProgress
+    from ._callbacks import CallbackReceiver, CallbackStatistics
+    from ._client import CaptchaClient
+    from ._journal import Journal, UncertainSubmission
+    from ._limits import Limits, RateLimitedSemaphore, SemaphoreStatistics
+    from ._outcome import Failed, Solved
+    from ._pending import PendingTask
+    from ._polling import FixedPolling, PollState, Schedule
+    from ._ref import TaskId, TaskRef
+    from ._retry import Retries
+    from ._statistics import LatencyStatistics, Statistics
+    from .services import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, CAPTCHA69, TWO_CAPTCHA, Service
     from .tasks import *  # noqa: F403  # likewise
 
 __version__ = "0.1.0"
+
+# Modules by what they hold. A module is imported when one of its names is first used, so that
+# whoever needs only a part of the library does not wait for all of it.
+_HOLDS = {
+    "_adaptive": ("AdaptivePolling", "LearnedTimes"),
+    "_batch": ("Batch", "BatchProgress"),
+    "_callbacks": ("CallbackReceiver", "CallbackStatistics"),
+    "_client": ("CaptchaClient",),
+    "_journal": ("Journal", "UncertainSubmission"),
+    "_limits": ("Limits", "RateLimitedSemaphore", "SemaphoreStatistics"),
+    "_outcome": ("Failed", "Solved"),
+    "_pending": ("PendingTask",),
+    "_polling": ("FixedPolling", "PollState", "Schedule"),
+    "_ref": ("TaskId", "TaskRef"),
+    "_retry": ("Retries",),
+    "_statistics": ("LatencyStatistics", "Statistics"),
+    "services": ("ANTI_CAPTCHA", "CAPMONSTER", "CAPSOLVER", "CAPTCHA69", "TWO_CAPTCHA", "Service"),
+    "tasks": tuple(tasks.__all__),
+}
+_HOME = {name: module for module, names in _HOLDS.items() for name in names}
 
 __all__ = [
     "ANTI_CAPTCHA",
@@ -30,6 +53,7 @@ __all__ = [
     "CAPSOLVER",
     "CAPTCHA69",
     "TWO_CAPTCHA",
+    "AdaptivePolling",
     "Batch",
     "BatchProgress",
     "CallbackReceiver",
@@ -39,8 +63,10 @@ __all__ = [
     "FixedPolling",
     "Journal",
     "LatencyStatistics",
+    "LearnedTimes",
     "Limits",
     "PendingTask",
+    "PollState",
     "RateLimitedSemaphore",
     "Retries",
     "Schedule",
@@ -62,7 +88,14 @@ __all__ += tasks.__all__
 
 
 def __getattr__(name: str) -> typing.Any:
-    # The task models are made when they are first used, because that takes a while for all of them.
-    if name in tasks.__all__:
-        return getattr(tasks, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in ("services", "wire"):
+        return importlib.import_module(f".{name}", __name__)
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
@@ -72,6 +71,8 @@ async def _run(server: Server, listener: socket.socket, *, task_status: TaskStat
 
 
 def _make_server(app: App, what: str, on_trio: str) -> Server:
+    import asyncio
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import attrs
@@ -235,6 +234,8 @@ def _retry_after(reply: Reply) -> float | None:
         return None
     if value.isascii() and value.isdigit():
         return float(value[:6])
+    from email.utils import parsedate_to_datetime
+
     try:
         until = parsedate_to_datetime(value)
         seconds = (until - parsedate_to_datetime(reply.date or "")).total_seconds()

@@ -6,14 +6,12 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from functools import lru_cache
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import anyio
 import attrs
 import httpx
 
 from ..errors import TransportError
-from ._direct_lane import DirectLane
 from ._httpx_lane import HttpxLane, default_ssl_context
 from ._lanes import Lane, LanePool, LaneStatistics
 from ._messages import MAX_REPLY_BYTES, Call, Head, RawReply, Sending
@@ -171,6 +169,9 @@ async def _within(
 def _lane_maker(
     ssl_context: ssl.SSLContext | None, proxy: str | None, *, httpx_lanes: bool
 ) -> Callable[[], Lane]:
+    # h11 is only needed from here on; importing the library stays cheap without it.
+    from ._direct_lane import DirectLane
+
     def open_lane() -> Lane:
         context = ssl_context or default_ssl_context()
         if proxy is not None or httpx_lanes:
@@ -240,6 +241,9 @@ def _describe(error: Exception) -> str:
 
 def _environment_proxy(base_url: str) -> str | None:
     """Find the proxy that HTTPS_PROXY and its kin name, unless NO_PROXY exempts the host."""
+    # Imported late because it brings half of the standard library along.
+    from urllib.request import getproxies, proxy_bypass
+
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):

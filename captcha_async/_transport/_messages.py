@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import attrs
-import h11
 import httpx
 
 __all__ = [
@@ -168,6 +167,8 @@ class RawReply:
 
 
 def _render(request: httpx.Request, headers: Headers) -> bytes:
+    import h11
+
     try:
         event = h11.Request(method=request.method, target=request.url.raw_path, headers=headers)
         text = h11.Connection(h11.CLIENT).send(event)
