@@ -23,7 +23,7 @@ from ._replies import Created
 from ._retry import Retrier
 from ._slots import Lease
 from ._spending import Spending
-from .errors import AccountError, ServiceError, SubmitUncertain
+from .errors import AccountError, CaptchaError, ServiceError, SubmitUncertain
 from .tasks._model import Task
 
 __all__ = ["Draft", "Submitter"]
@@ -149,6 +149,10 @@ class Submitter:
         if request.error is not None:
             if isinstance(request.error, SubmitUncertain):
                 self._gateway.counters.uncertain += 1
+            if draft.pending is not None and isinstance(request.error, CaptchaError):
+                # It was accepted all the same, and only the journal could not take it down.
+                self._registry.orphan(draft.pending)
+                request.error.ref = draft.pending.ref
             raise request.error
         assert draft.pending is not None
         return draft.pending

@@ -10,6 +10,7 @@ import typer
 
 from .._arguments import KEY_VARIABLE
 from .._client import CaptchaClient
+from .._retry import Retries
 from ..services import SERVICES, find_service
 from ._exits import USAGE, fail
 
@@ -29,6 +30,10 @@ SeedOption = Annotated[int, typer.Option(help="The same seed gives the same answ
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 
 
+# Somebody sits there and waits.
+IMPATIENT = Retries(attempts=3, backoff=0.5)
+
+
 def open_client(service: str, base_url: str | None) -> CaptchaClient:
     """Return a client; its key is from the environment, or asked for without showing it.
 
@@ -37,7 +42,7 @@ def open_client(service: str, base_url: str | None) -> CaptchaClient:
     profile = find_service(service)
     if base_url is not None:
         profile = profile.evolve(base_url=base_url)
-    return CaptchaClient(_read_key(), service=profile)
+    return CaptchaClient(_read_key(), service=profile, retries=IMPATIENT)
 
 
 def on_terminal() -> bool:
