@@ -14,6 +14,14 @@ if typing.TYPE_CHECKING:
     from ._batch import Batch, BatchProgress
     from ._callbacks import CallbackReceiver, CallbackStatistics
     from ._client import CaptchaClient
+    from ._events import (
+        Event,
+        FuseBlown,
+        TaskFailed,
+        TaskPolled,
+        TaskSolved,
+        TaskSubmitted,
+    )
     from ._journal import Journal, UncertainSubmission
     from ._limits import Limits, RateLimitedSemaphore, SemaphoreStatistics
     from ._outcome import Failed, Solved
@@ -34,6 +42,14 @@ _HOLDS = {
     "_batch": ("Batch", "BatchProgress"),
     "_callbacks": ("CallbackReceiver", "CallbackStatistics"),
     "_client": ("CaptchaClient",),
+    "_events": (
+        "Event",
+        "FuseBlown",
+        "TaskFailed",
+        "TaskPolled",
+        "TaskSolved",
+        "TaskSubmitted",
+    ),
     "_journal": ("Journal", "UncertainSubmission"),
     "_limits": ("Limits", "RateLimitedSemaphore", "SemaphoreStatistics"),
     "_outcome": ("Failed", "Solved"),
@@ -59,8 +75,10 @@ __all__ = [
     "CallbackReceiver",
     "CallbackStatistics",
     "CaptchaClient",
+    "Event",
     "Failed",
     "FixedPolling",
+    "FuseBlown",
     "Journal",
     "LatencyStatistics",
     "LearnedTimes",
@@ -74,8 +92,12 @@ __all__ = [
     "Service",
     "Solved",
     "Statistics",
+    "TaskFailed",
     "TaskId",
+    "TaskPolled",
     "TaskRef",
+    "TaskSolved",
+    "TaskSubmitted",
     "UncertainSubmission",
     "__version__",
     "errors",

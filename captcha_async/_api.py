@@ -14,7 +14,7 @@ from ._replies import Created, TaskResult
 from ._transport import HttpTransport, Reply, Sending
 from .errors import CaptchaError, ServiceError, SubmitUncertain, TransportError, invalid
 from .services import Service
-from .tasks._model import Task
+from .tasks._model import RawTask, Task
 
 __all__ = ["Api"]
 
@@ -71,17 +71,16 @@ class Api:
                 f"createTask was sent to {self._service.name} but no reply came; a task may exist, "
                 "so look at the account before you send it again."
             ) from error
-        password = getattr(getattr(task, "proxy", None), "password", None)
-        return self._read(_replies.read_created, reply, password)
+        return self._read(_replies.read_created, reply, task)
 
-    async def get_task_result(self, task_id: TaskId) -> TaskResult:
+    async def get_task_result(self, task_id: TaskId, task: Task[Any] | None = None) -> TaskResult:
         """Call getTaskResult, once."""
         reply = await self._post(self._service.methods["get_task_result"], {"taskId": task_id})
-        return self._read(_replies.read_task_result, reply)
+        return self._read(_replies.read_task_result, reply, task)
 
-    def read_callback(self, body: bytes) -> TaskResult:
+    def read_callback(self, body: bytes, task: Task[Any] | None = None) -> TaskResult:
         """Read what was posted in place of getTaskResult's reply."""
-        return self._read(_replies.read_task_result, Reply(200, body))
+        return self._read(_replies.read_task_result, Reply(200, body), task)
 
     async def get_balance(self) -> Decimal:
         """Call getBalance."""
@@ -109,17 +108,28 @@ class Api:
             raise invalid("task", None, f"made of JSON values ({error})", show=False) from None
         return await self._transport.post(url, content, timeout=self._timeout, sending=sending)
 
-    def _read(self, read: Callable[[Service, Reply], T], reply: Reply, *secrets: str | None) -> T:
+    def _read(
+        self, read: Callable[[Service, Reply], T], reply: Reply, task: Task[Any] | None = None
+    ) -> T:
         """Read a reply; what the service echoes of our secrets is blanked out of its errors."""
         try:
             return read(self._service, reply)
         except CaptchaError as error:
             # A key may carry suffixes (`KEY__nocache`); the service may echo it without them.
-            hidden = (self._api_key, self._api_key.partition("__")[0], *secrets)
+            hidden = (self._api_key, self._api_key.partition("__")[0], _password(task))
             error.args = (_blank(error.args[0], hidden),)
             if isinstance(error, ServiceError) and error.description is not None:
                 error.description = _blank(error.description, hidden)
             raise
+
+
+def _password(task: Task[Any] | None) -> str | None:
+    """Return the password of the task's proxy, which services quote in their errors too."""
+    if isinstance(task, RawTask):
+        found = task.fields.get("proxyPassword")
+    else:
+        found = getattr(getattr(task, "proxy", None), "password", None)
+    return found if isinstance(found, str) else None
 
 
 def _blank(text: str, secrets: tuple[str | None, ...]) -> str:

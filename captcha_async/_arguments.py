@@ -9,6 +9,7 @@ from ._callbacks import CallbackReceiver
 from ._journal import Journal
 from ._limits import Limits
 from .errors import invalid
+from .services import Service, find_service
 from .tasks._fields import check_url
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "check_soft_id",
     "check_source",
     "to_journal",
+    "to_profile",
 ]
 
 KEY_VARIABLE = "CAPTCHA_API_KEY"
@@ -90,3 +92,9 @@ def check_max_in_flight(most: int | None, limits: Limits) -> int:
     if type(most) is not int or most < 1:
         raise invalid("max_in_flight", most, "a whole number of at least 1")
     return most
+
+
+def to_profile(service: str | Service, base_url: str | None) -> Service:
+    """Return the service's profile, at another address if one is given."""
+    profile = find_service(service)
+    return profile if base_url is None else profile.evolve(base_url=base_url)

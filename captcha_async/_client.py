@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -21,10 +21,12 @@ from ._arguments import (
     check_soft_id,
     check_source,
     to_journal,
+    to_profile,
 )
 from ._batch import Batch, Source
 from ._callbacks import CallbackReceiver
 from ._engine import Engine
+from ._events import Event
 from ._journal import Journal
 from ._leftovers import Leftovers
 from ._limits import Limits
@@ -38,7 +40,7 @@ from ._statistics import Statistics
 from ._submit import Draft
 from ._transport import HttpTransport
 from .errors import InsufficientBalance, invalid
-from .services import Service, find_service
+from .services import Service
 from .tasks._model import Solution, Task
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class CaptchaClient(Leftovers):
             became of it, for `resume` and for batches.
         http_client: an httpx client to use; you keep closing it.
         proxy: URL of a proxy on the way to the service (not the proxy of a task).
+        on_event: called with each event (see `Event`); it must be quick.
         ssl_context: TLS settings; httpx's default without.
 
     Raises:
@@ -88,11 +91,10 @@ class CaptchaClient(Leftovers):
         journal: str | os.PathLike[str] | Journal | None = None,
         http_client: httpx.AsyncClient | None = None,
         proxy: str | None = None,
+        on_event: Callable[[Event], None] | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        profile = find_service(service)
-        if base_url is not None:
-            profile = profile.evolve(base_url=base_url)
+        profile = to_profile(service, base_url)
         if http_client is not None:
             check_left_out(proxy=proxy, ssl_context=ssl_context)
         limits = check_limits(limits)
@@ -114,6 +116,7 @@ class CaptchaClient(Leftovers):
             retries or Retries(),
             callbacks,
             to_journal(journal),
+            on_event,
         )
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ import attrs
 from . import wire
 from ._api import Api
 from ._callbacks import Callback, overdue_age
+from ._events import Events, TaskPolled
 from ._fuse import Guard
 from ._gateway import Gateway
 from ._journal import Entry
@@ -89,7 +90,15 @@ class OpenTask:
 class Collector:
     """Polls the tasks of one service."""
 
-    def __init__(self, api: Api, gateway: Gateway, service: Service, schedule: Schedule) -> None:
+    def __init__(
+        self,
+        api: Api,
+        gateway: Gateway,
+        service: Service,
+        schedule: Schedule,
+        events: Events,
+    ) -> None:
+        self._events = events
         self._api = api
         self._gateway = gateway
         self._service = service
@@ -181,7 +190,7 @@ class Collector:
         if callback is None or body is None:
             return None
         try:
-            result = self._api.read_callback(body)
+            result = self._api.read_callback(body, task.task)
             task.status = result.status
             if result.solution is None:
                 return None
@@ -215,6 +224,8 @@ class Collector:
             result = await self._gateway.call("poll", lambda: self._request(task, called))
             task.status = result.status
             task.trouble = None
+            if self._events:
+                self._events.emit(TaskPolled(self.ref(task), result.status))
             if result.solution is None:
                 return None
             return self.read(task, result.solution, result.cost)
@@ -231,7 +242,7 @@ class Collector:
         state = self._state(task)
         sent, asked = True, 0.0
         try:
-            result = await self._api.get_task_result(task.task_id)
+            result = await self._api.get_task_result(task.task_id, task.task)
         except TransportError as error:
             sent = error.sent
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +12,7 @@ from . import wire
 from ._api import Api
 from ._callbacks import CallbackReceiver, CallbackUse
 from ._collect import Collector, OpenTask
+from ._events import Event, Events, FuseBlown, TaskSubmitted
 from ._fuse import Fuse
 from ._gateway import Gateway
 from ._journal import Entry, Journal, JournalUse
@@ -27,7 +29,7 @@ from ._spending import Spending
 from ._statistics import Counters, Statistics
 from ._submit import Draft, Submitter
 from ._transport import HttpTransport
-from .errors import CaptchaError, SolveTimeout, SubmitUncertain
+from .errors import AccountError, CaptchaError, SolveTimeout, SubmitUncertain
 from .services import Service
 from .tasks._model import Task
 
@@ -47,21 +49,25 @@ class Engine:
         retries: Retries,
         callbacks: CallbackReceiver | None = None,
         journal: Journal | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self.service = service
+        self._events = Events(on_event)
         self.limits = limits
         self.transport = transport
         self.counters = Counters()
-        self.fuse = Fuse(service.ban_window)
+        self.fuse = Fuse(service.ban_window, self._fuse_blown)
         self.spending = Spending(limits.max_spend, limits.per, limits.prices)
-        self.registry: Registry[PendingTask[Any]] = Registry(self.counters, self.spending)
+        self.registry: Registry[PendingTask[Any]] = Registry(
+            self.counters, self.spending, self._events
+        )
         self.gateway = Gateway(self.fuse, limits, self.counters)
         self.slots = Slots(limits.in_flight, self.registry.__len__, self.gateway)
         self.api = Api(transport, service, api_key, request_timeout=limits.request_timeout)
         self.retrier = Retrier(self.gateway, retries)
         self.journal = JournalUse(journal, service.name, api_key)
         self._callbacks = CallbackUse(callbacks, service.name)
-        self._collector = Collector(self.api, self.gateway, service, schedule)
+        self._collector = Collector(self.api, self.gateway, service, schedule, self._events)
         self._submitter = Submitter(
             self.api,
             self.gateway,
@@ -73,6 +79,10 @@ class Engine:
             self.journal,
             self._accept,
         )
+
+    def _fuse_blown(self, error: AccountError) -> None:
+        if self._events:
+            self._events.emit(FuseBlown(error))
 
     async def submit(self, draft: Draft) -> PendingTask[Any]:
         """Create the task of *draft*."""
@@ -164,6 +174,8 @@ class Engine:
         )
         if draft.callback is not None:
             draft.callback.bind(created.task_id)
+        if self._events:
+            self._events.emit(TaskSubmitted(pending.ref, task))
         if created.solution is not None:
             pending.answered(created.solution, created.cost)
         return pending

@@ -8,7 +8,7 @@ after the ban window a single probe decides whether the rest may follow.
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Literal, Self
@@ -68,10 +68,14 @@ class Fuse:
 
     Args:
         window: seconds that a ban lasts.
+        on_blow: told what blew it, when it was closed before.
     """
 
-    def __init__(self, window: float) -> None:
+    def __init__(
+        self, window: float, on_blow: Callable[[AccountError], None] | None = None
+    ) -> None:
         self._window = window
+        self._on_blow = on_blow
         self._error: AccountError | None = None
         self._until = float("-inf")
         self._probing = False
@@ -101,6 +105,8 @@ class Fuse:
 
     def blow(self, error: AccountError) -> None:
         """Open the fuse for the ban window, and fail everything that waits."""
+        if self._error is None and self._on_blow is not None:
+            self._on_blow(error)
         self._error = error
         self._until = anyio.current_time() + max(self._window, error.retry_after or 0.0)
         for guard in list(self.guards):

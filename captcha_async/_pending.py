@@ -246,14 +246,14 @@ class PendingTask(Generic[S_co]):
         if _is_final(error):
             self._error = error
             self._state.entry.failed(type(error).__name__)
-            self._registry.ended(self, None)
+            self._registry.ended(self, error)
 
     def _resolve(self, answer: Answer) -> None:
         state = self._state
         life = wire.spec_of(state.type).token_life
         elapsed = anyio.current_time() - state.born
         state.entry.answered(answer.solution.raw, answer.cost, self.polls, elapsed)
-        self._solved = Solved(
+        self._solved = solved = Solved(
             solution=answer.solution,  # type: ignore[arg-type]  # read by the task's own model
             task=self._state.task,
             cost=answer.cost,
@@ -264,7 +264,7 @@ class PendingTask(Generic[S_co]):
             # The token may have been made right after the service last said that there is none.
             expires_at=None if life is None else state.born + state.since + life,
         )
-        self._registry.ended(self, self._solved)
+        self._registry.ended(self, solved)
 
     def timed_out(self, wait: float) -> SolveTimeout:
         """Make the error for a wait that ended at its deadline, and count it."""

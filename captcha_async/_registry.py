@@ -8,10 +8,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 
+from ._events import Events, TaskFailed, TaskSolved
 from ._outcome import Solved
-from ._ref import TaskId
+from ._ref import TaskId, TaskRef
 from ._spending import Spending
 from ._statistics import Counters
+from .errors import CaptchaError
 
 __all__ = ["Registry"]
 
@@ -27,6 +29,9 @@ class _Pending(Protocol):
 
     @property
     def task_id(self) -> TaskId: ...
+
+    @property
+    def ref(self) -> TaskRef: ...
 
     @property
     def wire_type(self) -> str: ...
@@ -48,8 +53,9 @@ P = TypeVar("P", bound=_Pending)
 class Registry(Generic[P]):
     """The accepted tasks of one client that have not ended, keyed on taskId."""
 
-    def __init__(self, counters: Counters, spending: Spending) -> None:
+    def __init__(self, counters: Counters, spending: Spending, events: Events) -> None:
         self.counters = counters
+        self._events = events
         self.spending = spending
         # In order of acceptance. An entry leaves when its task ends or is forgotten.
         self._open: dict[TaskId, P] = {}
@@ -84,8 +90,10 @@ class Registry(Generic[P]):
         """Note that somebody waits for *pending* again."""
         self._orphans.pop(pending.task_id, None)
 
-    def ended(self, pending: P, solved: Solved[Any] | None) -> None:
+    def ended(self, pending: P, outcome: Solved[Any] | CaptchaError) -> None:
         """Drop a task that has ended, and count how."""
+        solved = outcome if isinstance(outcome, Solved) else None
+        self._tell(pending, outcome)
         self._settle(pending, solved)
         pending.end_callback(polled=pending.polls > 0)
         self._open.pop(pending.task_id, None)
@@ -98,6 +106,14 @@ class Registry(Generic[P]):
             return
         self.counters.solved += 1
         self.counters.latencies.add(solved.elapsed)
+
+    def _tell(self, pending: P, outcome: Solved[Any] | CaptchaError) -> None:
+        if not self._events:
+            return
+        if isinstance(outcome, Solved):
+            self._events.emit(TaskSolved(pending.ref, outcome))
+        else:
+            self._events.emit(TaskFailed(pending.ref, outcome))
 
     def keep(self, pending: P) -> None:
         """Note that the answer of *pending* has not reached anybody."""

@@ -26,7 +26,7 @@ LAYERS = [
     ("_replies",),
     ("_api",),
     ("_limits", "_fuse", "_polling", "_outcome", "_solve_times", "_journal"),
-    ("_poll_plan",),
+    ("_poll_plan", "_events"),
     ("_adaptive",),
     ("_callbacks",),
     ("_statistics", "_spending"),
