@@ -76,7 +76,7 @@ class Reference:
         return await anyio.to_thread.run_sync(self._call, "/statistics")
 
     async def reset(self, seed: int | None = None) -> None:
-        """Forget all tasks and numbers, and start the seeded times anew, perhaps by another seed."""
+        """Forget all tasks and numbers, and start the times anew, perhaps by another seed."""
         await anyio.to_thread.run_sync(self._call, "/reset", {"seed": seed})
 
     def _call(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -103,6 +103,13 @@ def draw_bars(path: Path, *plots: Bars) -> None:
     )
     for axis, bars in zip(axes[0], plots, strict=True):
         _draw(axis, bars)
+    # Below all plots: inside of one it would hide bars.
+    marks = {mark.get_label(): mark for axis in axes[0] for mark in axis.containers}
+    if len(marks) > 1:
+        columns = min(len(marks), 4)
+        figure.legend(
+            marks.values(), marks, loc="outside lower center", ncols=columns, frameon=False
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
     matplotlib.pyplot.close(figure)
@@ -120,6 +127,5 @@ def _draw(axis: Any, bars: Bars) -> None:
     axis.set_xticks(range(len(bars.groups)), bars.groups)
     if bars.logarithmic:
         axis.set_yscale("log")
-    axis.legend(frameon=False)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Generator
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import anyio
 
@@ -254,7 +254,8 @@ class PendingTask(Generic[S_co]):
         elapsed = anyio.current_time() - state.born
         state.entry.answered(answer.solution.raw, answer.cost, self.polls, elapsed)
         self._solved = solved = Solved(
-            solution=answer.solution,  # type: ignore[arg-type]  # read by the task's own model
+            # Read by the task's own model.
+            solution=cast("S_co", answer.solution),
             task=self._state.task,
             cost=answer.cost,
             elapsed=elapsed,

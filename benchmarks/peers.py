@@ -1,0 +1,303 @@
+"""Full solves at once over TLS, next to other clients: cost, politeness, and time to the answer.
+
+    python -m benchmarks.peers [--quick] [--only NAME]
+
+Every client runs with its own defaults, in a process and a virtual environment of its own, against
+the same reference service with the same seeded solve times (log-normal, 6 s on average). A client
+that sleeps 10 s between polls runs a second time with shorter waits, by its own setting. Solves
+that have no answer 45 s after the start have failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import venv
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from benchmarks._reference import ROOT, Reference, reference
+from benchmarks._report import Bars, draw_bars, machine, print_table, write_json
+
+SIZES = (500, 2000)
+QUICK = (200,)
+# Of the solves of one round; what has no answer by then has failed.
+SECONDS = 45.0
+MEAN = 6.0
+OURS = "captcha_async"
+ROUNDS = ("cold", "learned")
+
+
+@attrs.frozen(eq=False)
+class Client:
+    """A package and how it is used."""
+
+    name: str
+    package: str
+    driver: str
+    settings: dict[str, Any] = attrs.Factory(dict)
+    extra: str = ""
+    rounds: tuple[str, ...] = ("",)
+    """Names of the batches that one client solves, one after the other."""
+
+
+CLIENTS = (
+    Client(OURS, "", "with_captcha_async_batch", rounds=ROUNDS),
+    Client(f"{OURS}[fast]", "", "with_captcha_async_batch", extra="[fast]"),
+    Client(f"{OURS}, solve", "", "with_captcha_async"),
+    Client("capmonstercloudclient", "capmonstercloudclient", "with_capmonstercloudclient"),
+    Client("python3-anticaptcha", "python3-anticaptcha", "with_python3_anticaptcha"),
+    Client(
+        "python3-anticaptcha, 3 s",
+        "python3-anticaptcha",
+        "with_python3_anticaptcha",
+        {"sleep_time": 3},
+    ),
+    Client("capmonster-python", "capmonster-python", "with_capmonster_python"),
+    Client("unicaptcha", "unicaptcha", "with_unicaptcha"),
+)
+
+
+# -- environments ---------------------------------------------------------------------------------
+
+
+def environment(client: Client, folder: Path) -> Path:
+    """Return the interpreter of the client's own virtual environment; make it if need be."""
+    place = folder / (client.package or f"{OURS}{client.extra}")
+    python = place / "bin" / "python"
+    if not python.exists():
+        print(f"installing {place.name} ...", flush=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n")
+        venv.create(place, with_pip=True)
+        # Ours as the checkout stands, also when it changes later.
+        what = [client.package] if client.package else ["--editable", f"{ROOT}{client.extra}"]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *what], check=True)
+    return python
+
+
+# -- measuring ------------------------------------------------------------------------------------
+
+
+async def measure(client: Client, python: Path, tasks: int) -> list[dict[str, Any]]:
+    """Let one client solve its batches, and return what both sides saw."""
+    async with reference(tls=True, mean=MEAN) as info:
+        process = await start(client, python, info, tasks)
+        assert process.stdin is not None
+        try:
+            rows = []
+            for number, label in enumerate(client.rounds, start=1):
+                name = f"{client.name}, {label}" if label else client.name
+                row = await one_round(process, info, tasks, seed=number)
+                rows.append({"client": name, "tasks": tasks, **row})
+                show_row(rows[-1])
+            return rows
+        finally:
+            process.stdin.close()
+            await process.wait()
+
+
+async def start(
+    client: Client, python: Path, info: Reference, tasks: int
+) -> asyncio.subprocess.Process:
+    """Start the driver in a process that trusts the reference service."""
+    settings = {"in_flight": tasks} if OURS in client.name else client.settings
+    return await asyncio.create_subprocess_exec(
+        str(python),
+        str(ROOT / "benchmarks" / "_peers" / "run.py"),
+        *(client.driver, info.url, str(tasks), str(SECONDS), json.dumps(settings)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "SSL_CERT_FILE": str(info.authority), "NO_PROXY": "127.0.0.1"},
+    )
+
+
+async def one_round(
+    process: asyncio.subprocess.Process, info: Reference, tasks: int, seed: int
+) -> dict[str, Any]:
+    """Have one batch solved."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    # A second batch meets other times of the same distribution, so that nothing is known by heart.
+    await info.reset(seed)
+    before = await info.statistics()
+    process.stdin.write(b"\n")
+    try:
+        async with asyncio.timeout(2 * SECONDS):
+            line = await process.stdout.readline()
+    except TimeoutError:
+        process.kill()
+        line = b""
+    if not line:
+        return {"error": "it ended, or had to be ended, before it was done"}
+    seen = await info.statistics()
+    return {**json.loads(line), "service": since(before, seen), "load": os.getloadavg()[0]}
+
+
+def since(before: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
+    """Take off what the control calls and earlier rounds account for."""
+    # Each control call opens a connection of its own.
+    connections = seen["connections"] - before["connections"] - 1
+    return {**seen, "connections": connections, "cpu": seen["cpu"] - before["cpu"]}
+
+
+async def run(pythons: dict[Client, Path], sizes: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Measure all clients, at each size in turn."""
+    results: list[dict[str, Any]] = []
+    for tasks in sizes:
+        for client, python in pythons.items():
+            results += await measure(client, python, tasks)
+    return results
+
+
+# -- showing --------------------------------------------------------------------------------------
+
+COLUMNS = (
+    "client",
+    "CPU/solve, ms",
+    "CPU/request, ms",
+    "memory, MB",
+    "connections",
+    "polls/solve",
+    "early polls",
+    "pick-up, s",
+    "p95, s",
+    "failed",
+)
+
+
+def cells(row: dict[str, Any]) -> list[Any]:
+    """Return a row of the table."""
+    if "error" in row:
+        return [row["client"], *[None] * (len(COLUMNS) - 2), row["tasks"]]
+    service, solved = row["service"], row["solved"]
+    requests = service["created"] + service["polls"]
+    pick_up = row["pick_up"] or {"mean": None, "p95": None}
+    return [
+        row["client"],
+        row["cpu"] / solved * 1000 if solved else None,
+        row["cpu"] / requests * 1000 if requests else None,
+        row["peak_memory"] / 1e6,
+        service["connections"],
+        service["polls"] / solved if solved else None,
+        service["early_polls"],
+        pick_up["mean"],
+        pick_up["p95"],
+        row["tasks"] - solved,
+    ]
+
+
+def show_row(row: dict[str, Any]) -> None:
+    """Tell that a round is done."""
+    texts = [
+        f"{title} {cell:.4g}"
+        for title, cell in zip(COLUMNS, cells(row), strict=True)
+        if isinstance(cell, int | float)
+    ]
+    print(f"{row['tasks']:,} by {row['client']}: {', '.join(texts)}", flush=True)
+    for reason, number in row.get("failures", {row.get("error", ""): row["tasks"]}).items():
+        print(f"    failed: {number:,} by {reason}", flush=True)
+
+
+def show(results: list[dict[str, Any]]) -> None:
+    """Print a table for each size, and whether the goals are met."""
+    for tasks in dict.fromkeys(row["tasks"] for row in results):
+        rows = [row for row in results if row["tasks"] == tasks]
+        print_table(COLUMNS, [cells(row) for row in rows], f"{tasks:,} at once")
+        for line in verdicts(rows):
+            print(line)
+
+
+def verdicts(rows: list[dict[str, Any]]) -> list[str]:
+    """Compare with the goals and with the best peer in each respect."""
+    ours = {label: row for row in rows for label in ROUNDS if row["client"] == f"{OURS}, {label}"}
+    # One that fails saves the work of what it did not do.
+    peers = [row for row in rows if OURS not in row["client"] and row.get("solved") == row["tasks"]]
+    lines: list[str] = []
+    if not all(ours.get(label, {}).get("solved") for label in ROUNDS):
+        return ["captcha_async did not get through"]
+    for title, column, goal in (("CPU per solve", 1, 3), ("memory", 3, 4)):
+        if not peers:
+            break
+        best = min(peers, key=lambda row: cells(row)[column])
+        ratio = cells(best)[column] / cells(ours["cold"])[column]
+        lines.append(
+            f"{title}: 1/{ratio:.1f} of {best['client']}'s ({met(ratio >= goal)} 1/{goal})"
+        )
+    for label, delay, polls in (("cold", 1.1, 3.0), ("learned", 1.05, 2.6)):
+        row = ours[label]
+        seen = row["pick_up"]["mean"], row["service"]["polls"] / row["solved"]
+        fine = seen[0] <= delay and seen[1] <= polls and not row["service"]["early_polls"]
+        lines.append(
+            f"{label}: {seen[0]:.2f} s at {seen[1]:.2f} polls ({met(fine)} {delay} s at {polls})"
+        )
+    return lines
+
+
+def met(fine: bool) -> str:
+    """Say whether a goal is met."""
+    return "meets" if fine else "MISSES"
+
+
+PLOTS = {
+    "peers-cost": (
+        ("CPU per solve", "ms (logarithmic)", 1, True),
+        ("Peak memory", "MB (logarithmic)", 3, True),
+    ),
+    "peers-delay": (
+        ("From ready at the service to ready in the program", "s (logarithmic)", 7, True),
+        ("Polls per solve", "", 5, False),
+    ),
+}
+
+
+def plot(results: list[dict[str, Any]], folder: Path) -> None:
+    """Draw cost and memory, delay and polls; nothing for a client that solved nothing."""
+    sizes = list(dict.fromkeys(row["tasks"] for row in results))
+    names = list(dict.fromkeys(row["client"] for row in results))
+    table = {(row["client"], row["tasks"]): cells(row) for row in results if row.get("solved")}
+    empty = [None] * len(COLUMNS)
+    for file, plots in PLOTS.items():
+        bars = [
+            Bars(
+                title=title,
+                unit=unit,
+                groups=[f"{size:,} at once" for size in sizes],
+                series={
+                    name: [table.get((name, size), empty)[column] for size in sizes]
+                    for name in names
+                },
+                logarithmic=logarithmic,
+            )
+            for title, unit, column, logarithmic in plots
+        ]
+        draw_bars(folder / f"{file}.svg", *bars)
+
+
+def main() -> None:
+    """Measure, print, write and draw."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="200 tasks at once")
+    parser.add_argument("--only", action="append", metavar="NAME", help="this client, too")
+    parser.add_argument("--venvs", type=Path, default=ROOT / "benchmarks" / ".venvs")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    given = parser.parse_args()
+    clients = [client for client in CLIENTS if not given.only or client.name in given.only]
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    pythons = {client: environment(client, given.venvs) for client in clients}
+    results = asyncio.run(run(pythons, QUICK if given.quick else SIZES))
+    show(results)
+    # Each result has the versions of its own environment.
+    write_json(given.out / "peers.json", {"machine": machine(), "results": results})
+    plot(results, given.out)
+
+
+if __name__ == "__main__":
+    main()
