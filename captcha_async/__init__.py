@@ -30,6 +30,7 @@ if typing.TYPE_CHECKING:
     from ._ref import TaskId, TaskRef
     from ._retry import Retries
     from ._statistics import LatencyStatistics, Statistics
+    from ._transport import LaneStatistics
     from .services import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, CAPTCHA69, TWO_CAPTCHA, Service
     from .tasks import *  # noqa: F403  # likewise
 
@@ -58,6 +59,7 @@ _HOLDS = {
     "_ref": ("TaskId", "TaskRef"),
     "_retry": ("Retries",),
     "_statistics": ("LatencyStatistics", "Statistics"),
+    "_transport": ("LaneStatistics",),
     "services": ("ANTI_CAPTCHA", "CAPMONSTER", "CAPSOLVER", "CAPTCHA69", "TWO_CAPTCHA", "Service"),
     "tasks": tuple(tasks.__all__),
 }
@@ -80,6 +82,7 @@ __all__ = [
     "FixedPolling",
     "FuseBlown",
     "Journal",
+    "LaneStatistics",
     "LatencyStatistics",
     "LearnedTimes",
     "Limits",

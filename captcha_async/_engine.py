@@ -204,6 +204,7 @@ class Engine:
             retries=counters.retries,
             spent=self.spending.total,
             fuse=self.fuse.state,
+            lanes=self.transport.statistics(),
             latencies=counters.latencies.snapshot(),
             callbacks=self._callbacks.statistics(),
         )

@@ -9,6 +9,7 @@ import attrs
 
 from ._callbacks import CallbackStatistics
 from ._fuse import FuseState
+from ._transport import LaneStatistics
 
 __all__ = ["Counters", "LatencyHistogram", "LatencyStatistics", "Statistics"]
 
@@ -101,6 +102,9 @@ class Statistics:
     spent: Decimal
     """Sum of the costs that the service told, or of the prices given for `max_spend`."""
     fuse: FuseState
+    """`closed` lets everything pass, `open` nothing, `half-open` one probe."""
+    lanes: LaneStatistics | None
+    """The connections; None with an httpx client of yours."""
     latencies: LatencyStatistics
     callbacks: CallbackStatistics | None = None
     """What became of this client's callbacks; None without a receiver."""

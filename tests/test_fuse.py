@@ -5,6 +5,8 @@ from __future__ import annotations
 import anyio
 import pytest
 from anyio import wait_all_tasks_blocked
+from hypothesis import given
+from hypothesis import strategies as st
 
 from captcha_async._fuse import Fuse, RequestKind
 from captcha_async.errors import (
@@ -176,3 +178,42 @@ async def test_an_outer_cancellation_is_not_taken_for_a_blown_fuse() -> None:
             errors.append(error)
     assert scope.cancelled_caught
     assert errors == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 2 * WINDOW), st.sampled_from(["accepted", "refused", "no network", "ban"])
+        ),
+        max_size=30,
+    )
+)
+async def test_no_history_lets_a_request_through_too_early(
+    history: list[tuple[float, str]],
+) -> None:
+    """Whatever happened: during a ban nothing passes, after it one request decides."""
+    fuse = Fuse(WINDOW)
+    until = float("-inf")
+    outcomes = {
+        "accepted": None,
+        "refused": NoSlotAvailable("No slot."),
+        "no network": TransportError("No network."),
+        "ban": AccountBlocked("Banned."),
+    }
+    for wait, outcome in history:
+        await anyio.sleep(wait)
+        now, passed = anyio.current_time(), False
+        try:
+            with fuse.request("create"):
+                passed = True
+                error = outcomes[outcome]
+                if error is not None:
+                    raise error
+        except CaptchaError:
+            pass
+        assert passed == (now >= until)
+        if passed and outcome == "ban":
+            until = now + WINDOW
+        elif passed and outcome != "no network":
+            until = float("-inf")
+        assert (fuse.state == "closed") == (until == float("-inf"))

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from ._http import HttpTransport, Reply, Sending
+from ._lanes import LaneStatistics
 
-__all__ = ["HttpTransport", "Reply", "Sending"]
+__all__ = ["HttpTransport", "LaneStatistics", "Reply", "Sending"]
