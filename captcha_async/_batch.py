@@ -7,6 +7,7 @@ is accepted is collected by a `Watch`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import Any, Generic, Literal, Self, TypeVar
@@ -15,6 +16,7 @@ import anyio
 import attrs
 from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
 
 from ._engine import Engine
 from ._limits import RateLimitedSemaphore
@@ -94,9 +96,10 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         self._engine = engine
         self._source = source
         self._timeout = timeout
-        self._most = max_in_flight
         self._resumption = resumption
-        # What the reader has taken and may still be working on, by the reader's task.
+        # What waits for a reader; not a stream, in which a cancelled reader may lose an item.
+        self._outcomes: deque[tuple[_Item, Solved[S] | Failed]] = deque()
+        # What a reader has taken and may still be working on, by that reader's task.
         self._handed: dict[int, _Item] = {}
         # What was handed out meanwhile, if all is to count as taken only at the end.
         self._held: list[_Item] = []
@@ -140,9 +143,9 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         if self._started is not None:
             raise RuntimeError("a batch can be entered once; call client.batch(...) again")
         self._started = anyio.current_time()
-        self._send, self._receive = anyio.create_memory_object_stream[
-            tuple[_Item, Solved[S] | Failed]
-        ](self._most)
+        # Set, and replaced by a new one, when there is something for readers.
+        self._news = anyio.Event()
+        self._over = False
         self._all_ended = anyio.Event()
         error: Exception | None = None
         try:
@@ -172,13 +175,15 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             )
         if self._engine.journal.journal is not None:
             await self._acknowledge(self._handed.pop(anyio.get_current_task().id, None))
-        try:
-            item, outcome = await self._receive.receive()
-            self._room.release()
-        except anyio.EndOfStream:
-            if self._error is not None:
-                raise self._error from None
-            raise StopAsyncIteration from None
+        await checkpoint()
+        while not self._outcomes:
+            if self._over:
+                raise self._error or StopAsyncIteration
+            await self._news.wait()
+        item, outcome = self._outcomes.popleft()
+        self._room.release()
+        if isinstance(outcome, Failed):
+            return outcome
         if self._engine.journal.journal is not None:
             if self._holding:
                 self._held.append(item)
@@ -197,7 +202,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             await self._engine.journal.settled()
 
     async def _run(self) -> None:
-        async with self._send, anyio.create_task_group() as watching:
+        async with anyio.create_task_group() as watching:
             watching.start_soon(self._watch.run)
             async with anyio.create_task_group() as group:
                 try:
@@ -208,6 +213,8 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             if self._counts.in_flight:
                 await self._all_ended.wait()
             watching.cancel_scope.cancel()
+        self._over = True
+        self._tell()
 
     async def _feed(self, group: TaskGroup) -> None:
         """Submit each task of the source, when there is room for it."""
@@ -251,10 +258,15 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             self._counts.skipped += 1
             self._room.release()
         else:
-            # There is always a place: the task had its room until now.
-            self._send.send_nowait((item, self._outcome(item, result)))
+            self._outcomes.append((item, self._outcome(item, result)))
+            self._tell()
         if self._counts.exhausted and not self._counts.in_flight:
             self._all_ended.set()
+
+    def _tell(self) -> None:
+        """Wake the readers."""
+        self._news.set()
+        self._news = anyio.Event()
 
     def _outcome(self, item: _Item, result: Solved[Any] | CaptchaError) -> Solved[S] | Failed:
         if isinstance(result, CaptchaError):
@@ -266,16 +278,14 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
 
     def _give_up(self) -> None:
         """Let go of what has not ended, and keep the answers that nobody has taken."""
+        self._over = True
         for item in self._items:
             item.lease.leave()
-        while True:
-            try:
-                item, outcome = self._receive.receive_nowait()
-            except (anyio.WouldBlock, anyio.EndOfStream):
-                break
-            if isinstance(outcome, Solved) and item.draft is not None and item.draft.pending:
-                self._engine.registry.keep(item.draft.pending)
-        self._receive.close()
+        for item in (*self._items, *(item for item, _ in self._outcomes)):
+            pending = None if item.draft is None else item.draft.pending
+            if pending is not None and pending.has_answer:
+                self._engine.registry.keep(pending)
+        self._outcomes.clear()
 
 
 async def _keyed(source: Source[S]) -> AsyncGenerator[tuple[Any, Any], None]:

@@ -106,6 +106,11 @@ class PendingTask(Generic[S_co]):
         """Whether the task has ended, one way or the other."""
         return self._solved is not None or self._error is not None
 
+    @property
+    def has_answer(self) -> bool:
+        """Whether the answer is there."""
+        return self._solved is not None
+
     def __await__(self) -> Generator[Any, Any, Solved[S_co]]:
         return self.result().__await__()
 

@@ -162,7 +162,8 @@ class Submitter:
         if draft.pending is None and request.created is not None:
             draft.pending = self._accept(draft, request.created, request.sent_at)
         if draft.pending is not None:
-            self._registry.orphan(draft.pending)
+            # Also if it has its answer already.
+            self._registry.keep(draft.pending)
         elif isinstance(request.error, AccountError):
             self._gateway.fuse.blow(request.error)
         elif request.sent and (request.error is None or isinstance(request.error, SubmitUncertain)):

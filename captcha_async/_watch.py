@@ -128,10 +128,13 @@ class Watch(Generic[T]):
     def _fail_all(self, error: CaptchaError) -> None:
         """End everything: the account, or the client, is out of use."""
         for one in list(self._watched):
-            if not one.pending.busy:
+            if not one.pending.busy and not one.pending.done:
                 self._end(one, copy.copy(error))
-        # Only those are left that are being polled; they come back, or new ones come.
+        # Those are left that are being polled, which come back, and those that have ended.
         self._heap.clear()
+        for one in self._watched:
+            if one.pending.done:
+                self._replan(one)
 
     async def _look(self, one: _Watched[T], due: float) -> None:
         """Poll a task, unless it has ended or the schedule has changed its mind."""

@@ -42,10 +42,16 @@ class FaultServer:
         self._fault: Fault | None = None
         self._times = 0
         self._port = 0
+        self._seconds_down = 0.0
 
     def arm(self, fault: Fault, times: int = 1) -> None:
         """Let the next connections go wrong."""
         self._fault, self._times = fault, times
+
+    @property
+    def armed(self) -> bool:
+        """Whether the fault has yet to happen."""
+        return self._times > 0
 
     @asynccontextmanager
     async def serve(self) -> AsyncGenerator[str]:
@@ -59,30 +65,25 @@ class FaultServer:
                 group.cancel_scope.cancel()
 
     async def restart(self, seconds: float) -> None:
-        """Be down for some time."""
+        """Go down, and come up again after some time."""
+        self._seconds_down = seconds
         self._listening.cancel()
-        with anyio.CancelScope(shield=True):
-            await self._down.wait()
-            await anyio.sleep(seconds)
-            self._reopen.set()
-            await self._up.wait()
+        await self._down.wait()
 
     async def _listen(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         while True:
-            self._down, self._reopen, self._up = anyio.Event(), anyio.Event(), anyio.Event()
+            self._down = anyio.Event()
             with anyio.CancelScope() as self._listening:
                 listener = await anyio.create_tcp_listener(
                     local_host="127.0.0.1", local_port=self._port
                 )
-                up = self._up
                 async with listener:
                     if not self._port:
                         self._port = listener.extra(SocketAttribute.local_port)
                         task_status.started()
                     await listener.serve(self._treat)
             self._down.set()
-            await self._reopen.wait()
-            up.set()
+            await anyio.sleep(self._seconds_down)
 
     async def _treat(self, stream: SocketStream) -> None:
         gone = (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError)

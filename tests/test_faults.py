@@ -9,14 +9,13 @@ from __future__ import annotations
 import datetime
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import anyio
 import attrs
 import fault_server as f
 import pytest
@@ -67,6 +66,11 @@ def fine(fault: Fault) -> Case:
     return Case(fault, None, None, None, None)
 
 
+def everywhere(fault: Fault, error: type[CaptchaError]) -> Case:
+    """The service says at each step what it means, and nothing is sent again."""
+    return Case(fault, error, error, error, error)
+
+
 def lost(fault: Fault, report: Outcome = TransportError) -> Case:
     """The request may have been carried out; what changes nothing is sent again."""
     return Case(fault, SubmitUncertain, None, report, None)
@@ -108,8 +112,8 @@ CASES = {
     "429 without a word": fine(f.refusal("", LIMITED)),
     "no slot": fine(f.refusal(NO_SLOT)),
     "down with a word": fine(f.refusal("ERROR_SERVICE_NOT_AVAILABLE")),
-    "banned": Case(f.refusal("ERROR_IP_BANNED"), *[AccountBlocked] * 4),
-    "result expired": Case(f.refusal("ERROR_NO_SUCH_CAPCHA_ID"), *[TaskExpired] * 4),
+    "banned": everywhere(f.refusal("ERROR_IP_BANNED"), AccountBlocked),
+    "result expired": everywhere(f.refusal("ERROR_NO_SUCH_CAPCHA_ID"), TaskExpired),
 }
 STEPS = ("submit", "poll", "report", "balance")
 
@@ -156,7 +160,8 @@ class World:
     server: FaultServer
     client: CaptchaClient
     journal: Path
-    break_once: Callable[[], None]
+    names: Names
+    break_once: Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -164,11 +169,11 @@ async def world(case: Case, folder: Path, patch: pytest.MonkeyPatch) -> AsyncGen
     """Open the world of a case."""
     server = FaultServer(server_context(authority()) if case.tls else None)
     names = Names(patch)
-    async with anyio.create_task_group() as group, server.serve() as url:
+    async with server.serve() as url:
 
-        def break_once() -> None:
+        async def break_once() -> None:
             if case.fault == "restart":
-                group.start_soon(server.restart, 0.05)
+                await server.restart(0.05)
             elif case.fault == "dns":
                 names.fail_once()
             else:
@@ -185,25 +190,25 @@ async def world(case: Case, folder: Path, patch: pytest.MonkeyPatch) -> AsyncGen
             retries=Retries(attempts=20, backoff=0.02, max_backoff=0.05),
             ssl_context=client_context() if case.tls else None,
         ) as client:
-            yield World(server, client, folder / "captchas.db", break_once)
+            yield World(server, client, folder / "captchas.db", names, break_once)
 
 
 class Names:
     """The look-up of names, which may fail."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self._failures = 0
+        self.failures = 0
         self._real = socket.getaddrinfo
         patch.setattr(socket, "getaddrinfo", self._look_up)
 
     def fail_once(self) -> None:
         """Let the next look-up fail."""
-        self._failures = 1
+        self.failures = 1
 
     def _look_up(self, host: Any, *arguments: Any, **options: Any) -> Any:
         flags = options.get("flags") or (arguments[4] if len(arguments) > 4 else 0)
-        if self._failures and not flags & socket.AI_NUMERICHOST:
-            self._failures -= 1
+        if self.failures and not flags & socket.AI_NUMERICHOST:
+            self.failures -= 1
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return self._real(host, *arguments, **options)
 
@@ -232,6 +237,8 @@ def check(outcome: Any, expected: Outcome, kind: type[Any] = object) -> None:
 async def check_the_rest(place: World, known: set[Any], *, uncertain: int) -> None:
     """The next solve works, the books are right, and nothing is left behind."""
     client, server = place.client, place.server
+    assert not server.armed
+    assert not place.names.failures
     client.reset_fuse()
     # A server that is coming up again is nothing new.
     solved = await client.solve(TOKEN_TASK, timeout=10)
@@ -272,7 +279,7 @@ async def test_each_fault_at_each_step(
 
 async def fault_in_submit(place: World, expected: Outcome) -> None:
     """createTask goes wrong."""
-    place.break_once()
+    await place.break_once()
     outcome = await attempt(lambda: place.client.submit(TOKEN_TASK))
     check(outcome, expected, PendingTask)
     assert place.server.requests["createTask"] <= 1
@@ -286,7 +293,7 @@ async def fault_in_submit(place: World, expected: Outcome) -> None:
 async def fault_in_poll(place: World, expected: Outcome) -> None:
     """A poll goes wrong."""
     pending = await place.client.submit(TOKEN_TASK)
-    place.break_once()
+    await place.break_once()
     outcome = await attempt(lambda: pending.result(timeout=10))
     check(outcome, expected, Solved)
     if expected is AccountBlocked:
@@ -306,7 +313,7 @@ async def fault_in_poll(place: World, expected: Outcome) -> None:
 async def fault_in_report(place: World, expected: Outcome) -> None:
     """A report goes wrong."""
     solved = await place.client.solve(TOKEN_TASK)
-    place.break_once()
+    await place.break_once()
     check(await attempt(lambda: place.client.report_incorrect(solved)), expected)
     await check_the_rest(place, {solved.task_id}, uncertain=0)
     assert place.server.requests["createTask"] == 2
@@ -314,12 +321,12 @@ async def fault_in_report(place: World, expected: Outcome) -> None:
 
 async def fault_in_balance(place: World, expected: Outcome) -> None:
     """A question for the balance goes wrong."""
-    place.break_once()
+    await place.break_once()
     outcome = await attempt(place.client.balance)
     check(outcome, expected, Decimal)
     await check_the_rest(place, set(), uncertain=0)
 
 
-STEP = dict(
+STEP: dict[str, Callable[[World, Outcome], Awaitable[None]]] = dict(
     zip(STEPS, (fault_in_submit, fault_in_poll, fault_in_report, fault_in_balance), strict=True)
 )

@@ -426,6 +426,7 @@ async def test_an_id_that_could_not_be_written_is_written_later(
             await anyio.sleep(0.001)
         disk.full = True
 
+    pending: Any = None
     async with journalled(emulator, path) as client:
         async with anyio.create_task_group() as group:
             group.start_soon(fill)

@@ -164,7 +164,7 @@ async def interrupted(client: CaptchaClient, taken: int, **options: Any) -> list
 
 async def test_an_interrupted_batch_goes_on_where_it_stopped(path: Path) -> None:
     """What was taken is skipped, and nothing is created twice."""
-    emulator = quick_emulator(0.02)
+    emulator = quick_emulator(0.1)
     async with journalled(emulator, path) as client:
         first = await interrupted(client, 3)
     async with (
@@ -324,7 +324,7 @@ async def test_a_key_that_cannot_be_recognised_is_refused(path: Path) -> None:
 
 async def test_tasks_of_a_batch_can_be_resumed_alone(path: Path) -> None:
     """Their answers tell the key, and the batch skips them then."""
-    emulator = quick_emulator()
+    emulator = quick_emulator(0.2)
     async with journalled(emulator, path) as client:
         await interrupted(client, 1)
     async with journalled(emulator, path) as client:

@@ -1,5 +1,6 @@
 """The writer: the one thread that has the file. It writes what has piled up with one commit.
 
+What piles up is what comes while the commit before is on its way: waiting for more saves nothing.
 The event loop only puts things into a queue; it waits where something has to be in the file before
 it may go on. The thread starts with the first record.
 """
@@ -28,8 +29,6 @@ logger = logging.getLogger("captcha_async")
 
 T = TypeVar("T")
 
-LINGER = 0.001
-"""Seconds for which the thread lets records pile up."""
 MOST = 5_000
 """Records of one commit."""
 EXIT_TIMEOUT = 5.0
@@ -186,7 +185,6 @@ class _Thread(threading.Thread):
         self._failing = False
         # The latest row of each record that could not be written and matters nevertheless.
         self._unsaved: dict[Record, tuple[Any, ...] | None] = {}
-        self._pause = threading.Event()
 
     def start(self) -> None:
         """Start it; the end of the process waits until it has written everything."""
@@ -215,7 +213,6 @@ class _Thread(threading.Thread):
 
     def _piled_up(self) -> list[_Job]:
         jobs = [self.queue.get()]
-        self._pause.wait(LINGER)
         with suppress(Empty):
             while len(jobs) < MOST:
                 jobs.append(self.queue.get_nowait())
@@ -251,7 +248,7 @@ class _Thread(threading.Thread):
             self._tell(error)
             return error
         self._unsaved = {}
-        if self._failing:
+        if self._failing and any(rows.values()):
             self._failing = False
             logger.warning("The journal %s can be written again.", self._journal.path)
         return None
