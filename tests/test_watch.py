@@ -52,11 +52,10 @@ async def test_a_batch_goes_on_after_the_fuse_was_reset() -> None:
 async def test_a_closed_client_ends_the_batch() -> None:
     """What is watched fails, and its references can be attached elsewhere."""
     emulator = Emulator(latency=Latency.fixed(100))
-    async with joined(emulator) as client:
-        async with client.batch([TOKEN_TASK] * 3) as outcomes:
-            await anyio.sleep(5)
-            await client.aclose()
-            ended = [outcome async for outcome in outcomes]
+    async with joined(emulator) as client, client.batch([TOKEN_TASK] * 3) as outcomes:
+        await anyio.sleep(5)
+        await client.aclose()
+        ended = [outcome async for outcome in outcomes]
     assert all(isinstance(outcome, Failed) and outcome.task_id for outcome in ended)
     assert len(ended) == 3
 
