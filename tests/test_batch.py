@@ -274,11 +274,12 @@ async def test_wrong_use_is_explained() -> None:
         with pytest.raises(RuntimeError, match="entered once"):
             async with batch:
                 pass  # pragma: no cover
-        for arguments, field in (
+        wrong: list[tuple[dict[str, Any], str]] = [
             ({"tasks": 5}, "tasks"),
             ({"tasks": "abc"}, "tasks"),
             ({"tasks": [], "max_in_flight": 0}, "max_in_flight"),
             ({"tasks": [], "timeout": "1"}, "timeout"),
-        ):
+        ]
+        for arguments, field in wrong:
             with pytest.raises(InvalidArgument, match=field):
                 client.batch(**arguments)
