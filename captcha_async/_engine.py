@@ -55,17 +55,17 @@ class Engine:
         self._events = Events(on_event)
         self.limits = limits
         self.transport = transport
-        self.counters = Counters()
-        self.fuse = Fuse(service.ban_window, self._fuse_blown)
-        self.spending = Spending(limits.max_spend, limits.per, limits.prices)
+        self.counters: Counters = Counters()
+        self.fuse: Fuse = Fuse(service.ban_window, self._fuse_blown)
+        self.spending: Spending = Spending(limits.max_spend, limits.per, limits.prices)
         self.registry: Registry[PendingTask[Any]] = Registry(
             self.counters, self.spending, self._events
         )
-        self.gateway = Gateway(self.fuse, limits, self.counters)
-        self.slots = Slots(limits.in_flight, self.registry.__len__, self.gateway)
-        self.api = Api(transport, service, api_key, request_timeout=limits.request_timeout)
-        self.retrier = Retrier(self.gateway, retries)
-        self.journal = JournalUse(journal, service.name, api_key)
+        self.gateway: Gateway = Gateway(self.fuse, limits, self.counters)
+        self.slots: Slots = Slots(limits.in_flight, self.registry.__len__, self.gateway)
+        self.api: Api = Api(transport, service, api_key, request_timeout=limits.request_timeout)
+        self.retrier: Retrier = Retrier(self.gateway, retries)
+        self.journal: JournalUse = JournalUse(journal, service.name, api_key)
         self._callbacks = CallbackUse(callbacks, service.name)
         self._collector = Collector(self.api, self.gateway, service, schedule, self._events)
         self._submitter = Submitter(

@@ -37,7 +37,7 @@ class Guard:
         self._scope = anyio.CancelScope(deadline=deadline)
         self._error: CaptchaError | None = None
         self.kind: RequestKind = kind
-        self.busy = False
+        self.busy: bool = False
 
     def __enter__(self) -> Self:
         self._scope.__enter__()

@@ -34,7 +34,7 @@ class Slots:
         self._semaphore = RateLimitedSemaphore(most)
         self._limit = float(most)
         # Counts the reductions. A refusal of what was sent before the last one tells nothing new.
-        self.epoch = 0
+        self.epoch: int = 0
 
     def __repr__(self) -> str:
         return f"<Slots {self.limit} of {self._most}>"

@@ -34,7 +34,7 @@ class Spending:
         # (moment, cost) within the window, oldest first
         self._recent: deque[tuple[float, Decimal]] = deque()
         self._sum = Decimal(0)
-        self.total = Decimal(0)
+        self.total: Decimal = Decimal(0)
 
     def reserve(self, task_type: str) -> Decimal:
         """Set the price of a task aside.

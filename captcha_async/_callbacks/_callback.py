@@ -55,9 +55,9 @@ class Callback:
         tallies: tuple[Tally, ...],
         on_end: Callable[[Callback], None],
     ) -> None:
-        self.url = url
-        self.token = token
-        self.verify = verify
+        self.url: str = url
+        self.token: bytes = token
+        self.verify: bool = verify
         self._tallies = tallies
         self._on_end = on_end
         # Unknown until createTask's reply, which a callback may overtake.
