@@ -13,7 +13,7 @@ import captcha_async
 from captcha_async.emulator import Emulator, Latency, serve
 from captcha_async.services import CAPMONSTER, SERVICES
 
-PAGE = Path(__file__).parent.parent / "docs" / "callbacks.md"
+PAGE = Path(__file__).parent.parent / "docs" / "how-to" / "callbacks.md"
 
 
 def documented_app() -> tuple[Any, captcha_async.CallbackReceiver]:

@@ -21,7 +21,7 @@ from captcha_async.emulator import Emulator, Latency, serve
 from captcha_async.services import SERVICES, Service
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MAX_README_WORDS = 450
 
 
@@ -95,7 +95,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_every_option_is_documented() -> None:
     """The page of the command line knows every command and each of its options."""
-    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
     for command in ("demo", "solve", "balance", "emulate"):
         assert f"## {command}" in page
         options = set(re.findall(r"--[a-z][a-z-]+", run(command, "--help").stdout)) - {"--help"}
