@@ -45,7 +45,10 @@ METHODS: Mapping[Method, str] = {
 
 @attrs.frozen
 class PollTimes:
-    """Default polling of a task family, in seconds; the service's gap is kept all the same."""
+    """Default polling of a task family, in seconds; the service's gap is kept all the same.
+
+    The built-in delays and intervals are those of CapMonster's official Python client 4.2.
+    """
 
     first: float
     """From the task's creation to its first poll."""
@@ -87,12 +90,29 @@ def _clean_base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _without_user(url: str) -> str:
+    """Return what a repr may show: a mirror's address may hold a user and a password."""
+    scheme, slashes, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    user, at, host = authority.rpartition("@")
+    return repr(f"{scheme}{slashes}{'***' if user else ''}{at}{host}{slash}{path}")
+
+
 @attrs.frozen
 class Service:
-    """Profile of one service: data only."""
+    """Profile of one service: data only.
+
+    The defaults are CapMonster Cloud's, from its documentation of March to August 2026. Times are
+    in seconds.
+
+    Raises:
+        InvalidArgument: *base_url* is no http(s) URL, or *polling* lacks the family `token`.
+    """
 
     name: str
-    base_url: str = attrs.field(converter=_clean_base_url)
+    """What `CaptchaClient(service=…)` and `TaskRef.service` call it."""
+    base_url: str = attrs.field(converter=_clean_base_url, repr=_without_user)
+    """Address of the API, without the methods' paths."""
     methods: Mapping[Method, str] = attrs.field(default=METHODS, repr=False)
     """Path of each method under the base URL."""
     min_poll_gap: float = 2.0
@@ -102,7 +122,7 @@ class Service:
     result_retention: float = 300.0
     """Seconds that a result is kept."""
     ban_window: float = 600.0
-    """Seconds that a ban lasts if no further request comes."""
+    """Seconds that a ban lasts if no further request comes (CapMonster: 10 minutes)."""
     polling: Mapping[str, PollTimes] = attrs.field(default=POLLING, repr=False, converter=_known)
     """Default polling by task family; `token` serves every family that has no entry."""
     max_image_bytes: int | None = None
@@ -122,13 +142,18 @@ class Service:
     soft_id: int | str | None = None
     """Your partner id, sent with every task if it is set."""
     soft_id_key: str = "softId"
+    """The key of createTask's body that carries it."""
     error_codes: Mapping[str, ErrorCode] = attrs.field(default=ERROR_CODES, repr=False)
     """What each errorCode means."""
     numeric_codes: Mapping[int, str] = attrs.field(factory=dict, repr=False)
     """errorCode by errorId, at services whose errorId is more than 0 or 1."""
 
     def evolve(self, **changes: Any) -> Service:
-        """Return a profile with some fields changed, such as `base_url` for a mirror."""
+        """Return a profile with some fields changed, such as `base_url` for a mirror.
+
+        Raises:
+            InvalidArgument: there is no such field, or its value is wrong.
+        """
         unknown = sorted(set(changes) - set(attrs.fields_dict(Service)))
         if unknown:
             raise invalid(unknown[0], changes[unknown[0]], "a field of Service")
@@ -279,7 +304,11 @@ SERVICES: Mapping[str, Service] = {
 
 
 def find_service(service: str | Service) -> Service:
-    """Return a profile by name; a profile is returned as it is."""
+    """Return a profile by name; a profile is returned as it is.
+
+    Raises:
+        InvalidArgument: there is no built-in profile of that name.
+    """
     if isinstance(service, Service):
         return service
     if not isinstance(service, str) or service not in SERVICES:

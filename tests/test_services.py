@@ -196,3 +196,15 @@ def test_type_names_follow_the_proxy() -> None:
 def test_a_raw_task_keeps_its_name(service: Service) -> None:
     """What the caller spells out is not translated."""
     assert service.type_name(RawTask("RecaptchaV2Task")) == "RecaptchaV2Task"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://bob:s3cret@mirror.example/api", "https://***@mirror.example/api"),
+        ("https://mirror.example/@api", "https://mirror.example/@api"),
+    ],
+)
+def test_a_repr_hides_the_user_of_an_address(url: str, shown: str) -> None:
+    """A mirror may want a password in its address."""
+    assert f"base_url='{shown}'" in repr(CAPMONSTER.evolve(base_url=url))
