@@ -18,6 +18,7 @@ import orjson
 import pytest
 import trustme
 from anyio.abc import SocketAttribute, SocketStream
+from anyio.from_thread import start_blocking_portal
 from anyio.streams.tls import TLSListener
 from emulator_calls import IMAGE, Caller
 
@@ -266,3 +267,17 @@ async def test_a_callback_needs_an_http_url(url: str) -> None:
     """Another kind of URL cannot be delivered to."""
     with pytest.raises(ValueError, match="callback URL"):
         await post(url, b"{}")
+
+
+@pytest.mark.real_time
+async def test_a_reader_with_another_clock_expires_nothing() -> None:
+    """The record of a service that runs in a thread is read from any loop, such as trio's."""
+    emulator = Emulator(latency=Latency.fixed(60))
+    with start_blocking_portal() as portal:
+
+        async def create() -> None:
+            await Caller(emulator).create(IMAGE)
+
+        portal.call(create)
+    (task,) = emulator.tasks.values()
+    assert task.status == "processing"

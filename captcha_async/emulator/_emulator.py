@@ -12,6 +12,7 @@ from typing import Self
 
 import anyio
 from anyio.abc import TaskGroup
+from anyio.lowlevel import EventLoopToken, current_token
 
 from .._asgi import Receive, Scope, Send
 from .._ref import TaskId
@@ -59,6 +60,12 @@ class Emulator(Orders):
         slots: tasks in flight before ERROR_NO_SLOT_AVAILABLE; None for no limit.
         max_record: requests, violations and finished tasks that are remembered; None for all.
         deliver: what delivers a callback, if not a POST over a socket.
+
+    Orders, such as `fail_with`, are for what it should answer, refuse, break and delay. Their times
+    are seconds, a share is from 0 to 1, and `times=None` is for ever.
+
+    Raises:
+        InvalidArgument: a value is certainly wrong; orders raise it too.
     """
 
     def __init__(
@@ -89,6 +96,8 @@ class Emulator(Orders):
         # Set while the emulator is entered; callbacks are delivered by it.
         self._task_group: TaskGroup | None = None
         self._running: AbstractAsyncContextManager[Self] | None = None
+        # The event loop that serves.
+        self._loop: EventLoopToken | None = None
 
     def __repr__(self) -> str:
         numbers = self._state.statistics()
@@ -146,12 +155,14 @@ class Emulator(Orders):
         return self._settled().statistics()
 
     def _settled(self) -> EmulatedService:
-        """Return the state as of now; outside of an event loop, as of the last request."""
+        """Return the state as of now; elsewhere than in its event loop, as of the last request."""
         try:
-            now = anyio.current_time()
+            token, now = current_token(), anyio.current_time()
         except RuntimeError:
             return self._state
-        self._state.ledger.settle(now)
+        # Another loop, such as a test's whose service runs in a thread, may have another clock.
+        if self._loop in (None, token):
+            self._state.ledger.settle(now)
         return self._state
 
     # -- running ----------------------------------------------------------------------------------
@@ -216,6 +227,7 @@ class Emulator(Orders):
         request = await read_request(scope, receive)
         if request is None:
             return
+        self._loop = current_token()
         state = self._state
         created = state.ledger.created
         exchange = state.handle(request, anyio.current_time())
