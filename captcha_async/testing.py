@@ -1,0 +1,131 @@
+"""pytest plugin: the local service and a client of it as fixtures. pytest loads it by itself.
+
+Everything heavy is imported by the fixtures, so that whoever does not use them pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Generator, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+
+if TYPE_CHECKING:
+    from ._client import CaptchaClient
+    from .emulator import Emulator, LatencyModel, Violation
+
+__all__ = ["captcha_client", "captcha_emulator", "captcha_emulator_url"]
+
+MOST_SHOWN = 10
+"""Violations that the message of a failed test lists."""
+
+MARKERS = (
+    "captcha_emulator(allow=(), **options): the Emulator's options, and rules that may be broken",
+    "captcha_client(**options): the CaptchaClient's options",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the markers known."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
+@pytest.fixture
+def captcha_emulator(request: pytest.FixtureRequest) -> Generator[Emulator]:
+    """Give a local service, new for each test, which solves at once unless told otherwise.
+
+    The test fails if a rule of the service was broken.
+    """
+    emulator, allowed = _make_emulator(**_options(request, "captcha_emulator"))
+    yield emulator
+    broken = [found for found in emulator.violations if found.rule not in allowed]
+    if broken:
+        pytest.fail(_describe(broken), pytrace=False)
+
+
+@pytest.fixture
+def captcha_client(
+    request: pytest.FixtureRequest, captcha_emulator: Emulator
+) -> Generator[CaptchaClient]:
+    """Give an open client of `captcha_emulator`, in the same process: no socket, no network.
+
+    It waits for nothing but the poll gap, and is closed after the test.
+    """
+    from ._client import CaptchaClient
+    from ._polling import FixedPolling
+    from ._retry import Retries
+    from ._transport._in_process import in_process
+
+    defaults: dict[str, Any] = {
+        "api_key": captcha_emulator.api_key,
+        "service": captcha_emulator.service,
+        "http_client": in_process(captcha_emulator),
+        # The service's gap is kept all the same.
+        "polling": FixedPolling(first=0, interval=0),
+        "retries": Retries(backoff=0.01),
+    }
+    client = CaptchaClient(**defaults | _options(request, "captcha_client"))
+    yield client
+    _finish(client.aclose())
+
+
+@pytest.fixture
+def captcha_emulator_url(captcha_emulator: Emulator) -> Generator[str]:
+    """Serve `captcha_emulator` on a local port, in a thread, and give its base URL.
+
+    For programs that cannot be handed a client; needs the `serve` extra.
+    """
+    from anyio.from_thread import start_blocking_portal
+
+    from .emulator import serve
+
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(serve(captcha_emulator)) as url,
+    ):
+        yield url
+
+
+def _options(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
+    """Return the options of all markers of this name; the one closest to the test counts most."""
+    options: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers(name))):
+        if marker.args:
+            raise pytest.UsageError(f"@pytest.mark.{name} takes keyword arguments only")
+        options |= marker.kwargs
+    return options
+
+
+def _make_emulator(
+    *, allow: str | Iterable[str] = (), latency: LatencyModel | float = 0, **options: Any
+) -> tuple[Emulator, frozenset[str]]:
+    """Return an emulator, and the rules that may be broken."""
+    from .emulator import Breach, Emulator, Latency
+    from .errors import invalid
+
+    allowed = frozenset([allow] if isinstance(allow, str) else allow)
+    if unknown := allowed - set(get_args(Breach)):
+        raise invalid("allow", min(unknown), f"among {', '.join(get_args(Breach))}")
+    model = latency if callable(latency) else Latency.fixed(latency)
+    return Emulator(latency=model, **options), allowed
+
+
+def _describe(broken: list[Violation]) -> str:
+    lines = [f"the captcha service's rules were broken ({len(broken)} in all):"]
+    for found in broken[:MOST_SHOWN]:
+        about = "" if found.task_id is None else f", task {found.task_id}"
+        lines.append(f"  {found.rule}{about}: {found.detail}")
+    rules = sorted({found.rule for found in broken})
+    lines.append(f"If that is meant: @pytest.mark.captcha_emulator(allow={rules})")
+    return "\n".join(lines)
+
+
+def _finish(closing: Coroutine[Any, Any, None]) -> None:
+    """Run what has nothing to wait for: the test's event loop is gone, so it could not."""
+    try:
+        with suppress(StopIteration):
+            closing.send(None)
+    finally:
+        closing.close()
