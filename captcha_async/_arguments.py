@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 
 from ._callbacks import CallbackReceiver
+from ._events import Event
 from ._journal import Journal
 from ._limits import Limits
 from .errors import invalid
@@ -22,6 +23,7 @@ __all__ = [
     "check_max_in_flight",
     "check_soft_id",
     "check_source",
+    "to_handlers",
     "to_journal",
     "to_profile",
 ]
@@ -51,6 +53,18 @@ def check_limits(limits: Limits | None) -> Limits:
 def to_journal(journal: str | os.PathLike[str] | Journal | None) -> Journal | None:
     """Make a journal of a path."""
     return journal if journal is None or isinstance(journal, Journal) else Journal(journal)
+
+
+def to_handlers(
+    on_event: Callable[[Event], None] | Iterable[Callable[[Event], None]] | None,
+) -> tuple[Callable[[Event], None], ...]:
+    """Make a tuple of the handlers of events."""
+    if on_event is None or callable(on_event):
+        return () if on_event is None else (on_event,)
+    handlers = tuple(on_event) if isinstance(on_event, Iterable) else (on_event,)
+    if not all(callable(handler) for handler in handlers):
+        raise invalid("on_event", on_event, "a function that takes an event, or several of them")
+    return handlers
 
 
 def check_left_out(**settings: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -20,10 +20,11 @@ from ._arguments import (
     check_max_in_flight,
     check_soft_id,
     check_source,
+    to_handlers,
     to_journal,
     to_profile,
 )
-from ._batch import Batch, Source
+from ._batch import Batch, Pairs, Source
 from ._callbacks import CallbackReceiver
 from ._engine import Engine
 from ._events import Event
@@ -70,8 +71,9 @@ class CaptchaClient(Leftovers):
         journal: path of a file that outlives a crash, or a `Journal`: what was submitted and what
             became of it, for `resume` and for batches.
         http_client: an httpx client to use; you keep closing it.
-        proxy: URL of a proxy on the way to the service (not the proxy of a task).
-        on_event: called with each event (see `Event`); it must be quick.
+        proxy: URL of a proxy on the way to the service (not the proxy of a task); without it
+            `HTTPS_PROXY` and `NO_PROXY` are obeyed.
+        on_event: called with each event (see `Event`); it must be quick. Several may be given.
         ssl_context: TLS settings; httpx's default without.
 
     Raises:
@@ -91,7 +93,7 @@ class CaptchaClient(Leftovers):
         journal: str | os.PathLike[str] | Journal | None = None,
         http_client: httpx.AsyncClient | None = None,
         proxy: str | None = None,
-        on_event: Callable[[Event], None] | None = None,
+        on_event: Callable[[Event], None] | Iterable[Callable[[Event], None]] | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         profile = to_profile(service, base_url)
@@ -116,7 +118,7 @@ class CaptchaClient(Leftovers):
             retries or Retries(),
             callbacks,
             to_journal(journal),
-            on_event,
+            to_handlers(on_event),
         )
 
     def __repr__(self) -> str:
@@ -148,6 +150,10 @@ class CaptchaClient(Leftovers):
         Args:
             drain: seconds to wait before for the answers of the orphans; they can be read from
                 `orphans` afterwards, and a journal has them for `resume`.
+
+        Raises:
+            InvalidArgument: *drain* is no number of seconds.
+            JournalError: the journal could not be written to its end.
         """
         check_timeout(drain)
         try:
@@ -155,7 +161,7 @@ class CaptchaClient(Leftovers):
                 await self._engine.drain(drain)
         finally:
             self._engine.fuse.close()
-            self._engine.registry.end_callbacks()
+            self._engine.registry.close()
             try:
                 await self._engine.transport.aclose()
             finally:
@@ -237,7 +243,7 @@ class CaptchaClient(Leftovers):
 
     def batch(
         self,
-        tasks: Source[S],
+        tasks: Source[S] | Pairs[S],
         *,
         max_in_flight: int | None = None,
         timeout: float | None = None,
@@ -254,7 +260,8 @@ class CaptchaClient(Leftovers):
         ```
 
         Args:
-            tasks: any iterable or async iterable, read as there is room, or a mapping by key.
+            tasks: any iterable or async iterable of tasks, or of pairs (key, task), read as there
+                is room; or a mapping by key.
             max_in_flight: how many of them may be under way at once; `Limits.in_flight` without.
             timeout: seconds for each task, as for `solve`.
             name: under which the journal knows the batch; give each job of one file its own.
@@ -319,7 +326,9 @@ class CaptchaClient(Leftovers):
         return [outcomes[key] for key in keys]
 
     async def balance(self) -> Decimal:
-        """Return the account's balance, in the service's own currency.
+        """Return the account's balance, in the service's own currency, which none documents.
+
+        A balance above zero closes a fuse that was blown by an empty one.
 
         Raises:
             AccountError: the key is not accepted.
@@ -334,6 +343,9 @@ class CaptchaClient(Leftovers):
 
     async def report_incorrect(self, answer: Solved[Any] | TaskRef) -> None:
         """Tell the service that an answer was wrong; the right method is chosen by the task.
+
+        Paths are from the documentation of CapMonster Cloud, anti-captcha and 2captcha; captcha69
+        is taken to have CapMonster's.
 
         Raises:
             InvalidArgument: the service takes no such report for this kind of task.
@@ -355,6 +367,8 @@ class CaptchaClient(Leftovers):
 
     async def user_agent(self) -> str:
         """Return the user agent that the service works with now, to be put into tasks.
+
+        Only CapMonster Cloud is known to tell it, from its official MCP server.
 
         Raises:
             InvalidArgument: the service does not tell one.

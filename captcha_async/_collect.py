@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -12,7 +13,7 @@ import attrs
 from . import wire
 from ._api import Api
 from ._callbacks import Callback, overdue_age
-from ._events import Events, TaskPolled
+from ._events import SolveEvents
 from ._fuse import Guard
 from ._gateway import Gateway
 from ._journal import Entry
@@ -33,6 +34,8 @@ from .services import Service
 from .tasks._model import Solution, Task
 
 __all__ = ["Answer", "Collector", "OpenTask"]
+
+logger = logging.getLogger("captcha_async.requests")
 
 # The task itself is none the worse for these: the next poll may bring the answer.
 TRANSIENT = (TransportError, CapacityError, ProtocolError)
@@ -85,6 +88,8 @@ class OpenTask:
     """Where its result is to be posted, if it has such an address."""
     entry: Entry = attrs.field(factory=Entry)
     """Its line in the journal."""
+    events: SolveEvents | None = None
+    """Where to tell what happens to it, if anybody listens."""
 
 
 class Collector:
@@ -96,9 +101,7 @@ class Collector:
         gateway: Gateway,
         service: Service,
         schedule: Schedule,
-        events: Events,
     ) -> None:
-        self._events = events
         self._api = api
         self._gateway = gateway
         self._service = service
@@ -195,6 +198,8 @@ class Collector:
             if result.solution is None:
                 return None
             answer = self.read(task, result.solution, result.cost)
+            if task.events is not None:
+                task.events.via = "callback"
         except CaptchaError as error:
             error.ref = self.ref(task)
             if _tells_the_end(error):
@@ -224,8 +229,6 @@ class Collector:
             result = await self._gateway.call("poll", lambda: self._request(task, called))
             task.status = result.status
             task.trouble = None
-            if self._events:
-                self._events.emit(TaskPolled(self.ref(task), result.status))
             if result.solution is None:
                 return None
             return self.read(task, result.solution, result.cost)
@@ -240,24 +243,35 @@ class Collector:
         begun = anyio.current_time()
         self._schedule.observe_queueing(begun - called, begun)
         state = self._state(task)
-        sent, asked = True, 0.0
+        status: str | None = None
+        failure: CaptchaError | None = None
         try:
             result = await self._api.get_task_result(task.task_id, task.task)
-        except TransportError as error:
-            sent = error.sent
-            raise
-        except CapacityError as error:
-            asked = error.retry_after or 0.0
+            status = result.status
+        except CaptchaError as error:
+            failure = error
             raise
         finally:
             now = anyio.current_time()
-            task.ledger.end(now, sent=sent, wait=asked)
+            sent = failure.sent if isinstance(failure, TransportError) else True
+            asked = failure.retry_after if isinstance(failure, CapacityError) else None
+            task.ledger.end(now, sent=sent, wait=asked or 0.0)
             task.last = now - task.born
+            self._tell(task, begun, status, failure)
         ready = result.solution is not None
         self._schedule.observe(state, begun - task.born, task.last, ready)
         if not ready:
             task.since = begun - task.born
         return result
+
+    def _tell(
+        self, task: OpenTask, begun: float, status: str | None, error: CaptchaError | None
+    ) -> None:
+        """Log a poll, and tell it to whoever listens."""
+        said = type(error).__name__ if error else status or "cancelled"
+        logger.debug("getTaskResult of task %s: %s", task.task_id, said)
+        if task.events is not None:
+            task.events.polled(self.ref(task), begun, status, error)
 
     async def _sleep_until_due(self, task: OpenTask) -> None:
         """Wait for the moment of the next poll, or until the callback has come."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+import logging
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import anyio
@@ -12,7 +13,7 @@ from . import wire
 from ._api import Api
 from ._callbacks import CallbackReceiver, CallbackUse
 from ._collect import Collector, OpenTask
-from ._events import Event, Events, FuseBlown, TaskSubmitted
+from ._events import Event, Events, FuseBlown, FuseClosed, SolveEvents
 from ._fuse import Fuse
 from ._gateway import Gateway
 from ._journal import Entry, Journal, JournalUse
@@ -35,6 +36,11 @@ from .tasks._model import Task
 
 __all__ = ["Engine"]
 
+logger = logging.getLogger("captcha_async")
+
+
+NOT_TOLD = nullcontext()
+
 
 class Engine:
     """What a client is made of."""
@@ -49,25 +55,23 @@ class Engine:
         retries: Retries,
         callbacks: CallbackReceiver | None = None,
         journal: Journal | None = None,
-        on_event: Callable[[Event], None] | None = None,
+        handlers: tuple[Callable[[Event], None], ...] = (),
     ) -> None:
         self.service = service
-        self._events = Events(on_event)
+        self._events = Events(service, handlers)
         self.limits = limits
         self.transport = transport
         self.counters: Counters = Counters()
-        self.fuse: Fuse = Fuse(service.ban_window, self._fuse_blown)
+        self.fuse: Fuse = Fuse(service.ban_window, self._fuse_blown, self._fuse_closed)
         self.spending: Spending = Spending(limits.max_spend, limits.per, limits.prices)
-        self.registry: Registry[PendingTask[Any]] = Registry(
-            self.counters, self.spending, self._events
-        )
+        self.registry: Registry[PendingTask[Any]] = Registry(self.counters, self.spending)
         self.gateway: Gateway = Gateway(self.fuse, limits, self.counters)
         self.slots: Slots = Slots(limits.in_flight, self.registry.__len__, self.gateway)
         self.api: Api = Api(transport, service, api_key, request_timeout=limits.request_timeout)
         self.retrier: Retrier = Retrier(self.gateway, retries)
         self.journal: JournalUse = JournalUse(journal, service.name, api_key)
         self._callbacks = CallbackUse(callbacks, service.name)
-        self._collector = Collector(self.api, self.gateway, service, schedule, self._events)
+        self._collector = Collector(self.api, self.gateway, service, schedule)
         self._submitter = Submitter(
             self.api,
             self.gateway,
@@ -81,12 +85,41 @@ class Engine:
         )
 
     def _fuse_blown(self, error: AccountError) -> None:
+        logger.warning("The fuse has blown, no request leaves: %s", error)
         if self._events:
-            self._events.emit(FuseBlown(error))
+            event = FuseBlown(at=anyio.current_time(), service=self.service, error=error)
+            self._events.emit(event)
+
+    def _fuse_closed(self) -> None:
+        logger.info("The fuse is closed again.")
+        if self._events:
+            self._events.emit(FuseClosed(at=anyio.current_time(), service=self.service))
 
     async def submit(self, draft: Draft) -> PendingTask[Any]:
         """Create the task of *draft*."""
-        return await self._submitter.submit(draft)
+        with self._told(draft):
+            return await self._submitter.submit(draft)
+
+    def _told(self, draft: Draft) -> AbstractContextManager[None]:
+        """Submit *draft* inside of this: its start and its failure are told, if anybody listens."""
+        return self._telling(draft) if self._events else NOT_TOLD
+
+    @contextmanager
+    def _telling(self, draft: Draft) -> Generator[None, None, None]:
+        # What was taken up again has events of its own.
+        events = draft.events = SolveEvents(self._events)
+        if draft.pending is None:
+            events.queued(draft.task)
+        try:
+            yield
+        except BaseException as caught:
+            error = caught if isinstance(caught, CaptchaError) else None
+            uncertain = draft.uncertain or isinstance(error, SubmitUncertain)
+            if draft.pending is None:
+                events.dropped(draft.task, error, uncertain=uncertain)
+            else:
+                draft.pending.abandon(error)
+            raise
 
     async def solve(self, draft: Draft, timeout: float | None) -> Solved[Any]:
         """Create the task of *draft* and collect its answer, under one deadline for both."""
@@ -105,13 +138,14 @@ class Engine:
 
     async def accepted(self, draft: Draft, lease: Lease, timeout: float | None) -> PendingTask[Any]:
         """Create the task of *draft* under a *lease*, within its time-out."""
-        with anyio.move_on_after(timeout):
-            await lease.enter()
+        with self._told(draft):
+            with anyio.move_on_after(timeout):
+                await lease.enter()
+                if draft.pending is None:
+                    await self._submitter.submit(draft, lease)
             if draft.pending is None:
-                await self._submitter.submit(draft, lease)
-        if draft.pending is None:
-            raise self._not_accepted(draft, timeout or 0.0)
-        return draft.pending
+                raise self._not_accepted(draft, timeout or 0.0)
+            return draft.pending
 
     def _not_accepted(self, draft: Draft, timeout: float) -> SolveTimeout | SubmitUncertain:
         self.counters.timed_out += 1
@@ -139,7 +173,12 @@ class Engine:
         now = anyio.current_time()
         ledger = PollLedger(self.service, polls=ref.polls, now=now)
         family = wire.spec_of(ref.task_type).family
-        state = OpenTask(ref.task_id, task, ref.task_type, family, now, ledger, entry=entry)
+        events = SolveEvents(self._events) if self._events else None
+        state = OpenTask(
+            ref.task_id, task, ref.task_type, family, now, ledger, entry=entry, events=events
+        )
+        if events is not None:
+            events.taken_up(ref)
         return self._register(state)
 
     async def drain(self, seconds: float) -> None:
@@ -170,14 +209,15 @@ class Engine:
                 draft.reserved,
                 callback=draft.callback,
                 entry=draft.entry,
+                events=draft.events,
             )
         )
         if draft.callback is not None:
             draft.callback.bind(created.task_id)
-        if self._events:
-            self._events.emit(TaskSubmitted(pending.ref, task))
+        if draft.events is not None:
+            draft.events.submitted(pending.ref, task)
         if created.solution is not None:
-            pending.answered(created.solution, created.cost)
+            pending.answered(created.solution, created.cost, "reply")
         return pending
 
     def _register(self, state: OpenTask) -> PendingTask[Any]:

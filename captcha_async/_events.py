@@ -8,85 +8,273 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from itertools import count
+from typing import Any, Literal
 
+import anyio
 import attrs
 
 from ._outcome import Solved
 from ._ref import TaskRef
 from .errors import AccountError, CaptchaError
+from .services import Service
+from .tasks._model import Task
 
 __all__ = [
     "Event",
     "Events",
     "FuseBlown",
+    "FuseClosed",
+    "PollFailed",
+    "SolveEvents",
+    "SubmitFailed",
+    "TaskAbandoned",
+    "TaskDropped",
     "TaskFailed",
     "TaskPolled",
+    "TaskQueued",
     "TaskSolved",
     "TaskSubmitted",
+    "TaskTakenUp",
+    "Via",
 ]
 
 logger = logging.getLogger("captcha_async")
+# Silent until the program sets logging up, as libraries are.
+logger.addHandler(logging.NullHandler())
+
+Via = Literal["poll", "callback", "reply", "journal"]
+"""How an answer came: by a poll, a callback, createTask's own reply, or out of the journal."""
 
 
-@attrs.frozen
-class TaskSubmitted:
+@attrs.frozen(kw_only=True)
+class _Moment:
+    at: float
+    """Moment on the event loop's clock (`anyio.current_time()`)."""
+
+
+@attrs.frozen(kw_only=True)
+class _OfSolve(_Moment):
+    solve: int
+    """Tells the events of one solve from others', also before it has a task id; unique in the
+    process."""
+
+
+@attrs.frozen(kw_only=True)
+class TaskQueued(_OfSolve):
+    """`solve`, `submit` or a batch has taken a task on, and waits for nothing yet."""
+
+    service: Service
+    task: Task[Any]
+
+
+@attrs.frozen(kw_only=True)
+class SubmitFailed(_OfSolve):
+    """One createTask brought no task; another attempt may follow."""
+
+    task: Task[Any]
+    started: float
+    """Moment at which the request was begun."""
+    error: Exception | None
+    """Why; None if the caller was cancelled."""
+
+
+@attrs.frozen(kw_only=True)
+class TaskSubmitted(_OfSolve):
     """The service has accepted a task."""
 
     ref: TaskRef
-    task: Any
+    task: Task[Any]
+    started: float
+    """Moment at which the createTask was begun that it has accepted."""
 
 
-@attrs.frozen
-class TaskPolled:
+@attrs.frozen(kw_only=True)
+class TaskDropped(_OfSolve):
+    """The solve has ended before the service has accepted its task."""
+
+    task: Task[Any]
+    error: CaptchaError | None
+    """Why; None if the caller was cancelled."""
+    uncertain: bool
+    """Whether a task may exist all the same."""
+
+
+@attrs.frozen(kw_only=True)
+class TaskTakenUp(_OfSolve):
+    """A task of before is there to be collected.
+
+    By `attach` or `resume`; or by awaiting it again after it was abandoned, under the same number.
+    """
+
+    service: Service
+    ref: TaskRef
+
+
+@attrs.frozen(kw_only=True)
+class TaskPolled(_OfSolve):
     """A poll was answered."""
 
     ref: TaskRef
     status: str
     """What the service said, such as `processing` or `ready`."""
+    started: float
+    """Moment at which the poll was begun."""
 
 
-@attrs.frozen
-class TaskSolved:
+@attrs.frozen(kw_only=True)
+class PollFailed(_OfSolve):
+    """A poll brought no status; that may be the end of the task (`TaskFailed`), or not."""
+
+    ref: TaskRef
+    started: float
+    """Moment at which the poll was begun."""
+    error: CaptchaError | None
+    """Why; None if the waiter was cancelled."""
+
+
+@attrs.frozen(kw_only=True)
+class TaskSolved(_OfSolve):
     """A task's answer has come."""
 
     ref: TaskRef
     solved: Solved[Any]
+    via: Via
+    """How it came."""
 
 
-@attrs.frozen
-class TaskFailed:
+@attrs.frozen(kw_only=True)
+class TaskFailed(_OfSolve):
     """A task has ended without an answer."""
 
     ref: TaskRef
     error: CaptchaError
 
 
-@attrs.frozen
-class FuseBlown:
+@attrs.frozen(kw_only=True)
+class TaskAbandoned(_OfSolve):
+    """Nobody waits any more for a task that was paid for; `TaskTakenUp` tells if that changes."""
+
+    ref: TaskRef
+    error: CaptchaError | None
+    """What ended the last wait, such as a `SolveTimeout`; None if it was cancelled, or if for an
+    hour nobody came."""
+
+
+@attrs.frozen(kw_only=True)
+class FuseBlown(_Moment):
     """An account error has stopped the client's requests."""
 
+    service: Service
     error: AccountError
 
 
-Event = TaskSubmitted | TaskPolled | TaskSolved | TaskFailed | FuseBlown
+@attrs.frozen(kw_only=True)
+class FuseClosed(_Moment):
+    """The client's requests may go again, after a probe or by `reset_fuse`."""
+
+    service: Service
+
+
+Event = (
+    TaskQueued
+    | SubmitFailed
+    | TaskSubmitted
+    | TaskDropped
+    | TaskTakenUp
+    | TaskPolled
+    | PollFailed
+    | TaskSolved
+    | TaskFailed
+    | TaskAbandoned
+    | FuseBlown
+    | FuseClosed
+)
 """What a handler is called with."""
 
 
 class Events:
-    """The way to the user's handler; false without one, so that no event need be made."""
+    """The way to the user's handlers; false without one, so that no event need be made."""
 
-    def __init__(self, handler: Callable[[Event], None] | None) -> None:
-        self._handler = handler
+    def __init__(self, service: Service, handlers: tuple[Callable[[Event], None], ...]) -> None:
+        self.service = service
+        self._handlers = handlers
 
     def __bool__(self) -> bool:
-        return self._handler is not None
+        return bool(self._handlers)
 
     def emit(self, event: Event) -> None:
-        """Call the handler."""
-        if self._handler is None:
-            return
-        try:
-            self._handler(event)
-        except Exception:
-            logger.exception("on_event raised for a %s", type(event).__name__)
+        """Call each handler, whatever the others do."""
+        for handler in self._handlers:
+            try:
+                handler(event)
+            except Exception:
+                logger.exception("on_event raised for a %s", type(event).__name__)
+
+
+_numbers = count(1)
+
+
+class SolveEvents:
+    """Tells what happens to one solve; there is one only where somebody listens."""
+
+    __slots__ = ("_abandoned", "_events", "solve", "started", "via")
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._abandoned = False
+        self.solve: int = next(_numbers)
+        # Moment at which the last createTask was begun.
+        self.started: float = 0.0
+        self.via: Via = "poll"
+
+    def _tell(self, kind: Callable[..., Event], **details: Any) -> None:
+        self._events.emit(kind(solve=self.solve, at=anyio.current_time(), **details))
+
+    def queued(self, task: Task[Any]) -> None:
+        """A task was taken on."""
+        self._tell(TaskQueued, service=self._events.service, task=task)
+
+    def submit_failed(self, task: Task[Any], error: Exception | None) -> None:
+        """One createTask brought no task."""
+        self._tell(SubmitFailed, task=task, started=self.started, error=error)
+
+    def submitted(self, ref: TaskRef, task: Task[Any]) -> None:
+        """The task was accepted."""
+        self._tell(TaskSubmitted, ref=ref, task=task, started=self.started)
+
+    def dropped(self, task: Task[Any], error: CaptchaError | None, *, uncertain: bool) -> None:
+        """The solve ended without a task."""
+        self._tell(TaskDropped, task=task, error=error, uncertain=uncertain)
+
+    def taken_up(self, ref: TaskRef) -> None:
+        """The task comes from before."""
+        self._abandoned = False
+        self._tell(TaskTakenUp, service=self._events.service, ref=ref)
+
+    def awaited(self, ref: TaskRef) -> None:
+        """Somebody waits; to be told only if nobody did."""
+        if self._abandoned:
+            self.taken_up(ref)
+
+    def polled(
+        self, ref: TaskRef, started: float, status: str | None, error: CaptchaError | None
+    ) -> None:
+        """A poll was answered, or not."""
+        if status is None:
+            self._tell(PollFailed, ref=ref, started=started, error=error)
+        else:
+            self._tell(TaskPolled, ref=ref, started=started, status=status)
+
+    def ended(self, ref: TaskRef, outcome: Solved[Any] | CaptchaError) -> None:
+        """The task has ended."""
+        if isinstance(outcome, Solved):
+            self._tell(TaskSolved, ref=ref, solved=outcome, via=self.via)
+        else:
+            self._tell(TaskFailed, ref=ref, error=outcome)
+
+    def abandoned(self, ref: TaskRef, error: CaptchaError | None) -> None:
+        """Nobody waits any more; told once."""
+        if not self._abandoned:
+            self._abandoned = True
+            self._tell(TaskAbandoned, ref=ref, error=error)

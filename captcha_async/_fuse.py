@@ -69,13 +69,18 @@ class Fuse:
     Args:
         window: seconds that a ban lasts.
         on_blow: told what blew it, when it was closed before.
+        on_close: told that it is closed again.
     """
 
     def __init__(
-        self, window: float, on_blow: Callable[[AccountError], None] | None = None
+        self,
+        window: float,
+        on_blow: Callable[[AccountError], None] | None = None,
+        on_close: Callable[[], None] | None = None,
     ) -> None:
         self._window = window
         self._on_blow = on_blow
+        self._on_close = on_close
         self._error: AccountError | None = None
         self._until = float("-inf")
         self._probing = False
@@ -100,8 +105,13 @@ class Fuse:
 
     def reset(self) -> None:
         """Close the fuse by hand, for example after topping up the account."""
-        self._error = None
+        self._mend()
         self._probing = False
+
+    def _mend(self) -> None:
+        was_blown, self._error = self._error is not None, None
+        if was_blown and self._on_close is not None:
+            self._on_close()
 
     def blow(self, error: AccountError) -> None:
         """Open the fuse for the ban window, and fail everything that waits."""
@@ -160,7 +170,7 @@ class Fuse:
     def _passed(self, probe: bool) -> None:
         # An answer to a request that left before the fuse blew proves nothing.
         if probe:
-            self._error = None
+            self._mend()
 
     def _stops(self, kind: RequestKind) -> bool:
         # Without money no task can be created, but what was paid for may be collected.

@@ -15,6 +15,7 @@ import anyio
 
 from . import wire
 from ._collect import TRANSIENT, Answer, Collector, OpenTask
+from ._events import Via
 from ._fuse import Guard
 from ._outcome import Solved
 from ._ref import TaskId, TaskRef
@@ -141,24 +142,48 @@ class PendingTask(Generic[S_co]):
         Raises:
             CaptchaError: there is no answer.
         """
-        self._registry.adopt(self)
-        self._read_callback()
+        self._adopt()
         if not self.done:
-            self._waiters += 1
-            try:
-                with self._collector.guard(deadline) as guard:
-                    await self._collect(guard)
-            except CaptchaError as error:
-                if not self.done:
-                    error.ref = error.ref or self.ref
-                    raise
-            finally:
-                self._waiters -= 1
-                if not self._waiters and not self.done:
-                    self._registry.orphan(self)
-        if not self.done:
-            raise self.timed_out(wait)
+            await self._wait(deadline, wait)
         self.outcome()
+
+    async def _wait(self, deadline: float, wait: float) -> None:
+        """Wait as one of those who do."""
+        self._waiters += 1
+        try:
+            with self._collector.guard(deadline) as guard:
+                await self._collect(guard)
+            if not self.done:
+                raise self.timed_out(wait)
+        except CaptchaError as error:
+            error.ref = error.ref or self.ref
+            self._leave(error)
+            if not self.done:
+                raise
+        except BaseException:
+            self._leave(None)
+            raise
+        else:
+            self._leave(None)
+
+    def _adopt(self) -> None:
+        """Note that somebody is going to wait, and read what came while nobody did."""
+        self._registry.adopt(self)
+        if self._state.events is not None and not self.done:
+            self._state.events.awaited(self.ref)
+        self._read_callback()
+
+    def _leave(self, error: CaptchaError | None) -> None:
+        """Note that a wait is over; *error* is what ended it before the task ended."""
+        self._waiters -= 1
+        if not self._waiters and not self.done:
+            self._registry.orphan(self)
+            self.abandon(error)
+
+    def abandon(self, error: CaptchaError | None) -> None:
+        """Tell that nobody waits for the task any more, if that is so."""
+        if self._state.events is not None and not self._waiters and not self.done:
+            self._state.events.abandoned(self.ref, error)
 
     async def peek(self) -> Solved[S_co] | None:
         """Return the answer if it is there, or None while the task is processing.
@@ -199,8 +224,10 @@ class PendingTask(Generic[S_co]):
         error.ref = self.ref
         self._fail_if_final(error)
 
-    def answered(self, solution: Any, cost: Decimal | None) -> None:
+    def answered(self, solution: Any, cost: Decimal | None, via: Via = "journal") -> None:
         """Take an answer that came without a poll."""
+        if self._state.events is not None:
+            self._state.events.via = via
         try:
             self._resolve(self._collector.read(self._state, solution, cost))
         except UnreadableSolution as error:
@@ -251,6 +278,8 @@ class PendingTask(Generic[S_co]):
         if _is_final(error):
             self._error = error
             self._state.entry.failed(type(error).__name__)
+            if self._state.events is not None:
+                self._state.events.ended(self.ref, error)
             self._registry.ended(self, error)
 
     def _resolve(self, answer: Answer) -> None:
@@ -270,6 +299,8 @@ class PendingTask(Generic[S_co]):
             # The token may have been made right after the service last said that there is none.
             expires_at=None if life is None else state.born + state.since + life,
         )
+        if state.events is not None:
+            state.events.ended(self.ref, solved)
         self._registry.ended(self, solved)
 
     def timed_out(self, wait: float) -> SolveTimeout:
@@ -296,19 +327,16 @@ class PendingTask(Generic[S_co]):
 
     def watched(self, deadline: float, on_arrival: Callable[[], None]) -> None:
         """Count a watch among the waiters; it is told when a callback arrives."""
-        self._registry.adopt(self)
-        self._read_callback()
+        self._adopt()
         self._waiters += 1
         self._state.deadline = deadline
         if self._state.callback is not None:
             self._state.callback.notify(on_arrival)
 
-    def unwatched(self) -> None:
-        """Count the watch no more."""
-        self._waiters -= 1
+    def unwatched(self, error: CaptchaError | None = None) -> None:
+        """Count the watch no more; *error* is what has ended it, if the task has not."""
         self._state.deadline = float("inf")
-        if not self._waiters and not self.done:
-            self._registry.orphan(self)
+        self._leave(error)
 
     def due(self) -> float:
         """Return the moment of the next poll, or of the end of the wait."""

@@ -8,12 +8,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 
-from ._events import Events, TaskFailed, TaskSolved
 from ._outcome import Solved
-from ._ref import TaskId, TaskRef
+from ._ref import TaskId
 from ._spending import Spending
 from ._statistics import Counters
-from .errors import CaptchaError
+from .errors import CaptchaError, ClientClosed
 
 __all__ = ["Registry"]
 
@@ -31,9 +30,6 @@ class _Pending(Protocol):
     def task_id(self) -> TaskId: ...
 
     @property
-    def ref(self) -> TaskRef: ...
-
-    @property
     def wire_type(self) -> str: ...
 
     @property
@@ -46,6 +42,8 @@ class _Pending(Protocol):
 
     def end_callback(self, *, polled: bool = False) -> None: ...
 
+    def abandon(self, error: CaptchaError | None) -> None: ...
+
 
 P = TypeVar("P", bound=_Pending)
 
@@ -53,9 +51,8 @@ P = TypeVar("P", bound=_Pending)
 class Registry(Generic[P]):
     """The accepted tasks of one client that have not ended, keyed on taskId."""
 
-    def __init__(self, counters: Counters, spending: Spending, events: Events) -> None:
+    def __init__(self, counters: Counters, spending: Spending) -> None:
         self.counters = counters
-        self._events = events
         self.spending = spending
         # In order of acceptance. An entry leaves when its task ends or is forgotten.
         self._open: dict[TaskId, P] = {}
@@ -93,7 +90,6 @@ class Registry(Generic[P]):
     def ended(self, pending: P, outcome: Solved[Any] | CaptchaError) -> None:
         """Drop a task that has ended, and count how."""
         solved = outcome if isinstance(outcome, Solved) else None
-        self._tell(pending, outcome)
         self._settle(pending, solved)
         pending.end_callback(polled=pending.polls > 0)
         self._open.pop(pending.task_id, None)
@@ -107,14 +103,6 @@ class Registry(Generic[P]):
         self.counters.solved += 1
         self.counters.latencies.add(solved.elapsed)
 
-    def _tell(self, pending: P, outcome: Solved[Any] | CaptchaError) -> None:
-        if not self._events:
-            return
-        if isinstance(outcome, Solved):
-            self._events.emit(TaskSolved(pending.ref, outcome))
-        else:
-            self._events.emit(TaskFailed(pending.ref, outcome))
-
     def keep(self, pending: P) -> None:
         """Note that the answer of *pending* has not reached anybody."""
         self._orphans[pending.task_id] = pending
@@ -125,10 +113,11 @@ class Registry(Generic[P]):
         else:
             self.spending.spend(pending.wire_type, pending.reserved, solved.cost)
 
-    def end_callbacks(self) -> None:
-        """Expect no callback of any task: the client is closed."""
+    def close(self) -> None:
+        """Expect nothing of any task any more: the client is closed."""
         for pending in self._open.values():
             pending.end_callback()
+            pending.abandon(ClientClosed("The client was closed; nobody waited for the task."))
 
     def _forget_old(self) -> None:
         limit = anyio.current_time() - FORGET_AFTER
@@ -139,3 +128,4 @@ class Registry(Generic[P]):
                     self._open.pop(task_id, None)
                     self._orphans.pop(task_id, None)
                     pending.end_callback()
+                    pending.abandon(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -24,6 +25,8 @@ __all__ = ["Retrier", "Retries"]
 
 T = TypeVar("T")
 
+logger = logging.getLogger("captcha_async.requests")
+
 
 def _check_attempts(_: object, __: object, value: object) -> None:
     if type(value) is not int or value < 1:
@@ -41,6 +44,9 @@ class Retries:
 
     Whether it may be sent again is not configurable: createTask never is while it could be paid
     for twice. Polls are not counted here, they go on until the deadline.
+
+    Raises:
+        InvalidArgument: a value is negative, or there is to be no attempt.
     """
 
     attempts: int = attrs.field(default=6, validator=_check_attempts)
@@ -111,6 +117,7 @@ class Retrier:
 
     async def _back_off(self, number: int, error: CapacityError | TransportError) -> None:
         asked = getattr(error, "retry_after", None) or 0.0
-        delay = self._retries.delay(number, self._random.random())
+        delay = max(asked, self._retries.delay(number, self._random.random()))
+        logger.debug("attempt %d: %s; again in %.1f s", number, type(error).__name__, delay)
         with self._gateway.fuse.guard("create"):
-            await anyio.sleep(max(delay, asked))
+            await anyio.sleep(delay)

@@ -7,12 +7,15 @@ then grows by a twentieth with each round of solves, to find out whether there i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from ._gateway import Gateway
 from ._limits import RateLimitedSemaphore
 
 __all__ = ["Lease", "Slots"]
+
+logger = logging.getLogger("captcha_async")
 
 SHRINK = 0.9
 GROWTH = 0.05
@@ -59,6 +62,7 @@ class Slots:
         if epoch == self.epoch:
             self.epoch += 1
             self._resize(crowd if crowd < self._limit else self._limit * SHRINK)
+            logger.info("No slot beside %d tasks of ours: now %d at once.", crowd, self.limit)
         return crowd > 0
 
     def succeeded(self) -> None:

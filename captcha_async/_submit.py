@@ -14,6 +14,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from . import wire
 from ._api import Api
 from ._callbacks import Callback, CallbackUse
+from ._events import SolveEvents
 from ._gateway import Gateway
 from ._journal import Entry, JournalUse, Place
 from ._limits import RateLimitedSemaphore
@@ -29,6 +30,7 @@ from .tasks._model import Task
 __all__ = ["Draft", "Submitter"]
 
 logger = logging.getLogger("captcha_async")
+requests = logging.getLogger("captcha_async.requests")
 
 
 @attrs.define(eq=False)
@@ -51,6 +53,8 @@ class Draft:
     """Its line in the journal, new for each attempt."""
     uncertain: bool = False
     """Whether the caller was cancelled while createTask was on the wire, and no reply came."""
+    events: SolveEvents | None = None
+    """Where to tell what happens to it, if anybody listens."""
 
 
 class Submitter:
@@ -135,6 +139,8 @@ class Submitter:
         draft.entry = self._journal.entry(wire.model_name(draft.task), draft.place)
         await draft.entry.begin()
         request = _Request(self._api, draft)
+        if draft.events is not None:
+            draft.events.started = request.sent_at
         try:
             async with anyio.create_task_group() as children:
                 children.start_soon(request.run)
@@ -146,13 +152,15 @@ class Submitter:
             raise
         finally:
             request.settle()
+            _tell(draft, request.error)
         if request.error is not None:
             if isinstance(request.error, SubmitUncertain):
                 self._gateway.counters.uncertain += 1
-            if draft.pending is not None and isinstance(request.error, CaptchaError):
+            if draft.pending is not None:
                 # It was accepted all the same, and only the journal could not take it down.
-                self._registry.orphan(draft.pending)
-                request.error.ref = draft.pending.ref
+                self._registry.keep(draft.pending)
+                if isinstance(request.error, CaptchaError):
+                    request.error.ref = draft.pending.ref
             raise request.error
         assert draft.pending is not None
         return draft.pending
@@ -173,6 +181,17 @@ class Submitter:
                 "A submission was cancelled and no reply came; a task may exist: %s",
                 draft.task.type,
             )
+
+
+def _tell(draft: Draft, error: Exception | None) -> None:
+    """Log what came of a createTask; an accepted task has been told to those who listen."""
+    if draft.pending is not None:
+        requests.debug("createTask of %s: task %s", draft.task.type, draft.pending.task_id)
+        return
+    said = type(error).__name__ if error else "cancelled"
+    requests.debug("createTask of %s: %s", draft.task.type, said)
+    if draft.events is not None:
+        draft.events.submit_failed(draft.task, error)
 
 
 class _Request:

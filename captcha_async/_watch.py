@@ -41,6 +41,8 @@ class _Watched(Generic[T]):
 
     pending: PendingTask[Any]
     label: T
+    deadline: float
+    """Moment at which the wait for it ends."""
     wait: float
     """What to call the time allowed, in the error."""
     turn: int = 0
@@ -80,7 +82,7 @@ class Watch(Generic[T]):
             deadline: moment at which the wait for it ends.
             wait: what to call the time allowed, in the error.
         """
-        one = _Watched(pending, label, wait)
+        one = _Watched(pending, label, deadline, wait)
         pending.watched(deadline, lambda: self._plan(one, anyio.current_time()))
         self._watched[one] = None
         self._replan(one)
@@ -117,44 +119,49 @@ class Watch(Generic[T]):
                 if taken is not None:
                     return taken
                 self._earlier = anyio.Event()
-                due = self._heap[0][0] if self._heap else float("inf")
                 try:
-                    with self._fuse.guard("poll", due):
+                    with self._fuse.guard("poll", self._next()):
                         await self._earlier.wait()
                 except CaptchaError as error:
                     self._fail_all(error)
-                    await self._earlier.wait()
+                    # Not under the fuse, which would only say the same again.
+                    self._earlier = anyio.Event()
+                    with anyio.CancelScope(deadline=self._next()):
+                        await self._earlier.wait()
+
+    def _next(self) -> float:
+        return self._heap[0][0] if self._heap else float("inf")
 
     def _fail_all(self, error: CaptchaError) -> None:
         """End everything: the account, or the client, is out of use."""
         for one in list(self._watched):
-            if not one.pending.busy and not one.pending.done:
-                self._end(one, copy.copy(error))
-        # Those are left that are being polled, which come back, and those that have ended.
-        self._heap.clear()
-        for one in self._watched:
+            # What has ended needs no account any more.
             if one.pending.done:
-                self._replan(one)
+                self._end(one, _outcome_of(one.pending))
+            elif not one.pending.busy:
+                self._end(one, copy.copy(error))
+        # Those are left that are being polled. What others poll is looked at again when it is due.
+        self._heap = [entry for entry in self._heap if entry[1] == entry[2].turn]
+        heapq.heapify(self._heap)
 
     async def _look(self, one: _Watched[T], due: float) -> None:
         """Poll a task, unless it has ended or the schedule has changed its mind."""
         pending = one.pending
-        try:
-            if not pending.done and not pending.busy and not pending.expired():
-                if self._plan_later(one, due):
-                    return
+        if not pending.done and not pending.busy and not pending.expired():
+            if self._plan_later(one, due):
+                return
+            try:
                 await pending.look(due)
-            outcome = pending.outcome() if pending.done else None
-        except CaptchaError as error:
-            self._end(one, error)
-            return
-        if outcome is not None:
-            self._end(one, outcome)
-        elif pending.busy:
-            # Somebody else polls it just now.
-            self._plan(one, anyio.current_time() + BUSY_FOR)
+            except CaptchaError as error:
+                self._end(one, error)
+                return
+        if pending.done:
+            self._end(one, _outcome_of(pending))
         elif pending.expired():
             self._end(one, pending.timed_out(one.wait))
+        elif pending.busy:
+            # Somebody else polls it just now.
+            self._plan(one, min(anyio.current_time() + BUSY_FOR, one.deadline))
         else:
             self._replan(one)
 
@@ -165,7 +172,7 @@ class Watch(Generic[T]):
         one.turn = 0
         if isinstance(outcome, CaptchaError):
             outcome.ref = outcome.ref or one.pending.ref
-        one.pending.unwatched()
+        one.pending.unwatched(outcome if isinstance(outcome, CaptchaError) else None)
         self._on_end(one.label, outcome)
 
     def _plan_later(self, one: _Watched[T], due: float) -> bool:
@@ -185,6 +192,14 @@ class Watch(Generic[T]):
             heapq.heappush(self._heap, (due, one.turn, one))
             if self._heap[0][1] == one.turn:
                 self._earlier.set()
+
+
+def _outcome_of(pending: PendingTask[Any]) -> Solved[Any] | CaptchaError:
+    """Return what came of a task that is done."""
+    try:
+        return pending.outcome()
+    except CaptchaError as error:
+        return error
 
 
 def _rounded(moment: float) -> float:

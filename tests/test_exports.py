@@ -11,7 +11,8 @@ import pytest
 import captcha_async
 
 PUBLIC_MODULES = ["captcha_async"] + [
-    f"captcha_async.{name}" for name in ("errors", "services", "tasks", "wire", "emulator")
+    f"captcha_async.{name}"
+    for name in ("errors", "services", "tasks", "wire", "emulator", "telemetry", "testing")
 ]
 
 

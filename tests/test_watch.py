@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import anyio
+import pytest
 from local import TOKEN_TASK, joined
 
 from captcha_async import (
+    AccountBlocked,
     CaptchaClient,
     Failed,
     FixedPolling,
@@ -13,7 +18,9 @@ from captcha_async import (
     Limits,
     PendingTask,
     Solved,
+    SolveTimeout,
     TaskRef,
+    Unsolvable,
 )
 from captcha_async.emulator import Emulator, Latency
 
@@ -70,11 +77,109 @@ async def test_somebody_else_may_await_a_task_of_the_batch() -> None:
         async def join(client: CaptchaClient) -> None:
             await anyio.sleep(1)
             (task_id,) = emulator.tasks
-            pending: PendingTask = client.attach(TaskRef("capmonster", task_id, "RecaptchaV2Task"))
-            answers.append((await pending).task_id)
+            ref = TaskRef("capmonster", task_id, "RecaptchaV2Task")
+            answers.append((await client.attach(ref)).task_id)
 
         group.start_soon(join, client)
         answers.extend(outcome.task_id or 0 for outcome in await client.solve_all([TOKEN_TASK]))
     assert len(answers) == 2
     assert len(set(answers)) == 1
     assert emulator.violations == []
+
+
+async def ban(client: CaptchaClient, emulator: Emulator) -> None:
+    """Let the client learn that its address is banned, without a poll."""
+    emulator.refuse("ERROR_IP_BANNED", "getBalance", times=1)
+    with pytest.raises(AccountBlocked):
+        await client.balance()
+
+
+async def beside_the_batch(
+    client: CaptchaClient,
+    emulator: Emulator,
+    meanwhile: Callable[[PendingTask[Any]], Awaitable[None]],
+    **options: Any,
+) -> tuple[Failed, float]:
+    """Run a batch of one task, and something with that task; return the failure and its moment."""
+    async with anyio.create_task_group() as group:
+
+        async def take_it_up() -> None:
+            await anyio.sleep(1)
+            (task_id,) = emulator.tasks
+            await meanwhile(client.attach(TaskRef("capmonster", task_id, "RecaptchaV2Task")))
+
+        group.start_soon(take_it_up)
+        (outcome,) = await client.solve_all([TOKEN_TASK], **options)
+        ended = anyio.current_time()
+    assert isinstance(outcome, Failed)
+    return outcome, ended
+
+
+async def test_a_ban_does_not_hide_an_answer_that_is_there() -> None:
+    """Of a batch only what has to be polled for fails with the account."""
+    emulator = Emulator()
+    emulator.answer_at_once(times=1)
+    emulator.delay(1.005, "createTask")
+    async with joined(emulator, limits=Limits(in_flight=2)) as client:
+
+        async def ban_at_the_reply() -> None:
+            # When the answer is there, and the batch has not looked at it yet.
+            await anyio.sleep(1.01)
+            await ban(client, emulator)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ban_at_the_reply)
+            outcomes = await client.solve_all([TOKEN_TASK] * 2)
+    assert {type(outcome) for outcome in outcomes} == {Solved, Failed}
+
+
+async def test_a_ban_does_not_hide_that_a_task_has_failed() -> None:
+    """Another reader was told so; the batch says the same, whatever the account is like then."""
+    emulator = Emulator(latency=Latency.fixed(12))
+    emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=1)
+
+    async def fail_and_be_banned(pending: PendingTask[Any]) -> None:
+        with pytest.raises(Unsolvable):
+            await pending
+        await ban(client, emulator)
+
+    async with joined(emulator) as client:
+        outcome, _ = await beside_the_batch(client, emulator, fail_and_be_banned)
+    assert type(outcome.error) is Unsolvable
+
+
+async def test_a_ban_ends_the_wait_for_a_task_that_somebody_else_polls() -> None:
+    """At the latest when the other one would poll again."""
+    emulator = Emulator(latency=Latency.fixed(100))
+    emulator.delay(2, "getTaskResult")
+
+    async def await_and_be_banned(pending: PendingTask[Any]) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(ban_later)
+            with pytest.raises(AccountBlocked):
+                await pending
+
+    async def ban_later() -> None:
+        # In the middle of the poll.
+        await anyio.sleep(5)
+        await ban(client, emulator)
+
+    async with joined(emulator, polling=FixedPolling(5, 3)) as client:
+        outcome, ended = await beside_the_batch(client, emulator, await_and_be_banned)
+        assert [orphan.task_id for orphan in client.orphans] == [outcome.task_id]
+    assert type(outcome.error) is AccountBlocked
+    assert ended < 11
+
+
+async def test_the_deadline_holds_for_a_task_that_somebody_else_polls() -> None:
+    """However long the other one is ready to wait."""
+    emulator = Emulator(latency=Latency.fixed(60))
+
+    async def wait_longer(pending: PendingTask[Any]) -> None:
+        assert (await pending.result(timeout=100)).solution.token
+
+    async with joined(emulator) as client:
+        start = anyio.current_time()
+        outcome, ended = await beside_the_batch(client, emulator, wait_longer, timeout=10)
+    assert type(outcome.error) is SolveTimeout
+    assert ended - start < 10.1

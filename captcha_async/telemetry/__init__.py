@@ -1,0 +1,14 @@
+"""Spans and metrics by OpenTelemetry: `CaptchaClient(on_event=OpenTelemetry())`."""
+
+from __future__ import annotations
+
+try:
+    from ._handler import OpenTelemetry
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "opentelemetry":
+        raise
+    raise ImportError(
+        "captcha_async.telemetry needs OpenTelemetry's API: pip install 'captcha-async[otel]'"
+    ) from error
+
+__all__ = ["OpenTelemetry"]
