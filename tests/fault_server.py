@@ -39,6 +39,8 @@ class FaultServer:
         # What was carried out, by method.
         self.requests: Counter[str] = Counter()
         self.created: list[int] = []
+        # Moments at which connections came, from the one with the fault on.
+        self.arrivals: list[float] = []
         self._fault: Fault | None = None
         self._times = 0
         self._port = 0
@@ -47,6 +49,11 @@ class FaultServer:
     def arm(self, fault: Fault, times: int = 1) -> None:
         """Let the next connections go wrong."""
         self._fault, self._times = fault, times
+        self.arrivals.clear()
+
+    def disarm(self) -> None:
+        """Let no connection go wrong any more."""
+        self._times = 0
 
     @property
     def armed(self) -> bool:
@@ -64,10 +71,14 @@ class FaultServer:
             finally:
                 group.cancel_scope.cancel()
 
-    async def restart(self, seconds: float) -> None:
-        """Go down, and come up again after some time."""
+    def go_down(self, seconds: float) -> None:
+        """Go down, in the middle of whatever is under way, and come up again after some time."""
         self._seconds_down = seconds
         self._listening.cancel()
+
+    async def restart(self, seconds: float) -> None:
+        """Go down, and be down when this returns; come up again after some time."""
+        self.go_down(seconds)
         await self._down.wait()
 
     async def _listen(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
@@ -87,6 +98,7 @@ class FaultServer:
 
     async def _treat(self, stream: SocketStream) -> None:
         gone = (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError)
+        self.arrivals.append(anyio.current_time())
         with suppress(*gone, ssl.SSLError):
             async with stream:
                 if self._times:
@@ -171,6 +183,13 @@ async def half_close(server: FaultServer, stream: SocketStream) -> None:
     await stream.receive(1)
 
 
+async def restart(server: FaultServer, stream: SocketStream) -> None:
+    """Carry out the request, and be restarted before it is answered."""
+    server.carry_out(await read_request(stream))
+    server.go_down(0.05)
+    await anyio.sleep_forever()
+
+
 async def stall(server: FaultServer, stream: SocketStream) -> None:
     """Carry out the request, and say nothing more."""
     server.carry_out(await read_request(stream))
@@ -188,6 +207,15 @@ async def slow_bytes(server: FaultServer, stream: SocketStream) -> None:
         await stream.send(bytes([byte]))
         await anyio.lowlevel.checkpoint()
     await stream.receive(1)
+
+
+async def drip(server: FaultServer, stream: SocketStream) -> None:
+    """Send a reply without end, a byte now and then."""
+    server.carry_out(await read_request(stream))
+    await stream.send(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        await stream.send(b"x-more: 1\r\n")
+        await anyio.sleep(0.02)
 
 
 def page(status: bytes, body: bytes = b"<html>trouble</html>", headers: bytes = b"") -> Fault:

@@ -26,13 +26,17 @@ from captcha_async import (
     CallbackReceiver,
     CaptchaClient,
     CaptchaError,
+    Event,
     FixedPolling,
+    FuseBlown,
     Journal,
     Limits,
     Proxy,
     RecaptchaV2Task,
     Retries,
+    TaskFailed,
     TaskRef,
+    TaskSolved,
     TransportError,
 )
 from captcha_async._transport import HttpTransport
@@ -130,7 +134,9 @@ QUICK: dict[str, Any] = {
 
 
 @asynccontextmanager
-async def in_process(journal: Journal) -> AsyncGenerator[tuple[CaptchaClient, Emulator, Any]]:
+async def in_process(
+    journal: Journal, **options: Any
+) -> AsyncGenerator[tuple[CaptchaClient, Emulator, Any]]:
     """Open a client without sockets, with callbacks."""
     receiver = CallbackReceiver(PUBLIC)
     emulator = make_emulator(deliver=Poster(receiver))
@@ -145,29 +151,41 @@ async def in_process(journal: Journal) -> AsyncGenerator[tuple[CaptchaClient, Em
             journal=journal,
             callbacks=receiver,
             **QUICK,
+            **options,
         ) as client,
     ):
         yield client, emulator, receiver
 
 
 @asynccontextmanager
-async def over_lanes(journal: Journal) -> AsyncGenerator[tuple[CaptchaClient, Emulator, Any]]:
+async def over_lanes(
+    journal: Journal, **options: Any
+) -> AsyncGenerator[tuple[CaptchaClient, Emulator, Any]]:
     """Open a client with lanes of its own."""
     emulator = make_emulator()
     async with serve(emulator) as url:
         service = emulator.service.evolve(base_url=url)
-        async with CaptchaClient(SUFFIXED, service=service, journal=journal, **QUICK) as client:
+        async with CaptchaClient(
+            SUFFIXED, service=service, journal=journal, **QUICK, **options
+        ) as client:
             yield client, emulator, None
 
 
 @asynccontextmanager
-async def over_httpx(journal: Journal) -> AsyncGenerator[tuple[CaptchaClient, Emulator, Any]]:
+async def over_httpx(
+    journal: Journal, **options: Any
+) -> AsyncGenerator[tuple[CaptchaClient, Emulator, Any]]:
     """Open a client over httpx's own transport, which logs more than anybody wants."""
     emulator = make_emulator()
     async with serve(emulator) as url, httpx.AsyncClient() as http_client:
         service = emulator.service.evolve(base_url=url)
         async with CaptchaClient(
-            SUFFIXED, service=service, http_client=http_client, journal=journal, **QUICK
+            SUFFIXED,
+            service=service,
+            http_client=http_client,
+            journal=journal,
+            **QUICK,
+            **options,
         ) as client:
             yield client, emulator, None
 
@@ -233,11 +251,11 @@ def troubles(client: CaptchaClient, emulator: Emulator) -> list[tuple[Callable[[
 async def test_a_run_leaves_no_secret(
     world: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Reprs, texts, tracebacks, logs of every library, and the journal's file."""
+    """Reprs, texts, tracebacks, events, logs of every library, and the journal's file."""
     caplog.set_level(logging.DEBUG)
-    traces = Traces()
+    traces, events = Traces(), list[Event]()
     path = tmp_path / "captchas.db"
-    async with world(Journal(path)) as (client, emulator, receiver):
+    async with world(Journal(path), on_event=events.append) as (client, emulator, receiver):
         await meet_trouble(client, emulator, traces)
         traces.see(receiver)
         for request in emulator.requests_to("createTask"):
@@ -247,6 +265,8 @@ async def test_a_run_leaves_no_secret(
         traces.found.append(("journal", all_bytes(path).decode("latin-1")))
     traces.found.append(("journal", all_bytes(path).decode("latin-1")))
     traces.see_logs(caplog.records)
+    traces.see(events)
+    assert {TaskSolved, TaskFailed, FuseBlown} <= {type(event) for event in events}
     assert (len(traces.secrets) > 3) is (receiver is not None)
     assert len(traces.found) > 300
     assert world is not over_httpx or any("httpcore" in place for place, _ in traces.found)
@@ -310,6 +330,30 @@ def test_the_command_line_shows_no_secret() -> None:
             result = run(*arguments, key=KEY)
             outputs += [result.stdout, result.stderr, repr(result.exception)]
     assert not any(secret in text for text in outputs for secret in (KEY, PASSWORD, TOKEN))
+
+
+def test_a_batch_of_the_command_line_shows_no_secret(tmp_path: Path) -> None:
+    """The file has the solutions, and nothing else of what went out; the terminal has neither."""
+    emulator = make_emulator()
+    task = {"type": "RecaptchaV2Task", "websiteURL": "https://example.com/", "websiteKey": "6Lc"}
+    proxy = {"proxyType": "http", "proxyAddress": "203.0.113.7", "proxyPort": 8080}
+    proxied = {**task, **proxy, "proxyLogin": "user", "proxyPassword": PASSWORD}
+    lines = [orjson.dumps(each).decode() for each in (proxied, {**proxied, "proxyPort": "x"}, task)]
+    sheet, results = tmp_path / "tasks.jsonl", tmp_path / "results.jsonl"
+    sheet.write_text("\n".join([*lines, lines[0][:-1]]), encoding="utf-8")
+    emulator.refuse("ERROR_PROXY_BANNED", times=1)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(serve(emulator)) as url,
+    ):
+        ran = run("batch", str(sheet), "-o", str(results), "--base-url", url, key=KEY)
+    shown = ran.stdout + ran.stderr + repr(ran.exception)
+    assert not any(secret in shown for secret in (KEY, PASSWORD, TOKEN))
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path != sheet).decode(
+        "latin-1"
+    )
+    assert TOKEN in written
+    assert not any(secret in written for secret in (KEY, PASSWORD))
 
 
 def test_reading_a_secret_wrong_does_not_show_it() -> None:

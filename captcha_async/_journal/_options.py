@@ -38,6 +38,9 @@ class Journal:
 
     One client at a time has the file; a second one, also in another process, is refused. The file
     is made with mode 0600 and holds no API key, no proxy and no task; of solutions see below.
+
+    Raises:
+        InvalidArgument: a value is certainly wrong. Whether the file can be used shows at opening.
     """
 
     path: str = attrs.field(converter=_to_path)
