@@ -67,7 +67,9 @@ class LearnedTimes:
     p20: float
     """20th percentile of the solve times."""
     p50: float
+    """Median of the solve times."""
     p90: float
+    """90th percentile of the solve times."""
     first_poll: float
     """When a new task would be polled for the first time, without jitter."""
 

@@ -16,6 +16,7 @@ class ErrorCode:
     """What a service's errorCode means."""
 
     code: str
+    """The errorCode as it is on the wire."""
     error: type[errors.ServiceError] | None
     """The error to raise; None for the one code that only means "still processing"."""
     advice: str

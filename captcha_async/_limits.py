@@ -135,7 +135,11 @@ class RateLimitedSemaphore:
         self._wake_first()
 
     def release(self) -> None:
-        """Give the slot back."""
+        """Give the slot back.
+
+        Raises:
+            RuntimeError: nobody has acquired it.
+        """
         if not self._borrowed:
             raise RuntimeError("release() without acquire()")
         self._borrowed -= 1
@@ -280,4 +284,5 @@ class Limits:
     per: float = attrs.field(default=3600.0, validator=_check_seconds)
     """Window of *max_spend*, in seconds."""
     prices: Mapping[str, Decimal] = attrs.field(factory=dict)
-    """Price of a task by wire type, for *max_spend*; what the service tells goes before it."""
+    """Price of a task by wire type such as `RecaptchaV2Task`, in the service's own currency, for
+    *max_spend*; what the service tells goes before it."""

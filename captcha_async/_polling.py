@@ -72,10 +72,18 @@ def _check_seconds(_: object, attribute: attrs.Attribute[float], value: object) 
 
 @attrs.frozen
 class FixedPolling:
-    """Polls at fixed times: once after *first* seconds, then every *interval* seconds."""
+    """Polls at fixed times: once after *first* seconds, then every *interval* seconds.
+
+    The service's minimum gap and poll cap hold all the same.
+
+    Raises:
+        InvalidArgument: a value is negative or no number.
+    """
 
     first: float = attrs.field(validator=_check_seconds)
+    """Seconds from the task's creation to its first poll."""
     interval: float = attrs.field(validator=_check_seconds)
+    """Seconds from the end of a poll to the next one."""
 
     def next_poll(self, task: PollState) -> float:
         """Return the age at which to poll next."""

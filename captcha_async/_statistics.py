@@ -19,12 +19,15 @@ class LatencyStatistics:
     """How long solves took, in seconds from submission to answer; None before the first one."""
 
     count: int
+    """Solves that ended with an answer."""
     mean: float | None
+    """Arithmetic mean, exact."""
     p50: float | None
     """Median, to within 5 %."""
     p95: float | None
     """95th percentile, to within 5 %."""
     longest: float | None
+    """The longest one, exact."""
 
 
 class LatencyHistogram:
@@ -106,6 +109,7 @@ class Statistics:
     lanes: LaneStatistics | None
     """The connections; None with an httpx client of yours."""
     latencies: LatencyStatistics
+    """How long solves took."""
     callbacks: CallbackStatistics | None = None
     """What became of this client's callbacks; None without a receiver."""
 

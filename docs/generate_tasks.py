@@ -6,22 +6,17 @@ python docs/generate_tasks.py --check    # fails if the page is not up to date
 
 from __future__ import annotations
 
-import ast
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from importlib import import_module
-from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import attrs
-
+from captcha_async.cli._catalogue import TaskField, describe, describe_solution
 from captcha_async.services import SERVICES
 from captcha_async.tasks._families import FAMILIES, all_models
-from captcha_async.tasks._fields import WireField
 from captcha_async.tasks._model import Solution, Task, solution_type
 
 PAGE = Path(__file__).parent / "reference" / "tasks.md"
@@ -65,7 +60,7 @@ def _overview() -> Iterator[str]:
             f"`{model.spec.type}`",
             f"[{solution}](#{solution.lower()})",
             model.spec.proxy,
-            _services(model),
+            ", ".join(name for name, service in SERVICES.items() if service.takes(model)),
         )
     yield ""
 
@@ -90,28 +85,25 @@ def _first_module(solution: type[Solution]) -> str:
 
 
 def _task(model: type[Task[Any]]) -> Iterator[str]:
-    yield f"### {model.__name__}\n"
-    yield inspect.cleandoc(model.__doc__ or "") + "\n"
-    fixed = ", ".join(f"`{key}` = `{value!r}`" for key, value in model.spec.fixed.items())
+    known = describe(model)
+    yield f"### {known.name}\n"
+    yield known.text + "\n"
+    fixed = ", ".join(f"`{key}` = `{value!r}`" for key, value in known.fixed.items())
     yield f"- Wire type: `{model.spec.type}`" + (f" with {fixed}" if fixed else "")
     yield f"- Proxy: {PROXY[model.spec.proxy]}"
-    solution = solution_type(model).__name__
-    yield f"- Solution: [{solution}](#{solution.lower()})"
-    yield f"- Services: {_services(model)}"
-    if model.spec.token_life:
-        yield f"- The token can be used for {model.spec.token_life:g} s"
-    if model.spec.historic:
+    yield f"- Solution: [{known.solution}](#{known.solution.lower()})"
+    yield f"- Services: {', '.join(known.services)}"
+    if known.token_life:
+        yield f"- The token can be used for {known.token_life:g} s"
+    if known.historic:
         yield "- Historic"
     yield "\n| Field | Wire key | Type | Required | Allowed | Meaning |"
     yield "|---|---|---|---|---|---|"
-    texts = _texts_of(model)
-    fields = [*attrs.fields(model)]  # type: ignore[arg-type]
-    for field in sorted(fields, key=lambda field: field.default is not attrs.NOTHING):
-        wire: WireField = field.metadata["wire"]
-        key = f"`{'.'.join(wire.path)}`" if wire.path else "`proxyType` … `proxyPassword`"
-        required = "yes" if field.default is attrs.NOTHING else ""
-        annotation, meaning = texts[field.name]
-        yield _row(f"`{field.name}`", key, annotation, required, _allowed(wire), meaning)
+    for field in known.fields:
+        key = " … ".join(f"`{key}`" for key in dict.fromkeys((field.keys[0], field.keys[-1])))
+        required = "yes" if field.required else ""
+        annotation = f"`{field.annotation}`"
+        yield _row(f"`{field.name}`", key, annotation, required, _allowed(field), field.meaning)
     yield ""
 
 
@@ -120,30 +112,17 @@ def _solution(solution: type[Solution]) -> Iterator[str]:
     yield inspect.cleandoc(solution.__doc__ or "") + "\n"
     yield "| Field | Read from | Type | Always | Meaning |"
     yield "|---|---|---|---|---|"
-    texts = _texts_of(solution)
-    for field in attrs.fields(solution):  # type: ignore[arg-type]
-        wire: WireField | None = field.metadata.get("wire")
-        paths = (wire.path, *wire.aliases) if wire else ()
-        places = " or ".join(f"`{'.'.join(path)}`" for path in paths)
-        always = "yes" if field.default is attrs.NOTHING or wire is None else ""
-        annotation, meaning = texts[field.name]
-        yield _row(f"`{field.name}`", places, annotation, always, meaning)
+    for field in describe_solution(solution):
+        places = " or ".join(f"`{place}`" for place in field.places)
+        always = "yes" if field.always else ""
+        yield _row(f"`{field.name}`", places, f"`{field.annotation}`", always, field.meaning)
     yield ""
 
 
-def _allowed(wire: WireField) -> str:
-    if wire.values:
-        return ", ".join(f"`{value}`" for value in wire.values)
-    if wire.least is None and wire.most is None:
-        return wire.kind
-    if wire.least == wire.most:
-        return f"{wire.kind}: {wire.least}"
-    limits = f"at least {wire.least}" if wire.most is None else f"{wire.least} to {wire.most}"
-    return f"{wire.kind}: {limits}"
-
-
-def _services(model: type[Task[Any]]) -> str:
-    return ", ".join(name for name, service in SERVICES.items() if service.takes(model))
+def _allowed(field: TaskField) -> str:
+    if field.values:
+        return ", ".join(f"`{value}`" for value in field.values)
+    return f"{field.kind}: {field.limits}" if field.limits else field.kind
 
 
 def _row(*cells: str) -> str:
@@ -152,40 +131,6 @@ def _row(*cells: str) -> str:
 
 def _first_line(thing: Any) -> str:
     return inspect.cleandoc(thing.__doc__ or "").partition("\n")[0]
-
-
-Texts = dict[str, tuple[str, str]]
-
-
-def _texts_of(cls: type) -> Texts:
-    """By field of a class and of its bases: its type, and what the text below it says."""
-    texts: Texts = {}
-    for base in reversed(cls.__mro__):
-        if base.__module__.startswith("captcha_async."):
-            texts |= _texts(base.__module__).get(base.__name__, {})
-    return texts
-
-
-@cache
-def _texts(module: str) -> dict[str, Texts]:
-    tree = ast.parse(inspect.getsource(import_module(module)))
-    return {
-        node.name: dict(_field_texts(node.body))
-        for node in tree.body
-        if isinstance(node, ast.ClassDef)
-    }
-
-
-def _field_texts(body: Iterable[ast.stmt]) -> Iterator[tuple[str, tuple[str, str]]]:
-    for field, text in pairwise(body):
-        if (
-            isinstance(field, ast.AnnAssign)
-            and isinstance(field.target, ast.Name)
-            and isinstance(text, ast.Expr)
-            and isinstance(text.value, ast.Constant)
-        ):
-            meaning = " ".join(str(text.value.value).split())
-            yield field.target.id, (f"`{ast.unparse(field.annotation)}`", meaning)
 
 
 def main() -> None:

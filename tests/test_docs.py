@@ -1,12 +1,14 @@
-"""README and docs: every Python block runs, every link leads somewhere, the README stays short."""
+"""README and docs: every Python block and every command runs, every link leads somewhere."""
 
 from __future__ import annotations
 
 import ast
 import asyncio
 import inspect
+import json
 import random
 import re
+import shlex
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
@@ -16,24 +18,52 @@ from anyio.from_thread import start_blocking_portal
 from command_line import KEY, run
 
 import captcha_async
+from captcha_async.cli._app import app
 from captcha_async.cli._samples import noise_png
 from captcha_async.emulator import Emulator, Latency, serve
-from captcha_async.services import SERVICES, Service
+from captcha_async.services import SERVICES, PollTimes, Service
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MAX_README_WORDS = 450
+TASK = {"type": "TurnstileTask", "websiteURL": "https://example.com", "websiteKey": "0x4AAA"}
 
 
-def blocks() -> list[Any]:
-    """Return every Python block with the place where it stands."""
+# The emulator solves at once, and so the first poll need not wait.
+AT_ONCE = {"token": PollTimes(first=0.02, interval=2.0, timeout=60.0)}
+# What the docs call the local service's address.
+DOCUMENTED_URL = "http://127.0.0.1:8069"
+# These run until Ctrl-C; `test_cli_process.py` starts them.
+ENDLESS = {"emulate"}
+
+
+def blocks(language: str) -> list[Any]:
+    """Return every block of a language with the place where it stands."""
     found: list[Any] = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for match in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for match in re.finditer(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             place = f"{page.name}:{text.count(chr(10), 0, match.start()) + 1}"
             found.append(pytest.param(match[1], place, id=place))
     return found
+
+
+def commands() -> list[Any]:
+    """Return every command of a console block, as its arguments, with its place."""
+    found: list[Any] = []
+    for block in blocks("console"):
+        text, place = cast("tuple[str, str]", block.values)
+        for command in re.findall(r"^\$ (.*)", text.replace("\\\n", " "), re.MULTILINE):
+            if arguments := arguments_of(command):
+                name = f"{place}:{' '.join(arguments)}"
+                found.append(pytest.param(arguments, id=name))
+    return found
+
+
+def arguments_of(command: str) -> list[str]:
+    """Return the arguments of a `captcha-async` command; none for another one."""
+    match = re.match(r"(?:\w+=\S* )*captcha-async (.*)", command)
+    return shlex.split(match[1], comments=True) if match else []
 
 
 @pytest.fixture
@@ -49,19 +79,27 @@ def local_services(
     monkeypatch.setenv("CAPTCHA_API_KEY", KEY)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "captcha.png").write_bytes(noise_png(random.Random(0)))
+    (tmp_path / "tasks.jsonl").write_text(f"{json.dumps(TASK)}\n" * 3, encoding="utf-8")
     with start_blocking_portal() as portal:
         servers = [
             portal.wrap_async_context_manager(serve(emulator)) for emulator in emulators.values()
         ]
         with servers[0] as first, servers[1] as second:
             for name, url in zip(emulators, (first, second), strict=True):
-                monkeypatch.setitem(profiles, name, SERVICES[name].evolve(base_url=url))
+                local = SERVICES[name].evolve(base_url=url, polling=AT_ONCE)
+                monkeypatch.setitem(profiles, name, local)
             yield emulators
 
 
-@pytest.mark.parametrize(("source", "place"), blocks())
+def at_local_service(text: str) -> str:
+    """Replace the documented address by that of the emulator of now."""
+    return text.replace(DOCUMENTED_URL, SERVICES["capmonster"].base_url)
+
+
+@pytest.mark.parametrize(("source", "place"), blocks("python"))
 def test_python_blocks_run(source: str, place: str, local_services: dict[str, Emulator]) -> None:
     """What a reader copies works; where it awaits, a client and tasks are at hand."""
+    source = at_local_service(source)
     code = compile(source, place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     names = {name: getattr(captcha_async, name) for name in captcha_async.__all__}
     names |= {"asyncio": asyncio, "__name__": "__main__"}
@@ -80,6 +118,30 @@ async def run_fragment(code: Any, names: dict[str, Any]) -> None:
         await eval(code, names)
 
 
+@pytest.mark.parametrize("arguments", commands())
+def test_commands_run(arguments: list[str], local_services: dict[str, Emulator]) -> None:
+    """A command of a console block ends well."""
+    if arguments[0] not in ENDLESS:
+        result = run(*map(at_local_service, arguments))
+        assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_have_the_options_that_they_are_shown_with(page: Path) -> None:
+    """No page shows a command, in whatever kind of block, with an option that it does not have."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    for command in re.findall(r"^(?: {4}|\$ )(.*captcha-async .*)", text, re.MULTILINE):
+        arguments = arguments_of(command)
+        if arguments and not arguments[0].startswith("-"):
+            given = {word.partition("=")[0] for word in arguments if word.startswith("--")}
+            assert given <= options_of(arguments[0]), command
+
+
+def options_of(command: str) -> set[str]:
+    """Return the long options of a command, as its help names them."""
+    return set(re.findall(r"--[a-z][a-z-]+", run(command, "--help").stdout))
+
+
 def test_the_readme_is_short() -> None:
     """The docs hold the rest."""
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= MAX_README_WORDS
@@ -96,8 +158,10 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_every_option_is_documented() -> None:
     """The page of the command line knows every command and each of its options."""
     page = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
-    for command in ("demo", "solve", "balance", "emulate"):
+    names = [command.name or command.callback.__name__ for command in app.registered_commands]  # type: ignore[union-attr]
+    assert {"demo", "solve", "balance", "emulate"} <= set(names)
+    for command in names:
         assert f"## {command}" in page
-        options = set(re.findall(r"--[a-z][a-z-]+", run(command, "--help").stdout)) - {"--help"}
+        options = options_of(command) - {"--help"}
         assert options
         assert {option for option in options if option not in page} == set()

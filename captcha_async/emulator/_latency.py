@@ -37,7 +37,11 @@ def check_share(value: Any) -> float:
 
 @attrs.frozen
 class Latency:
-    """Log-normal solve times: few are very short, a long tail is slow."""
+    """Log-normal solve times: few are very short, a long tail is slow.
+
+    Raises:
+        InvalidArgument: a value is negative or no number.
+    """
 
     median: float = attrs.field(default=6.0, validator=_check_seconds)
     """Seconds within which half of the tasks are solved."""

@@ -20,6 +20,7 @@ class EmulatedTask:
     """A task at the emulated service; the emulator's own object, so only to be read."""
 
     task_id: TaskId
+    """Its id, an integer or a UUID as the service has it."""
     type: str
     """The wire type."""
     names: frozenset[str] = attrs.field(repr=False)
@@ -31,17 +32,23 @@ class EmulatedTask:
     at_once: bool = False
     """Whether createTask itself replied with the result."""
     price: Decimal
+    """What a solution costs."""
     callback_url: str | None = attrs.field(default=None, repr=False)
+    """Where the result is posted, if createTask named an address."""
     callback: CallbackPlan = attrs.field(factory=CallbackPlan, repr=False)
     """How the callback goes."""
     solution: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    """The `solution` object that it ends with; empty if it fails."""
     error: str | None = None
     """Code of the error that the task ends with."""
     status: Literal["processing", "ready", "failed", "expired"] = "processing"
     """`expired` when the result is no longer kept."""
     charged: bool = False
+    """Whether the price was taken from the balance."""
     polls: int = 0
+    """Calls of getTaskResult for it."""
     last_poll: float | None = None
+    """Moment of the last of them on the event loop's clock."""
     reported: bool = False
     """Whether the answer was reported as wrong."""
     called_back: bool | None = None

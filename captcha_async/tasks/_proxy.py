@@ -52,7 +52,11 @@ def _hide(value: str | None) -> str:
 class Proxy:
     """A proxy of yours that the service uses for one task.
 
-    Leave login and password out for a proxy that knows the service by its IP address.
+    Leave login and password out for a proxy that knows the service by its IP address. Types and
+    fields are those of CapMonster's documentation, which the other services share.
+
+    Raises:
+        InvalidArgument: a value is certainly wrong; the message shows no address and no password.
     """
 
     type: ProxyType = attrs.field(validator=_check_type)
@@ -60,8 +64,11 @@ class Proxy:
     address: str = attrs.field(validator=_check_address)
     """IPv4 or IPv6 address; some services take host names too."""
     port: int = attrs.field(validator=_check_port)
+    """From 0 to 65535."""
     login: str | None = attrs.field(default=None, validator=_check_login, repr=_hide)
+    """Given together with the password, or not at all."""
     password: str | None = attrs.field(default=None, validator=_check_password, repr=_hide)
+    """Never shown in a repr or a message."""
 
     @classmethod
     def from_url(cls, url: str) -> Proxy:

@@ -27,7 +27,9 @@ class Point:
     """A point in an image, in pixels from its upper left corner."""
 
     x: float
+    """Pixels from the left edge."""
     y: float
+    """Pixels from the upper edge."""
 
 
 PuzzleAnswer = tuple[bool, ...] | tuple[float, ...] | tuple[Point, ...] | str

@@ -1,0 +1,157 @@
+"""Writes `reference/errors.md` and `reference/services.md` from the library's own data.
+
+python docs/generate_tables.py            # writes the pages
+python docs/generate_tables.py --check    # fails if one is not up to date
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from captcha_async import errors
+from captcha_async._error_codes import ERROR_CODES, NUMERIC_CODES
+from captcha_async.services import SERVICES, Service
+
+FOLDER = Path(__file__).parent / "reference"
+
+ERRORS_START = """\
+# Errors
+
+This page is written from `captcha_async.errors` and the services' error codes by
+`docs/generate_tables.py`.
+How to handle errors in a program: [Handling errors](../how-to/errors.md);
+attributes of each class: [Error classes](api-errors.md).
+
+## The tree
+
+One branch for each thing that you can do about it; every class is importable from `captcha_async`.
+*Again* tells whether `error.retryable` is true: the very same call may be made again.
+
+| Class | What to do | Again |
+|---|---|---|
+"""
+
+CODES_START = """
+## Service codes
+
+The service's code is in `error.code` and its own words are in `error.description`.
+The spelling is the services': CAPCHA and UNAVALIABLE are on the wire like that.
+*Number* is the `errorId` at anti-captcha and 2captcha; the other services send 1 for every error.
+A code that is not on this page raises `UnknownServiceError`.
+
+The codes are those in the documentation, the official clients and published lists of CapMonster
+Cloud, captcha69, anti-captcha, 2captcha and capsolver, read in March to August 2026.
+A reply without a code is told by its HTTP status: 401 and 403 are a `KeyRejected`, 402 is an
+`InsufficientBalance`, 429 is a `RateLimited`.
+
+| Code | Class | What to do | Number |
+|---|---|---|---:|
+"""
+
+SERVICES_START = """\
+# Services
+
+This page is written from `captcha_async.services` by `docs/generate_tables.py`.
+The facts are from each service's own documentation of March to August 2026.
+A profile is data: `CAPMONSTER.evolve(base_url="https://…")` is a mirror, and
+[Service](api-services.md) has every field.
+
+"""
+
+SERVICES_END = """
+- *Gap* and *cap* are the least seconds between two polls of a task and the most polls of it. They
+  are kept whatever a schedule says.
+- anti-captcha documents no gap, and 2captcha asks for 5 s; the caps of services that document
+  none are CapMonster's.
+- *Kept* is how long a result can be fetched, in seconds.
+- *Ban* is for how many seconds an account error keeps the [fuse](../explanation/fuse.md) open.
+- *Image* is the largest image in bytes, where a limit is documented.
+- *Types* is the number of [task types](tasks.md) that are known to be taken; "open" sends any.
+
+captcha69 documents createTask and getTaskResult only. Its protocol is CapMonster's in everything
+seen, so balance and reports are taken to be so too.
+
+## Default times
+
+Where nothing has been learned of a task type yet, and where no `timeout` is given, these times
+apply to the task's family at every service.
+First and interval are those of CapMonster's official Python client, raised to the service's gap;
+the timeouts are this library's.
+
+| Family | First poll, s | Then every, s | Wait without a timeout, s |
+|---|---:|---:|---:|
+"""
+
+
+def errors_page() -> str:
+    """Return the page of the errors."""
+    lines = [ERRORS_START.rstrip("\n")]
+    for depth, name, advice in _tree():
+        retryable = "yes" if getattr(errors, name).retryable else ""
+        indent = "&emsp;" * (depth - 1)
+        lines.append(f"| {indent}`{name}` | {advice} | {retryable} |")
+    lines.append(CODES_START.rstrip("\n"))
+    numbers = {code: str(number) for number, code in NUMERIC_CODES.items()}
+    for code in ERROR_CODES.values():
+        kind = "no error" if code.error is None else f"`{code.error.__name__}`"
+        lines.append(f"| `{code.code}` | {kind} | {code.advice} | {numbers.get(code.code, '')} |")
+    return "\n".join(lines) + "\n"
+
+
+def _tree() -> Iterator[tuple[int, str, str]]:
+    """Read the drawing at the top of `errors`: depth, class and advice of each branch."""
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.match(r"([│ ]*)[├└]── (\w+) *(.*)", line)
+        if match:
+            meaning = (getattr(errors, match[2]).__doc__ or "").partition("\n")[0]
+            advice = match[3].rstrip(":") or meaning[0].lower() + meaning[1:].rstrip(".")
+            yield len(match[1]) // 4 + 1, match[2], advice
+
+
+def services_page() -> str:
+    """Return the page of the services."""
+    head = "| Name | Constant | Address | Gap, s | Cap | Kept, s | Ban, s | Image | Types |"
+    lines = [SERVICES_START.rstrip("\n"), "", head, "|---|---|---|---:|---:|---:|---:|---:|---:|"]
+    lines += map(_service, SERVICES.values())
+    lines.append(SERVICES_END.rstrip("\n"))
+    polling = next(iter(SERVICES.values())).polling
+    for family, times in polling.items():
+        cells = f"{times.first:g} | {times.interval:g} | {times.timeout:g}"
+        lines.append(f"| `{family}` | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def _service(service: Service) -> str:
+    constant = service.name.upper().replace("-", "_").replace("2CAPTCHA", "TWO_CAPTCHA")
+    image = "" if service.max_image_bytes is None else f"{service.max_image_bytes:,}"
+    types = "open" if service.types is None else str(len(service.types))
+    numbers = (
+        service.min_poll_gap,
+        service.max_polls,
+        service.result_retention,
+        service.ban_window,
+    )
+    cells = [f"`{service.name}`", f"`{constant}`", f"`{service.base_url}`"]
+    cells += [*(f"{number:g}" for number in numbers), image, types]
+    return f"| {' | '.join(cells)} |"
+
+
+PAGES = {"errors.md": errors_page, "services.md": services_page}
+
+
+def main() -> None:
+    """Write the pages, or compare them."""
+    for name, make in PAGES.items():
+        path = FOLDER / name
+        if "--check" in sys.argv:
+            if not path.exists() or path.read_text(encoding="utf-8") != make():
+                sys.exit(f"{path} is not up to date: run {Path(__file__).name}")
+        else:
+            path.write_text(make(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
