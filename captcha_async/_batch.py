@@ -21,19 +21,23 @@ from anyio.lowlevel import checkpoint
 from ._engine import Engine
 from ._limits import RateLimitedSemaphore
 from ._outcome import Failed, Solved
+from ._pending import PendingTask
 from ._resume import Resumption
 from ._slots import Lease
 from ._submit import Draft
 from ._watch import Watch
-from .errors import CaptchaError
+from .errors import CaptchaError, SubmitUncertain
 from .tasks._model import Solution, Task
 
-__all__ = ["Batch", "BatchProgress", "Source"]
+__all__ = ["Batch", "BatchProgress", "Pairs", "Source"]
 
 S = TypeVar("S", bound=Solution)
 
 Source = Iterable[Task[S]] | AsyncIterable[Task[S]] | Mapping[Any, Task[S]]
 """Where a batch takes its tasks from."""
+
+Pairs = Iterable[tuple[Any, Task[S]]] | AsyncIterable[tuple[Any, Task[S]]]
+"""The same with keys: (key, task)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,9 +49,13 @@ class BatchProgress:
     in_flight: int
     """Of these, not ended yet."""
     solved: int
+    """Of these, ended with an answer."""
     failed: int
+    """Of these, ended without one."""
     skipped: int
     """Of these, solved and taken before, and not handed out again."""
+    dropped: int
+    """Of these, not submitted, because the batch was stopped."""
     exhausted: bool
     """Whether the source has no more tasks."""
     elapsed: float
@@ -60,11 +68,12 @@ class _Counts:
     solved: int = 0
     failed: int = 0
     skipped: int = 0
+    dropped: int = 0
     exhausted: bool = False
 
     @property
     def in_flight(self) -> int:
-        return self.read - self.solved - self.failed - self.skipped
+        return self.read - self.solved - self.failed - self.skipped - self.dropped
 
 
 @attrs.define(eq=False)
@@ -74,6 +83,7 @@ class _Item:
     key: Any
     task: Any
     lease: Lease
+    start: float
     draft: Draft | None = None
 
 
@@ -88,7 +98,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
     def __init__(
         self,
         engine: Engine,
-        source: Source[S],
+        source: Source[S] | Pairs[S],
         max_in_flight: int,
         timeout: float | None,
         resumption: Resumption,
@@ -112,6 +122,9 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         )
         self._counts = _Counts()
         self._started: float | None = None
+        # Cancelled by `stop`; inside of it tasks are read and submitted.
+        self._submitting: anyio.CancelScope | None = None
+        self._leaving = False
         # What broke the source; told when all that was read before is handed out.
         self._error: Exception | None = None
 
@@ -134,15 +147,30 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             solved=counts.solved,
             failed=counts.failed,
             skipped=counts.skipped,
+            dropped=counts.dropped,
             exhausted=counts.exhausted,
             elapsed=elapsed,
         )
+
+    def stop(self) -> None:
+        """Read and submit nothing more: what is paid for is collected, then the loop ends.
+
+        Tasks that were read and not submitted get no outcome; with a journal a later run with
+        `resume=True` solves them.
+
+        Raises:
+            RuntimeError: the batch is not open yet.
+        """
+        if self._submitting is None:
+            raise RuntimeError("a batch is opened before it is stopped")
+        self._submitting.cancel()
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
         if self._started is not None:
             raise RuntimeError("a batch can be entered once; call client.batch(...) again")
         self._started = anyio.current_time()
+        self._submitting = anyio.CancelScope()
         # Set, and replaced by a new one, when there is something for readers.
         self._news = anyio.Event()
         self._over = False
@@ -150,7 +178,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         error: Exception | None = None
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(self._run)
+                group.start_soon(self._run, self._submitting)
                 try:
                     yield self
                     await self._acknowledge(*self._held, *self._handed.values())
@@ -158,6 +186,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                     # Raised below, outside of the group, which would wrap it in an ExceptionGroup.
                     error = caught
                 finally:
+                    self._leaving = True
                     group.cancel_scope.cancel()
         finally:
             self._give_up()
@@ -201,14 +230,15 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         if taken:
             await self._engine.journal.settled()
 
-    async def _run(self) -> None:
+    async def _run(self, submitting: anyio.CancelScope) -> None:
         async with anyio.create_task_group() as watching:
             watching.start_soon(self._watch.run)
-            async with anyio.create_task_group() as group:
-                try:
-                    await self._feed(group)
-                except Exception as error:
-                    self._error = error
+            with submitting:
+                async with anyio.create_task_group() as group:
+                    try:
+                        await self._feed(group)
+                    except Exception as error:
+                        self._error = error
             self._counts.exhausted = True
             if self._counts.in_flight:
                 await self._all_ended.wait()
@@ -227,12 +257,13 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 except StopAsyncIteration:
                     return
                 self._counts.read += 1
-                item = _Item(key, task, Lease(self._engine.slots))
+                lease = Lease(self._engine.slots)
+                item = _Item(key, task, lease, anyio.current_time())
                 self._items[item] = None
                 group.start_soon(self._submit, item)
 
     async def _submit(self, item: _Item) -> None:
-        engine, start = self._engine, anyio.current_time()
+        engine = self._engine
         try:
             engine.service.check(item.task)
             item.draft = Draft(item.task)
@@ -243,12 +274,34 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             pending = await engine.accepted(item.draft, item.lease, self._timeout)
         except CaptchaError as error:
             self._ended(item, error)
-            return
+        except anyio.get_cancelled_exc_class():
+            if not self._leaving:
+                self._stopped(item)
+            raise
+        else:
+            self._collect(item, pending)
+
+    def _collect(self, item: _Item, pending: PendingTask[Any]) -> None:
+        """Have the answer of an accepted task watched for."""
         if self._timeout is None:
-            wait = engine.service.poll_times(item.task.spec.family).timeout
+            wait = self._engine.service.poll_times(item.task.spec.family).timeout
             self._watch.add(pending, item, anyio.current_time() + wait, wait)
         else:
-            self._watch.add(pending, item, start + self._timeout, self._timeout)
+            self._watch.add(pending, item, item.start + self._timeout, self._timeout)
+
+    def _stopped(self, item: _Item) -> None:
+        """See what there is of a task that was being submitted when the batch was stopped."""
+        draft = item.draft
+        if draft is not None and draft.pending is not None:
+            self._collect(item, draft.pending)
+        elif draft is not None and draft.uncertain:
+            message = "createTask was on its way when the batch was stopped, and no reply came; a "
+            advice = "task may exist: look at the account before you send it again."
+            self._ended(item, SubmitUncertain(message + advice))
+        else:
+            del self._items[item]
+            item.lease.leave()
+            self._counts.dropped += 1
 
     def _ended(self, item: _Item, result: Solved[Any] | CaptchaError | Literal["skip"]) -> None:
         """Put the outcome of a task where the reader finds it."""
@@ -288,7 +341,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         self._outcomes.clear()
 
 
-async def _keyed(source: Source[S]) -> AsyncGenerator[tuple[Any, Any], None]:
+async def _keyed(source: Source[S] | Pairs[S]) -> AsyncGenerator[tuple[Any, Any], None]:
     """Yield (key, task) from any kind of source."""
     if isinstance(source, Mapping):
         for key, task in source.items():
@@ -297,9 +350,9 @@ async def _keyed(source: Source[S]) -> AsyncGenerator[tuple[Any, Any], None]:
         index = 0
         # Left to the garbage collector, a half-read generator would complain.
         async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
-            async for task in source:
-                yield index, task
+            async for item in source:
+                yield item if isinstance(item, tuple) else (index, item)
                 index += 1
     else:
-        for index, task in enumerate(source):
-            yield index, task
+        for index, item in enumerate(source):
+            yield item if isinstance(item, tuple) else (index, item)

@@ -59,7 +59,7 @@ class Resumption:
     Args:
         engine: the client's.
         name: the batch's name.
-        indexed: whether its keys are indexes.
+        indexed: whether its whole numbers are indexes, under which a task has to stay the same.
         resume: whether what the journal has is used, and not only added to.
         resend: whether uncertain submissions are sent again.
     """
@@ -97,7 +97,8 @@ class Resumption:
         """
         if self._engine.journal.journal is None:
             return None
-        draft.place = self._known.place(key, draft.task, indexed=self._indexed)
+        indexed = self._indexed and type(key) is int
+        draft.place = self._known.place(key, draft.task, indexed=indexed)
         found = self._known.find(draft.place)
         if found is None:
             return None

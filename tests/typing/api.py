@@ -69,6 +69,9 @@ async def batches_are_typed_in_their_tasks(
         async for outcome in outcomes:
             assert_type(outcome, Solved[TurnstileSolution] | Failed)
     assert_type(await client.solve_all(tasks), list[Solved[TurnstileSolution] | Failed])
+    async with client.batch((task.website_url, task) for task in tasks) as keyed:
+        async for outcome in keyed:
+            assert_type(outcome, Solved[TurnstileSolution] | Failed)
     by_name = {task.website_url: task for task in tasks}
     assert_type(await client.solve_all(by_name), list[Solved[TurnstileSolution] | Failed])
 
