@@ -1,22 +1,28 @@
-"""What the demo counts, by task type."""
+"""What the demo and `batch` count, by task type; its size does not grow with the solves."""
 
 from __future__ import annotations
 
 import math
+import random
+from decimal import Decimal
 from typing import Any
 
 import attrs
 
+from .. import wire
 from .._outcome import Solved
 from ..errors import CaptchaError
 from ..tasks import Task
 
 __all__ = ["Row", "Tally"]
 
+SAMPLE = 10_000
+"""Solve times that are kept of a type; of more, a random choice of so many."""
+
 
 @attrs.frozen
 class Row:
-    """One line of the demo's table; the last one is of all types together."""
+    """One line of the table; the last one is of all types together."""
 
     task_type: str
     solved: int
@@ -27,29 +33,49 @@ class Row:
     polls_per_task: float | None
     requests: int
     """createTask and polls of the tasks that have ended."""
+    spent: str
+    """Sum of what the service charged for the solved ones."""
 
 
 @attrs.define
 class _Group:
     """The ended tasks of one type."""
 
-    # [(seconds, polls)]
-    solves: list[tuple[float, int]] = attrs.field(factory=list)
+    solved: int = 0
     failed: int = 0
+    polls: int = 0
     requests: int = 0
+    spent: Decimal = Decimal(0)
+    # Seconds of the solves, or of a random choice of them.
+    _sample: list[float] = attrs.field(factory=list)
+    _chance: random.Random = attrs.field(factory=lambda: random.Random(0), repr=False)
+
+    def add_solved(self, solved: Solved[Any]) -> None:
+        self.solved += 1
+        self.polls += solved.polls
+        self.requests += 1 + solved.polls
+        self.spent += solved.cost or 0
+        if len(self._sample) < SAMPLE:
+            self._sample.append(solved.elapsed)
+        elif (place := self._chance.randrange(self.solved)) < SAMPLE:
+            self._sample[place] = solved.elapsed
+
+    def add_failed(self, error: CaptchaError) -> None:
+        self.failed += 1
+        self.requests += 1 + (error.ref.polls if error.ref else 0)
 
     def row(self, name: str) -> Row:
         """Sum up."""
-        seconds = sorted(seconds for seconds, _ in self.solves)
-        polls = sum(polls for _, polls in self.solves)
+        seconds = sorted(self._sample)
         return Row(
             task_type=name,
-            solved=len(seconds),
+            solved=self.solved,
             failed=self.failed,
             p50=quantile(seconds, 0.5),
             p95=quantile(seconds, 0.95),
-            polls_per_task=polls / len(seconds) if seconds else None,
+            polls_per_task=self.polls / self.solved if self.solved else None,
             requests=self.requests,
+            spent=str(self.spent),
         )
 
 
@@ -59,19 +85,18 @@ class Tally:
 
     # In the order in which the types first ended; the last error of each class is kept.
     _groups: dict[str, _Group] = attrs.field(factory=dict, init=False)
+    _all: _Group = attrs.field(factory=_Group, init=False)
     errors: dict[str, CaptchaError] = attrs.field(factory=dict, init=False)
 
     def add_solved(self, task: Task[Any], solved: Solved[Any]) -> None:
         """Count a solve."""
-        group = self._group(task)
-        group.solves.append((solved.elapsed, solved.polls))
-        group.requests += 1 + solved.polls
+        self._group(task).add_solved(solved)
+        self._all.add_solved(solved)
 
     def add_failed(self, task: Task[Any], error: CaptchaError) -> None:
         """Count a failure."""
-        group = self._group(task)
-        group.failed += 1
-        group.requests += 1 + (error.ref.polls if error.ref else 0)
+        self._group(task).add_failed(error)
+        self._all.add_failed(error)
         self.errors[type(error).__name__] = error
 
     def rows(self) -> list[Row]:
@@ -80,15 +105,10 @@ class Tally:
 
     def total(self) -> Row:
         """Return the line of all types together."""
-        total = _Group()
-        for group in self._groups.values():
-            total.solves += group.solves
-            total.failed += group.failed
-            total.requests += group.requests
-        return total.row("all types")
+        return self._all.row("all types")
 
     def _group(self, task: Task[Any]) -> _Group:
-        return self._groups.setdefault(type(task).__name__, _Group())
+        return self._groups.setdefault(wire.model_name(task), _Group())
 
 
 def quantile(ordered: list[float], share: float) -> float | None:

@@ -1,0 +1,153 @@
+"""What `batch` says in the end: a table by task type or one JSON object, and how to go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ..errors import CaptchaError, SpendLimitReached
+from ._batch_progress import duration
+from ._batch_run import BatchRun
+from ._tally import Row
+
+__all__ = ["end_of", "print_summary", "summary_json", "summary_table"]
+
+TITLES = ("solved", "failed", "p50 s", "p95 s", "polls/task", "spent")
+MOST_IDS = 20
+
+
+def print_summary(run: BatchRun, console: Console) -> None:
+    """Print the table by task type, and what is to say beside it."""
+    if run.tally.rows():
+        console.print(summary_table(run))
+    errors = [f"last {name}: {error}" for name, error in run.tally.errors.items()]
+    for text in (*errors, _counts(run)):
+        # In a pipe a line stays whole.
+        console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+
+
+def summary_table(run: BatchRun) -> Table:
+    """Return the outcomes by task type."""
+    total = run.tally.total()
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False, show_footer=True)
+    footers = _cells(total)
+    table.add_column("task type", footer=footers[0], overflow="ellipsis", no_wrap=True)
+    for title, footer in zip(TITLES, footers[1:], strict=True):
+        table.add_column(title, footer=footer, justify="right", no_wrap=True)
+    for row in run.tally.rows():
+        table.add_row(*_cells(row))
+    return table
+
+
+def _cells(row: Row) -> list[str]:
+    def number(value: float | None, digits: int) -> str:
+        return "-" if value is None else f"{value:.{digits}f}"
+
+    return [
+        row.task_type,
+        f"{row.solved:,}",
+        f"{row.failed:,}",
+        number(row.p50, 2),
+        number(row.p95, 2),
+        number(row.polls_per_task, 1),
+        f"{float(row.spent):.4f}",
+    ]
+
+
+def _counts(run: BatchRun) -> str:
+    parts = [
+        f"{run.solved:,} solved, {run.failed:,} failed",
+        f"{run.lines.skipped:,} solved earlier" if run.lines.skipped else "",
+        f"{run.lines.bad:,} bad lines" if run.lines.bad else "",
+        "" if run.complete else _left(run),
+    ]
+    rate = run.solved / run.seconds if run.seconds else 0.0
+    told = ", ".join(part for part in parts if part)
+    return f"{told} in {duration(run.seconds)} ({rate:.1f}/s)"
+
+
+def _left(run: BatchRun) -> str:
+    """Return how much is left of a run that ended early."""
+    if run.total is None:
+        return f"{run.unsent:,} read and not sent" if run.unsent else "not all read"
+    return f"{run.total - run.done:,} lines left"
+
+
+def summary_json(run: BatchRun, resume: str | None) -> dict[str, Any]:
+    """Return the outcome as JSON values; *resume* is the command that goes on."""
+    total = run.tally.total()
+    return {
+        "lines": run.lines.read,
+        "solved": run.solved,
+        "failed": run.failed,
+        "skipped": run.lines.skipped,
+        "bad_lines": run.lines.bad,
+        "not_sent": run.unsent,
+        "not_collected": len(run.uncollected),
+        "left_out": run.taken_before,
+        "seconds": round(run.seconds, 3),
+        "solved_per_second": round(run.solved / run.seconds, 2) if run.seconds else 0.0,
+        "p50": total.p50,
+        "p95": total.p95,
+        "spent": str(run.spent),
+        "complete": run.complete,
+        "interrupted": run.interrupted,
+        "stopped_by": None if run.fatal is None else type(run.fatal).__name__,
+        "resume": resume,
+        "types": [attrs.asdict(row) for row in run.tally.rows()],
+    }
+
+
+def end_of(run: BatchRun, resume: str | None) -> None:
+    """Say why the run ended early, what is left, and how to go on."""
+
+    results = run.files.results
+
+    def say(text: str) -> None:
+        run.files.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    if run.fatal is not None:
+        say(f"captcha-async: stopped: {_reason(run.fatal)}")
+    if run.error is not None:
+        say(f"captcha-async: stopped: {describe_error(run.error, results)}")
+    if run.interrupted and not run.complete:
+        say("captcha-async: interrupted")
+    if run.uncollected:
+        say(f"paid for and not collected: {len(run.uncollected)}{_where(run)}")
+    if run.taken_before:
+        say(
+            f"left out: {run.taken_before} whose answers an earlier run has written, and "
+            f"{results} does not have; with --resume --no-journal they are solved again"
+        )
+    if resume is not None and not run.complete:
+        say(f"go on with:\n  {resume}")
+    elif resume is not None and run.failed:
+        say(f"try the failed ones again with:\n  {resume}")
+
+
+def _reason(error: CaptchaError) -> str:
+    if isinstance(error, SpendLimitReached):
+        return f"{error.spent} is spent, and --max-spend allows no further task"
+    return str(error)
+
+
+def _where(run: BatchRun) -> str:
+    """Return what knows the tasks that were not collected: the journal, or their ids here."""
+    if run.files.journal is not None:
+        return " (--resume collects them if it comes within minutes)"
+    more = ", …" if len(run.uncollected) > MOST_IDS else ""
+    return f" (ids {', '.join(map(str, run.uncollected[:MOST_IDS]))}{more})"
+
+
+def describe_error(error: Exception, results: str) -> str:
+    """Return what broke the run, in words about its files."""
+    if isinstance(error, BrokenPipeError):
+        return f"whoever reads {results} has gone"
+    if isinstance(error, OSError):
+        name = error.filename or results
+        return f"{name}: {error.strerror or type(error).__name__}"
+    return str(error) or type(error).__name__
