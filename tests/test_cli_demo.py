@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 
 import anyio
 import pytest
@@ -14,8 +15,8 @@ from rich.console import Console
 
 from captcha_async import CaptchaClient, KeyRejected, wire
 from captcha_async.cli._demo import DemoRun
-from captcha_async.cli._emulate import log_requests
 from captcha_async.cli._progress import watch
+from captcha_async.cli._request_log import log_requests
 from captcha_async.cli._samples import sample_models, sample_task, sample_tasks
 from captcha_async.cli._tally import quantile
 from captcha_async.emulator import Emulator, Latency
@@ -144,8 +145,12 @@ async def test_the_request_log() -> None:
         solved = await client.solve(TOKEN_TASK)
         await anyio.sleep(1)
         tasks.cancel_scope.cancel()
-    assert shown.getvalue().splitlines() == [
-        "getBalance -> 200",
-        f"createTask RecaptchaV2Task -> 200 {solved.task_id}",
-        f"getTaskResult {solved.task_id} -> 200 ready",
+    moments, lines = zip(
+        *(line.split("  ", 1) for line in shown.getvalue().splitlines()), strict=True
+    )
+    assert all(re.fullmatch(r"\d\d:\d\d:\d\d\.\d\d", moment) for moment in moments)
+    assert [line.split() for line in lines] == [
+        ["getBalance", "-", "200", "balance", "10.0"],
+        ["createTask", "RecaptchaV2Task", "200", "task", str(solved.task_id)],
+        ["getTaskResult", str(solved.task_id), "200", "ready"],
     ]

@@ -15,4 +15,5 @@ def main() -> None:
         if error.name not in ("rich", "typer"):
             raise
         sys.exit("The captcha-async command needs typer and rich: pip install 'captcha-async[cli]'")
-    app()
+    # By this name also as `python -m captcha_async`: the shell's completion knows no other.
+    app(prog_name="captcha-async")

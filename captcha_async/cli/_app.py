@@ -8,16 +8,19 @@ import typer
 
 from .. import __version__
 from ._balance import balance
+from ._batch import batch
+from ._bench import bench
 from ._demo import demo
 from ._emulate import emulate
+from ._report import report
 from ._solve import solve
+from ._types import types
 
 __all__ = ["app"]
 
 app = typer.Typer(
     name="captcha-async",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     # A traceback with local variables would show the API key.
     pretty_exceptions_show_locals=False,
@@ -44,5 +47,9 @@ def _options(
 
 app.command()(demo)
 app.command()(solve)
+app.command()(batch)
 app.command()(balance)
+app.command()(report)
+app.command()(types)
+app.command()(bench)
 app.command()(emulate)

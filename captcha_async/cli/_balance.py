@@ -24,6 +24,11 @@ def balance(
 
     The key is read from CAPTCHA_API_KEY, or asked for.
 
+    Examples:
+
+        captcha-async balance
+        captcha-async balance --service captcha69 --json
+
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 trouble with the account, 130 interrupted.
     """
     with reporting_errors():

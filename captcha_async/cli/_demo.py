@@ -41,6 +41,12 @@ def demo(
 ) -> None:
     """Solve tasks of all types at a local service: needs no account and no network.
 
+    Examples:
+
+        captcha-async demo
+        captcha-async demo --tasks 5000 --callbacks
+        captcha-async demo --service capsolver --latency 1 --json
+
     Exit codes: 0 all solved by the rules, 1 not so, 2 wrong usage, 130 interrupted.
     """
     with reporting_errors():

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import anyio
 import typer
 from rich.console import Console
 
-from ..emulator import Emulator, Latency, RecordedRequest, serve
-from ._exits import FAILED, fail, reporting_errors
+from ..emulator import Emulator, Latency, serve
+from ._exits import FAILED, USAGE, fail, reporting_errors
 from ._options import SeedOption, ServiceOption
+from ._request_log import log_requests, sum_up
 
 __all__ = ["emulate"]
-
-LOG_EVERY = 0.1
 
 
 def emulate(
@@ -23,49 +23,55 @@ def emulate(
     seed: SeedOption = 0,
     balance: Annotated[float, typer.Option(help="The account's money.")] = 10.0,
     latency: Annotated[float, typer.Option(min=0.0, help="Median seconds of a solve.")] = 6.0,
+    script: Annotated[
+        Path | None,
+        typer.Option(help="A TOML or JSON file of answers and faults (see the docs)."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log no requests.")] = False,
 ) -> None:
     """Run a local captcha service, to develop and test against.
 
-    Prints its base URL and a key on standard output; logs requests on standard error. Ctrl-C ends
-    it.
+    Prints its base URL and a key on standard output; logs requests on standard error: time, method,
+    type or id of the task, HTTP status, outcome. Ctrl-C ends it.
+
+    Examples:
+
+        captcha-async emulate --port 8069
+        captcha-async emulate --service captcha69 --latency 0.5 --quiet
+        captcha-async emulate --script faults.toml
+
+    Exit codes: 0 ended by Ctrl-C, 1 the port cannot be used, 2 wrong usage or script.
     """
     with reporting_errors():
         emulator = Emulator(
             service, seed=seed, balance=balance, latency=Latency(median=latency), max_record=10_000
         )
+        if script is not None:
+            _load(emulator, script)
+    log = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        anyio.run(_serve, emulator, port)
+        anyio.run(_serve, emulator, port, None if quiet else log)
     except KeyboardInterrupt:
         pass
     except OSError as error:
         fail(f"port {port}: {error.strerror}", FAILED)
+    if not quiet:
+        # A terminal has shown `^C` on this line.
+        log.print("\n" if log.is_terminal else "", sum_up(emulator), sep="")
 
 
-async def _serve(emulator: Emulator, port: int) -> None:
-    log = Console(stderr=True, soft_wrap=True, highlight=False)
+def _load(emulator: Emulator, script: Path) -> None:
+    try:
+        emulator.load_script(script)
+    except OSError as error:
+        fail(f"--script {script}: {error.strerror}", USAGE)
+
+
+async def _serve(emulator: Emulator, port: int, log: Console | None) -> None:
     async with serve(emulator, port=port) as url:
         typer.echo(f"base URL  {url}")
         typer.echo(f"API key   {emulator.api_key}")
-        await log_requests(emulator, log)
-
-
-async def log_requests(emulator: Emulator, log: Console) -> None:
-    """Print a line for each request, until cancelled."""
-    shown = 0
-    while True:
-        # Only the last ones are kept, so new ones are told by their number.
-        new = emulator.statistics().requests - shown
-        for request in emulator.requests[-new:] if new else []:
-            log.print(_describe(request), markup=False)
-        shown += new
-        await anyio.sleep(LOG_EVERY)
-
-
-def _describe(request: RecordedRequest) -> str:
-    body = request.body if isinstance(request.body, dict) else {}
-    reply = request.reply if isinstance(request.reply, dict) else {}
-    task = body.get("task")
-    about = task.get("type") if isinstance(task, dict) else body.get("taskId")
-    told = reply.get("errorCode") or reply.get("status") or reply.get("taskId")
-    parts = (request.method, about, "->", request.status, told)
-    return " ".join(str(part) for part in parts if part is not None)
+        if log is None:
+            await anyio.sleep_forever()
+        else:
+            await log_requests(emulator, log)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .. import tasks
 from .._arguments import KEY_VARIABLE
 from .._client import CaptchaClient
 from .._retry import Retries
@@ -19,10 +20,32 @@ __all__ = [
     "JsonOutput",
     "SeedOption",
     "ServiceOption",
+    "complete_service",
+    "complete_type",
     "open_client",
+    "read_key",
 ]
 
-ServiceOption = Annotated[str, typer.Option(help=f"One of {', '.join(SERVICES)}.")]
+
+def complete_service(incomplete: str) -> list[str]:
+    """Return the services that a word on the command line may become."""
+    return [name for name in SERVICES if name.startswith(incomplete)]
+
+
+def complete_type(incomplete: str) -> list[str]:
+    """Return the task types that a word on the command line may become."""
+    return [name for name in tasks.__all__ if _is_type(name) and name.startswith(incomplete)]
+
+
+def _is_type(name: str) -> bool:
+    # By name, because a model is imported when it is first used.
+    return name.endswith(("Task", "TaskProxyless")) and name not in ("RawTask", "Task")
+
+
+ServiceOption = Annotated[
+    str,
+    typer.Option(help=f"One of {', '.join(SERVICES)}.", autocompletion=complete_service),
+]
 BaseUrlOption = Annotated[
     str | None, typer.Option(help="Another address of the service, such as a mirror's.")
 ]
@@ -42,7 +65,7 @@ def open_client(service: str, base_url: str | None) -> CaptchaClient:
     profile = find_service(service)
     if base_url is not None:
         profile = profile.evolve(base_url=base_url)
-    return CaptchaClient(_read_key(), service=profile, retries=IMPATIENT)
+    return CaptchaClient(read_key(), service=profile, retries=IMPATIENT)
 
 
 def on_terminal() -> bool:
@@ -50,7 +73,8 @@ def on_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _read_key() -> str:
+def read_key() -> str:
+    """Return the API key: from the environment, or asked for."""
     key = os.environ.get(KEY_VARIABLE)
     if key:
         return key

@@ -61,6 +61,13 @@ def solve(
     The API key is read from CAPTCHA_API_KEY, or asked for: never from an argument, which every
     user of the machine could see.
 
+    Examples:
+
+        captcha-async solve captcha.png
+        captcha-async solve turnstile --url https://example.com --key 0x4AAA
+        captcha-async solve recaptcha-v3 --url https://example.com --key 6Lc
+          --action login --min-score 0.7 --json
+
     Exit codes: 0 solved, 1 failed, 2 wrong usage, 3 trouble with the account, 4 timeout,
     130 interrupted.
     """

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from ._ledger import EmulatedTask
-from ._record import Breach
+from ._record import Breach, Violation
 from ._replies import Reply
 
 __all__ = ["Exchange", "Request"]
@@ -41,4 +41,5 @@ class Exchange:
     """What the type of the task may be called."""
     breach: Breach | None = None
     """What is wrong with a poll."""
+    violations: list[Violation] = attrs.field(factory=list)
     reply: Reply = attrs.field(default=Reply(None))

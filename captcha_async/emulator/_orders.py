@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
-from ..errors import invalid
+from ..errors import InvalidArgument, invalid
 from ._latency import check_seconds, check_share
 from ._script import AtOnce, Delay, Fault, Outcome, Refusal, Rule
+from ._script_file import naming, read_script
 from ._service import EmulatedService
 
 __all__ = ["Orders"]
@@ -20,10 +22,25 @@ class Orders:
 
     `times=None` is for ever. Of several orders that fit, those with a number of times go first, in
     the order in which they were given; else the newest one counts. A `task_type` is a wire type,
-    the library's name for it, or a CustomTask's class, in any letter case.
+    the library's name for it, or a CustomTask's class, in any letter case. Times are seconds, a
+    share is from 0 to 1, and what is certainly wrong raises `InvalidArgument`.
     """
 
     _state: EmulatedService
+
+    def load_script(self, path: str | os.PathLike[str]) -> None:
+        """Give the orders that a TOML or JSON file lists, one after the other.
+
+        Raises:
+            InvalidArgument: the message names the file, the order, the field, its value and the
+                rule; the orders before it are in force.
+            OSError: the file cannot be read.
+        """
+        for order in read_script(path):
+            try:
+                getattr(self, order.method)(**order.arguments)
+            except InvalidArgument as error:
+                raise naming(order.where, error) from None
 
     def answer_with(
         self,
@@ -33,7 +50,11 @@ class Orders:
         times: int | None = None,
         after: float | None = None,
     ) -> None:
-        """Let new tasks end with this solution, *after* so many seconds (`math.inf`: never)."""
+        """Let new tasks end with this solution, *after* so many seconds (`math.inf`: never).
+
+        Raises:
+            InvalidArgument: the solution is no JSON object, or another value is wrong.
+        """
         try:
             solution = dict(solution)
             orjson.dumps(solution)
@@ -126,7 +147,11 @@ class Orders:
         self._state.callback_faults.delay = (seconds, check_share(share))
 
     def repeat_callbacks(self, times: int = 2, share: float = 1.0) -> None:
-        """Deliver this share of the callbacks so many *times*, one right after the other."""
+        """Deliver this share of the callbacks so many *times*, one right after the other.
+
+        Raises:
+            InvalidArgument: *times* is less than 1, or the share is not from 0 to 1.
+        """
         if type(times) is not int or times < 1:
             raise invalid("times", times, "a whole number of at least 1")
         self._state.callback_faults.times = (times, check_share(share))

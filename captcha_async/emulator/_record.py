@@ -45,12 +45,27 @@ def _show(value: Any) -> str:
 
 
 @attrs.frozen
+class Violation:
+    """A call that breaks a rule of the service."""
+
+    rule: Breach
+    """Which rule."""
+    task_id: TaskId | None
+    """The task that the call was about, if it named one."""
+    at: float
+    """Moment on the event loop's clock."""
+    detail: str
+    """What was wrong, in a few words."""
+
+
+@attrs.frozen
 class RecordedRequest:
     """A request as it arrived, and what it was answered; the repr shows no secrets."""
 
     method: str
     """Wire name of the method, such as `createTask`; the path where there is no such method."""
     path: str
+    """Path of the URL."""
     verb: str
     """HTTP method."""
     headers: Mapping[str, str] = attrs.field(repr=False)
@@ -63,17 +78,8 @@ class RecordedRequest:
     """HTTP status of the reply; None if there was none."""
     reply: Any = attrs.field(repr=_show)
     """The JSON value of the reply, or its bytes; None if there was none."""
-
-
-@attrs.frozen
-class Violation:
-    """A call that breaks a rule of the service."""
-
-    rule: Breach
-    task_id: TaskId | None
-    at: float
-    """Moment on the event loop's clock."""
-    detail: str
+    violations: tuple[Violation, ...] = ()
+    """The rules of the service that it broke."""
 
 
 @attrs.frozen

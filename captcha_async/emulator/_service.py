@@ -128,7 +128,8 @@ class EmulatedService:
         task_id = exchange.task.task_id if exchange.task else _id_of(exchange.fields.get("taskId"))
         exchange.breach = rule
         self._counts["violations"] += 1
-        self.violations.append(Violation(rule, task_id, exchange.now, detail))
+        exchange.violations.append(Violation(rule, task_id, exchange.now, detail))
+        self.violations.append(exchange.violations[-1])
 
     def _record(self, exchange: Exchange) -> None:
         request, reply = exchange.request, exchange.reply
@@ -142,6 +143,7 @@ class EmulatedService:
                 at=exchange.now,
                 status=reply.status,
                 reply=None if reply.status is None else reply.value,
+                violations=tuple(exchange.violations),
             )
         )
 

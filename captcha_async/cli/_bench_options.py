@@ -1,0 +1,137 @@
+"""The options of `captcha-async bench`, and what they mean together."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, cast, get_args
+
+import typer
+from rich.console import Console
+
+from .. import wire
+from ..services import Service
+from ..tasks import Task
+from ._bench_run import Plan
+from ._bench_target import Kind
+from ._exits import USAGE, fail
+
+__all__ = [
+    "JsonFile",
+    "LatencyOption",
+    "LevelsOption",
+    "MaxSpendOption",
+    "PlotFile",
+    "PriceOption",
+    "SecondsOption",
+    "TargetOption",
+    "TaskFile",
+    "TasksOption",
+    "YesOption",
+    "agree",
+    "choose_target",
+    "read_levels",
+    "read_money",
+    "read_task",
+]
+
+KINDS: tuple[str, ...] = get_args(Kind)
+
+LevelsOption = Annotated[str, typer.Option(help="Solves at once, one level after the other.")]
+SecondsOption = Annotated[
+    float | None,
+    typer.Option(min=0.1, help="How long a level begins tasks; 20 without --tasks."),
+]
+TasksOption = Annotated[int | None, typer.Option(min=1, help="Most tasks that a level begins.")]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        help="emulator (in a process of its own, the default), in-process, or service.",
+        autocompletion=lambda: [*KINDS],
+    ),
+]
+LatencyOption = Annotated[
+    float, typer.Option(min=0.0, help="Median seconds that the emulator takes.")
+]
+TaskFile = Annotated[
+    Path | None, typer.Option(help="A JSON file of the task object to solve again and again.")
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="Yes, pay for so many tasks of a real service.")
+]
+MaxSpendOption = Annotated[str | None, typer.Option(help="Most money to spend at a real service.")]
+PriceOption = Annotated[str | None, typer.Option(help="Price of a task; makes --max-spend exact.")]
+JsonFile = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Write the numbers there; - is stdout."),
+]
+PlotFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.svg|.png", help="Draw them (needs the bench extra)."),
+]
+
+
+def choose_target(target: str | None, base_url: str | None) -> Kind:
+    """Return what is measured against."""
+    if target is None:
+        return "emulator" if base_url is None else "service"
+    if target not in KINDS:
+        fail(f"--target must be one of {', '.join(KINDS)}, not {target!r}", USAGE)
+    if base_url is not None and target != "service":
+        fail(f"--base-url goes with --target service, not with {target}", USAGE)
+    return cast("Kind", target)
+
+
+def read_levels(text: str, tasks: int | None) -> tuple[int, ...]:
+    """Return the levels of concurrency."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        fail(f"--levels must be whole numbers such as 1,10,100, not {text!r}", USAGE)
+    levels = tuple(int(part) for part in parts)
+    if tasks is not None and tasks < max(levels):
+        fail(f"--tasks must be at least the highest level, {max(levels)}, not {tasks}", USAGE)
+    return levels
+
+
+def read_money(name: str, text: str | None) -> Decimal | None:
+    """Return an amount of money."""
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not (amount.is_finite() and amount > 0):
+        fail(f"{name} must be a positive amount such as 0.05, not {text!r}", USAGE)
+    return amount
+
+
+def read_task(path: Path, service: Service) -> Task[Any]:
+    """Return the task of a file, in any spelling that `wire.load_task` knows."""
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        fail(f"--task {path}: {error.strerror}", USAGE)
+    except ValueError as error:
+        fail(f"--task {path} must be JSON: {error}", USAGE)
+    return wire.load_task(body, service)
+
+
+def agree(plan: Plan, service: Service, task: Path | None, yes: bool) -> None:
+    """Say what it may cost at most, and go on only if that is wanted."""
+    needed = {"--task": task, "--tasks": plan.tasks, "--max-spend": plan.max_spend}
+    missing = [name for name, value in needed.items() if value is None]
+    if missing:
+        fail(f"a real service is paid for: give {', '.join(missing)} too", USAGE)
+    most = len(plan.levels) * (plan.tasks or 0)
+    costs = "" if plan.price is None else f", {most * plan.price} in money"
+    told = f"at most {most} paid tasks{costs} at {service.name}, {service.base_url}"
+    if plan.price is None:
+        told += (
+            f"; without --price the cap of {plan.max_spend} can be passed by up to "
+            f"{max(plan.levels)} tasks, and by all if the service tells no costs"
+        )
+    if not yes:
+        fail(f"{told}; add --yes if you want that", USAGE)
+    Console(stderr=True, soft_wrap=True).print(told, markup=False, highlight=False)
