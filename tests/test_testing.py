@@ -34,11 +34,14 @@ def home(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BUILD_NUMBER", raising=False)
 
 
+# As a project has them that uses anyio's plugin, whatever else is installed here.
+OPTIONS = ("-p", "captcha_async.testing", "-W", "error", "--strict-markers", "-p", "no:asyncio")
+
+
 def run(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
     """Run *source* as a test file, in a process of its own."""
     pytester.makepyfile(HEAD + source)
-    options = ("-p", "captcha_async.testing", "-W", "error", "--strict-markers", *arguments)
-    return pytester.runpytest_subprocess(*options, timeout=50)
+    return pytester.runpytest_subprocess(*OPTIONS, *arguments, timeout=50)
 
 
 def test_a_crawler_s_tests_solve_script_and_look(pytester: pytest.Pytester) -> None:
@@ -258,9 +261,9 @@ async def test_many(captcha_client, captcha_emulator, number):
     [
         (
             "pytest_asyncio",
-            "-p no:anyio -o asyncio_mode=auto -o asyncio_default_fixture_loop_scope=function",
+            "-p asyncio -p no:anyio -o asyncio_mode=auto -o asyncio_default_fixture_loop_scope=function",
         ),
-        ("xdist", "-p no:asyncio -o anyio_mode=auto -k not\\ trio -n 2"),
+        ("xdist", "-o anyio_mode=auto -k not\\ trio -n 2"),
     ],
 )
 def test_other_plugins_get_along_with_it(
@@ -282,6 +285,5 @@ def test_the_tests_of_the_docs_pass(pytester: pytest.Pytester) -> None:
     for number, block in enumerate(blocks):
         source = f"from captcha_async import *\n{block}"
         pytester.path.joinpath(f"test_{number}.py").write_text(source, encoding="utf-8")
-    options = ("-p", "captcha_async.testing", "-W", "error", "--strict-markers")
-    result = pytester.runpytest_subprocess(*options, timeout=50)
+    result = pytester.runpytest_subprocess(*OPTIONS, timeout=50)
     assert result.ret == 0, result.stdout.str()
