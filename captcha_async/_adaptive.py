@@ -82,7 +82,7 @@ class AdaptivePolling:
         seed: makes the jitter repeatable.
         poll_price: seconds of waiting that one poll is worth. More means fewer polls, and answers
             that are noticed later: where solves take about 6 s, 0.12 makes 2.5 polls and a delay
-            of 1.04 s, 0.5 makes 2.0 and 1.2 s, 2 makes 1.5 and 1.75 s.
+            of 1.04 s, 0.5 makes 2.0 and 1.2 s, 2 makes 1.5 and 1.7 s.
         half_life: how many observations of an age it takes until older ones weigh half.
 
     Raises:

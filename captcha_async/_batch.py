@@ -231,20 +231,22 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             await self._engine.journal.settled()
 
     async def _run(self, submitting: anyio.CancelScope) -> None:
-        async with anyio.create_task_group() as watching:
-            watching.start_soon(self._watch.run)
-            with submitting:
-                async with anyio.create_task_group() as group:
-                    try:
-                        await self._feed(group)
-                    except Exception as error:
-                        self._error = error
-            self._counts.exhausted = True
-            if self._counts.in_flight:
-                await self._all_ended.wait()
-            watching.cancel_scope.cancel()
-        self._over = True
-        self._tell()
+        try:
+            async with anyio.create_task_group() as watching:
+                watching.start_soon(self._watch.run)
+                with submitting:
+                    async with anyio.create_task_group() as group:
+                        try:
+                            await self._feed(group)
+                        except Exception as error:
+                            self._error = error
+                self._counts.exhausted = True
+                if self._counts.in_flight:
+                    await self._all_ended.wait()
+                watching.cancel_scope.cancel()
+        finally:
+            # Also if it was cancelled: a reader may be shielded from that.
+            self._end()
 
     async def _feed(self, group: TaskGroup) -> None:
         """Submit each task of the source, when there is room for it."""
@@ -316,6 +318,11 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         if self._counts.exhausted and not self._counts.in_flight:
             self._all_ended.set()
 
+    def _end(self) -> None:
+        """Let readers have what is there, and then no more."""
+        self._over = True
+        self._tell()
+
     def _tell(self) -> None:
         """Wake the readers."""
         self._news.set()
@@ -331,7 +338,8 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
 
     def _give_up(self) -> None:
         """Let go of what has not ended, and keep the answers that nobody has taken."""
-        self._over = True
+        # A reader in another task may have outlived the block.
+        self._end()
         for item in self._items:
             item.lease.leave()
         for item in (*self._items, *(item for item, _ in self._outcomes)):

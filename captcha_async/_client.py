@@ -148,8 +148,9 @@ class CaptchaClient(Leftovers):
         """Close the client: what waits fails with `ClientClosed`, lanes and journal are closed.
 
         Args:
-            drain: seconds to wait before for the answers of the orphans; they can be read from
-                `orphans` afterwards, and a journal has them for `resume`.
+            drain: seconds to wait before for the answers of tasks that nobody waits for: the
+                orphans, and what was submitted and never awaited. They can be read from `orphans`
+                afterwards, and a journal has them for `resume`.
 
         Raises:
             InvalidArgument: *drain* is no number of seconds.
@@ -372,8 +373,10 @@ class CaptchaClient(Leftovers):
 
         Raises:
             InvalidArgument: the service does not tell one.
+            AccountError: the fuse is open; nothing was sent.
             TransportError: the page could not be reached.
         """
+        self._engine.fuse.check("balance")
         return await self._engine.api.get_user_agent()
 
     def statistics(self) -> Statistics:

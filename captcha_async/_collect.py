@@ -24,6 +24,7 @@ from .errors import (
     AccountError,
     CapacityError,
     CaptchaError,
+    ClientClosed,
     ProtocolError,
     ServiceError,
     TaskExpired,
@@ -33,7 +34,7 @@ from .errors import (
 from .services import Service
 from .tasks._model import Solution, Task
 
-__all__ = ["Answer", "Collector", "OpenTask"]
+__all__ = ["Answer", "Collector", "OpenTask", "ends_the_task"]
 
 logger = logging.getLogger("captcha_async.requests")
 
@@ -151,7 +152,7 @@ class Collector:
             return await self.look(task, due)
         except CaptchaError as error:
             error.ref = error.ref or self.ref(task)
-            if isinstance(error, UnreadableSolution) or not isinstance(error, TRANSIENT):
+            if not _is_passing(error):
                 raise
             task.trouble = error
             return None
@@ -168,7 +169,7 @@ class Collector:
         """
         callback = task.callback
         if callback is None or not callback.arrived:
-            return await self.poll(task, due)
+            return await self._poll_unless_posted(task, due)
         if not callback.verify:
             return self.called_back(task)
         await anyio.sleep_until(task.ledger.allowed_at())
@@ -181,6 +182,16 @@ class Collector:
             callback.discard()
         callback.take()
         return answer
+
+    async def _poll_unless_posted(self, task: OpenTask, due: float | None) -> Answer | None:
+        """Poll; if that fails, an answer that was posted meanwhile counts more."""
+        try:
+            return await self.poll(task, due)
+        except CaptchaError:
+            answer = self.called_back(task)
+            if answer is None:
+                raise
+            return answer
 
     def called_back(self, task: OpenTask) -> Answer | None:
         """Return the answer that was posted, if one was and needs no confirmation.
@@ -322,6 +333,16 @@ class Collector:
             deadline=deadline - task.born,
             attached=task.task is None,
         )
+
+
+def ends_the_task(error: CaptchaError) -> bool:
+    """Tell whether no later wait can bring the answer of a task that ended a wait with *error*."""
+    return not (_is_passing(error) or isinstance(error, AccountError | ClientClosed))
+
+
+def _is_passing(error: CaptchaError) -> bool:
+    """Tell whether the next poll may bring the answer."""
+    return isinstance(error, TRANSIENT) and not isinstance(error, UnreadableSolution)
 
 
 def _tells_the_end(error: CaptchaError) -> bool:

@@ -182,7 +182,7 @@ class Engine:
         return self._register(state)
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the answers of the orphans; they stay there, to be looked at."""
+        """Wait for the answers that nobody waits for; they are orphans then, to be looked at."""
         deadline = anyio.current_time() + seconds
 
         async def wait_for(pending: PendingTask[Any]) -> None:
@@ -191,14 +191,14 @@ class Engine:
                 self.registry.keep(pending)
 
         async with anyio.create_task_group() as group:
-            for pending in self.registry.orphans:
+            for pending in self.registry.uncollected:
                 group.start_soon(wait_for, pending)
 
-    def _accept(self, draft: Draft, created: Created, sent_at: float) -> PendingTask[Any]:
+    def _accept(self, draft: Draft, created: Created, sent_at: float) -> None:
         """Register a task that the service has accepted."""
         self.counters.submitted += 1
         task = draft.task
-        pending = self._register(
+        pending = draft.pending = self._register(
             OpenTask(
                 created.task_id,
                 task,
@@ -218,7 +218,6 @@ class Engine:
             draft.events.submitted(pending.ref, task)
         if created.solution is not None:
             pending.answered(created.solution, created.cost, "reply")
-        return pending
 
     def _register(self, state: OpenTask) -> PendingTask[Any]:
         timeout = self.service.poll_times(state.family).timeout

@@ -256,7 +256,8 @@ def _check_seconds(_: object, attribute: attrs.Attribute[float], value: object) 
 
 
 def _check_money(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and not (isinstance(value, Decimal) and value > 0):
+    good = isinstance(value, Decimal) and not value.is_nan() and value > 0
+    if value is not None and not good:
         raise invalid(attribute.name, value, "a positive Decimal, or None for no cap")
 
 

@@ -14,20 +14,13 @@ from typing import Any, Generic, TypeVar, cast
 import anyio
 
 from . import wire
-from ._collect import TRANSIENT, Answer, Collector, OpenTask
+from ._collect import Answer, Collector, OpenTask, ends_the_task
 from ._events import Via
 from ._fuse import Guard
 from ._outcome import Solved
 from ._ref import TaskId, TaskRef
 from ._registry import Registry
-from .errors import (
-    AccountError,
-    CaptchaError,
-    ClientClosed,
-    SolveTimeout,
-    UnreadableSolution,
-    invalid,
-)
+from .errors import CaptchaError, SolveTimeout, UnreadableSolution, invalid
 from .tasks._model import Solution, Task
 
 __all__ = ["PendingTask", "check_timeout"]
@@ -97,10 +90,10 @@ class PendingTask(Generic[S_co]):
         """The task's type on the wire, as far as it is known."""
         return self._state.type if self._state.task is None else self._state.task.type
 
-    @property
-    def reserved(self) -> Decimal:
-        """Money set aside for the task until it ends."""
-        return self._state.reserved
+    def take_reserved(self) -> Decimal:
+        """Return the money set aside for the task; from then on it is none."""
+        reserved, self._state.reserved = self._state.reserved, Decimal(0)
+        return reserved
 
     @property
     def done(self) -> bool:
@@ -111,6 +104,11 @@ class PendingTask(Generic[S_co]):
     def has_answer(self) -> bool:
         """Whether the answer is there."""
         return self._solved is not None
+
+    @property
+    def attended(self) -> bool:
+        """Whether somebody waits for it."""
+        return self._waiters > 0
 
     def __await__(self) -> Generator[Any, Any, Solved[S_co]]:
         return self.result().__await__()
@@ -171,7 +169,7 @@ class PendingTask(Generic[S_co]):
         self._registry.adopt(self)
         if self._state.events is not None and not self.done:
             self._state.events.awaited(self.ref)
-        self._read_callback()
+        self.read_callback()
 
     def _leave(self, error: CaptchaError | None) -> None:
         """Note that a wait is over; *error* is what ended it before the task ended."""
@@ -194,7 +192,7 @@ class PendingTask(Generic[S_co]):
         Raises:
             CaptchaError: the task failed, or the poll did.
         """
-        self._read_callback()
+        self.read_callback()
         if not self.done:
             if self._busy:
                 return None
@@ -217,6 +215,7 @@ class PendingTask(Generic[S_co]):
     def taken(self) -> None:
         """Note that the answer has reached whoever asked for it."""
         if self._solved is not None:
+            self._registry.adopt(self)
             self._state.entry.collected()
 
     def give_up(self, error: CaptchaError) -> None:
@@ -239,7 +238,7 @@ class PendingTask(Generic[S_co]):
         if self._state.callback is not None:
             self._state.callback.end(polled=polled)
 
-    def _read_callback(self) -> None:
+    def read_callback(self) -> None:
         """Take the answer if it was posted while nobody waited: that needs no request."""
         if self.done or self._busy:
             return
@@ -275,7 +274,7 @@ class PendingTask(Generic[S_co]):
             self._idle = None
 
     def _fail_if_final(self, error: CaptchaError) -> None:
-        if _is_final(error):
+        if ends_the_task(error):
             self._error = error
             self._state.entry.failed(type(error).__name__)
             if self._state.events is not None:
@@ -308,7 +307,7 @@ class PendingTask(Generic[S_co]):
         self._registry.counters.timed_out += 1
         state = self._state
         error = SolveTimeout(
-            f"Task {state.task_id} has no answer after {wait:g} s and {self.polls} polls (last "
+            f"Task {state.task_id} has no answer after {wait:g} s (polls: {self.polls}, last "
             f"status: {state.status or 'none'}); it is paid for: await it again, or attach its "
             "ref.",
             ref=self.ref,
@@ -384,11 +383,4 @@ class PendingTask(Generic[S_co]):
 
     def forgettable(self, limit: float) -> bool:
         """Tell whether the task was born before *limit* and nobody waits for it."""
-        return self._state.born < limit and not self._waiters
-
-
-def _is_final(error: CaptchaError) -> bool:
-    """Tell whether the task ended with *error*, so that no later wait can bring its answer."""
-    if isinstance(error, UnreadableSolution):
-        return True
-    return not isinstance(error, (*TRANSIENT, AccountError, ClientClosed))
+        return self._state.born < limit and not self.attended

@@ -35,10 +35,17 @@ class _Pending(Protocol):
     @property
     def polls(self) -> int: ...
 
+    def take_reserved(self) -> Decimal: ...
+
     @property
-    def reserved(self) -> Decimal: ...
+    def attended(self) -> bool: ...
+
+    @property
+    def has_answer(self) -> bool: ...
 
     def forgettable(self, limit: float) -> bool: ...
+
+    def read_callback(self) -> None: ...
 
     def end_callback(self, *, polled: bool = False) -> None: ...
 
@@ -67,6 +74,12 @@ class Registry(Generic[P]):
     def orphans(self) -> tuple[P, ...]:
         """Paid tasks whose answer nobody waits for any more."""
         return tuple(self._orphans.values())
+
+    @property
+    def uncollected(self) -> tuple[P, ...]:
+        """The orphans, and what nobody has begun to wait for."""
+        waiting = {key: pending for key, pending in self._open.items() if not pending.attended}
+        return tuple({**waiting, **self._orphans}.values())
 
     def get(self, task_id: TaskId) -> P | None:
         """Return the task of that id: open, ended without an answer, or with one not yet taken."""
@@ -109,13 +122,18 @@ class Registry(Generic[P]):
 
     def _settle(self, pending: P, solved: Solved[Any] | None) -> None:
         if solved is None:
-            self.spending.release(pending.reserved)
+            self.spending.release(pending.take_reserved())
         else:
-            self.spending.spend(pending.wire_type, pending.reserved, solved.cost)
+            self.spending.spend(pending.wire_type, pending.take_reserved(), solved.cost)
 
     def close(self) -> None:
         """Expect nothing of any task any more: the client is closed."""
-        for pending in self._open.values():
+        # A handler of events may attach a task meanwhile.
+        for pending in list(self._open.values()):
+            pending.read_callback()
+            if pending.has_answer:
+                self.keep(pending)
+                continue
             pending.end_callback()
             pending.abandon(ClientClosed("The client was closed; nobody waited for the task."))
 
@@ -127,5 +145,6 @@ class Registry(Generic[P]):
                 if pending.forgettable(limit):
                     self._open.pop(task_id, None)
                     self._orphans.pop(task_id, None)
+                    self.spending.presume(pending.take_reserved())
                     pending.end_callback()
                     pending.abandon(None)

@@ -58,6 +58,11 @@ class Spending:
         """Return what was set aside for a task that costs nothing."""
         self._reserved -= reserved
 
+    def presume(self, reserved: Decimal) -> None:
+        """Count what was set aside as spent now: whether it was will never be known."""
+        self._reserved -= reserved
+        self._note(reserved)
+
     def spend(self, task_type: str, reserved: Decimal, cost: Decimal | None) -> None:
         """Replace what was set aside by the real *cost*; None if the service does not tell it."""
         self._reserved -= reserved
@@ -66,6 +71,10 @@ class Spending:
         else:
             self._prices[task_type] = cost
         self.total += cost
+        self._note(cost)
+
+    def _note(self, cost: Decimal) -> None:
+        """Let *cost* count for the length of the window."""
         if self._most is not None and cost:
             self._recent.append((anyio.current_time(), cost))
             self._sum += cost

@@ -61,7 +61,7 @@ class Submitter:
     """Turns drafts into pending tasks.
 
     Args:
-        accept: makes the pending task of an accepted draft; given the moment of its sending.
+        accept: gives an accepted draft its pending task; told the moment of its sending.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Submitter:
         registry: Registry[PendingTask[Any]],
         callbacks: CallbackUse,
         journal: JournalUse,
-        accept: Callable[[Draft, Created, float], PendingTask[Any]],
+        accept: Callable[[Draft, Created, float], None],
     ) -> None:
         self._api = api
         self._gateway = gateway
@@ -103,10 +103,11 @@ class Submitter:
         try:
             return await self._send(draft)
         except BaseException as error:
-            # What may have been accepted may cost.
-            uncertain = draft.uncertain or isinstance(error, SubmitUncertain)
-            if draft.pending is None and not uncertain:
-                self._spending.release(draft.reserved)
+            if draft.pending is None:
+                # What may have been accepted may cost.
+                uncertain = draft.uncertain or isinstance(error, SubmitUncertain)
+                settle = self._spending.presume if uncertain else self._spending.release
+                settle(draft.reserved)
             raise
 
     async def _send(self, draft: Draft) -> PendingTask[Any]:
@@ -145,9 +146,9 @@ class Submitter:
             async with anyio.create_task_group() as children:
                 children.start_soon(request.run)
             if request.created is not None:
-                draft.pending = self._accept(draft, request.created, request.sent_at)
+                self._accept(draft, request.created, request.sent_at)
             await checkpoint_if_cancelled()
-        except anyio.get_cancelled_exc_class():
+        except BaseException:
             self._abandon(draft, request)
             raise
         finally:
@@ -166,9 +167,9 @@ class Submitter:
         return draft.pending
 
     def _abandon(self, draft: Draft, request: _Request) -> None:
-        """Keep what came of a request whose caller was cancelled."""
+        """Keep what came of a request whose caller was cancelled, or interrupted."""
         if draft.pending is None and request.created is not None:
-            draft.pending = self._accept(draft, request.created, request.sent_at)
+            self._accept(draft, request.created, request.sent_at)
         if draft.pending is not None:
             # Also if it has its answer already.
             self._registry.keep(draft.pending)

@@ -69,6 +69,7 @@ class Watch(Generic[T]):
         # Held by the poller that waits for the next moment; set when that has become earlier.
         self._turn = anyio.Lock(fast_acquire=True)
         self._earlier = anyio.Event()
+        self._over = False
 
     def __repr__(self) -> str:
         return f"<Watch of {len(self._watched)} tasks>"
@@ -84,6 +85,10 @@ class Watch(Generic[T]):
         """
         one = _Watched(pending, label, deadline, wait)
         pending.watched(deadline, lambda: self._plan(one, anyio.current_time()))
+        if self._over:
+            # Its submission has outlived the watch: nobody waits for it any more.
+            pending.unwatched()
+            return
         self._watched[one] = None
         self._replan(one)
 
@@ -94,6 +99,7 @@ class Watch(Generic[T]):
                 for _ in range(self._pollers):
                     group.start_soon(self._poll)
         finally:
+            self._over = True
             for one in self._watched:
                 one.pending.unwatched()
 

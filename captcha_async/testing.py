@@ -5,8 +5,7 @@ Everything heavy is imported by the fixtures, so that whoever does not use them 
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator, Iterable
-from contextlib import suppress
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -53,6 +52,8 @@ def captcha_client(
 
     It waits for nothing but the poll gap, and is closed after the test.
     """
+    from anyio.from_thread import start_blocking_portal
+
     from ._client import CaptchaClient
     from ._polling import FixedPolling
     from ._retry import Retries
@@ -68,7 +69,9 @@ def captcha_client(
     }
     client = CaptchaClient(**defaults | _options(request, "captcha_client"))
     yield client
-    _finish(client.aclose())
+    # In an event loop of its own, for the test's is gone: a journal has to be waited for.
+    with start_blocking_portal() as portal:
+        portal.call(client.aclose)
 
 
 @pytest.fixture
@@ -120,12 +123,3 @@ def _describe(broken: list[Violation]) -> str:
     rules = sorted({found.rule for found in broken})
     lines.append(f"If that is meant: @pytest.mark.captcha_emulator(allow={rules})")
     return "\n".join(lines)
-
-
-def _finish(closing: Coroutine[Any, Any, None]) -> None:
-    """Run what has nothing to wait for: the test's event loop is gone, so it could not."""
-    try:
-        with suppress(StopIteration):
-            closing.send(None)
-    finally:
-        closing.close()

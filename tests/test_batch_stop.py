@@ -104,6 +104,52 @@ async def test_leaving_a_stopped_batch_at_once() -> None:
         assert len(client.orphans) == len(emulator.tasks) == 4
 
 
+async def test_a_reader_in_another_task_ends_with_the_block() -> None:
+    """It does not wait for outcomes that can never come."""
+    async with joined(Emulator(latency=Latency.fixed(100))) as client:
+        ended = anyio.Event()
+
+        async def read(outcomes: Any) -> None:
+            assert [outcome async for outcome in outcomes] == []
+            ended.set()
+
+        async with anyio.create_task_group() as group:
+            async with client.batch([TOKEN_TASK]) as outcomes:
+                group.start_soon(read, outcomes)
+                await anyio.sleep(3)
+            with anyio.fail_after(1):
+                await ended.wait()
+        assert len(client.orphans) == 1
+
+
+async def test_a_shielded_reader_ends_when_the_batch_is_cancelled() -> None:
+    """The batch works for it no more, so there is nothing to wait for."""
+    async with joined(Emulator(latency=Latency.fixed(100))) as client:
+        with anyio.move_on_after(1):
+            async with client.batch([TOKEN_TASK]) as outcomes:
+                with anyio.move_on_after(10, shield=True) as patience:
+                    assert [outcome async for outcome in outcomes] == []
+        assert not patience.cancelled_caught
+        assert len(client.orphans) == 1
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_what_is_accepted_after_a_cancellation_is_an_orphan(stopped: bool) -> None:
+    """Also if the block is shielded and goes on, so that the batch has not been left yet."""
+    emulator = Emulator(latency=Latency.fixed(100))
+    emulator.delay(2.0, "createTask")
+    async with joined(emulator) as client:
+        with anyio.move_on_after(1):
+            async with client.batch([TOKEN_TASK] * 3) as outcomes:
+                with anyio.CancelScope(shield=True):
+                    await anyio.sleep(0.5)
+                    if stopped:
+                        outcomes.stop()
+                    await anyio.sleep(5)
+        assert {orphan.task_id for orphan in client.orphans} == set(emulator.tasks)
+        assert len(emulator.tasks) == 3
+
+
 async def test_a_batch_is_opened_before_it_is_stopped() -> None:
     """The mistake is named."""
     async with joined(Emulator()) as client:

@@ -235,6 +235,33 @@ async def test_a_callback_after_the_net_is_late() -> None:
         assert poster.statuses == [200]
 
 
+async def test_an_answer_that_is_posted_during_a_poll_outweighs_its_failure() -> None:
+    """The service may have dropped a result that it has delivered: that is not the task's end."""
+
+    def order(emulator: Emulator) -> None:
+        emulator.delay(4, "getTaskResult")
+        emulator.refuse("ERROR_NO_SUCH_CAPCHA_ID", "getTaskResult", times=1)
+
+    async with called_back(order) as (client, _, _):
+        pending = await client.submit(TOKEN_TASK)
+        await anyio.sleep(3)
+        answer = await pending.peek()
+        assert answer is not None
+        assert answer.polls == 1
+        assert callbacks_of(client).by_callback == 1
+
+
+async def test_an_answer_that_nobody_has_read_outlives_the_client() -> None:
+    """It was posted before the client was closed: it is paid for, and here."""
+    async with called_back() as (client, _, _):
+        pending = await client.submit(TOKEN_TASK)
+        await anyio.sleep(10)
+        await client.aclose()
+        assert client.orphans == (pending,)
+        assert (await pending).polls == 0
+        assert len(client.orphans) == 0
+
+
 async def test_a_repeated_callback_counts_once() -> None:
     """The first one ends the task."""
     async with called_back(lambda e: e.repeat_callbacks(3)) as (client, _, poster):

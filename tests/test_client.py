@@ -389,9 +389,29 @@ async def test_a_closed_client_refuses_and_ends_what_waits() -> None:
             await client.aclose()
         with pytest.raises(ClientClosed, match="open a new one"):
             await client.solve(TOKEN_TASK)
-        with pytest.raises(ClientClosed):
-            await client.balance()
+        for call in (client.balance, client.user_agent):
+            with pytest.raises(ClientClosed):
+                await call()
         await client.aclose()
+
+
+async def test_an_answer_that_somebody_awaits_is_his_also_while_draining() -> None:
+    """It is not kept as if nobody had it; what nobody awaits is."""
+    answers: list[int | str] = []
+    async with joined(Emulator(latency=Latency.fixed(5))) as client:
+        awaited = await client.submit(TOKEN_TASK)
+
+        async def wait() -> None:
+            answers.append((await awaited).task_id)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await anyio.sleep(4)
+            other = await client.submit(TOKEN_TASK)
+            await client.aclose(drain=30)
+        assert client.orphans == (other,)
+        assert other.done
+    assert answers == [awaited.task_id]
 
 
 async def test_the_client_may_be_closed_by_another_task_than_the_one_that_opened_it() -> None:

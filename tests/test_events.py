@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
+from decimal import Decimal
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 from callback_calls import called_back
 from journal_files import journalled, quick_emulator
@@ -29,6 +31,7 @@ from captcha_async import (
     PollFailed,
     ServiceUnavailable,
     SolveTimeout,
+    SpendLimitReached,
     SubmitFailed,
     SubmitUncertain,
     TaskAbandoned,
@@ -36,6 +39,7 @@ from captcha_async import (
     TaskFailed,
     TaskPolled,
     TaskQueued,
+    TaskRef,
     TaskSolved,
     TaskSubmitted,
     TaskTakenUp,
@@ -394,6 +398,40 @@ async def test_a_handler_that_raises_changes_nothing(caplog: pytest.LogCaptureFi
             await client.solve(TOKEN_TASK)
     assert "on_event raised for a TaskSolved" in caplog.text
     assert isinstance(events[-1], TaskSolved)
+
+
+async def test_an_interrupt_in_a_handler_loses_no_task() -> None:
+    """A Ctrl-C can come at any moment, also when a task has just been accepted."""
+
+    def handler(event: Any) -> None:
+        if isinstance(event, TaskSubmitted):
+            raise KeyboardInterrupt
+
+    emulator = Emulator()
+    limits = Limits(max_spend=Decimal("0.01"), prices={TOKEN_TASK.type: Decimal("0.01")})
+    async with joined(emulator, on_event=handler, limits=limits) as client:
+        with pytest.raises(KeyboardInterrupt):
+            await client.submit(TOKEN_TASK)
+        assert [orphan.task_id for orphan in client.orphans] == list(emulator.tasks)
+        with pytest.raises(SpendLimitReached):
+            await client.submit(TOKEN_TASK)
+
+
+async def test_a_handler_may_ask_the_client() -> None:
+    """For its numbers, its orphans, and to take up a task, at every event."""
+    ref = TaskRef("capmonster", 1, "RecaptchaV2Task")
+    seen: list[int] = []
+
+    def handler(event: Any) -> None:
+        seen.append(client.statistics().in_flight + len(client.orphans))
+        if isinstance(event, TaskAbandoned):
+            client.attach(attrs.evolve(ref, task_id=len(seen)))
+
+    async with joined(Emulator(latency=Latency.fixed(5)), on_event=handler) as client:
+        for _ in range(3):
+            await client.submit(TOKEN_TASK)
+        await client.solve(TOKEN_TASK)
+    assert len(seen) > 6
 
 
 @pytest.mark.parametrize("wrong", [3, [print, None], "print"])

@@ -374,6 +374,21 @@ async def test_orphans_are_drained_on_closing_if_asked(path: Path) -> None:
     assert len(emulator.requests) == requests
 
 
+async def test_what_nobody_has_begun_to_await_is_drained_as_well(path: Path) -> None:
+    """It is paid for; afterwards it is an orphan, until its answer is taken, awaited or peeked."""
+    emulator = quick_emulator(0.1)
+    async with journalled(emulator, path) as client:
+        first, second = [await client.submit(TOKEN_TASK) for _ in range(2)]
+        await client.aclose(drain=5)
+        assert set(client.orphans) == {first, second}
+        assert first.done
+        assert second.done
+        await first
+        assert client.orphans == (second,)
+        assert await second.peek()
+        assert len(client.orphans) == 0
+
+
 async def test_an_answer_that_is_taken_after_closing_is_recorded(path: Path) -> None:
     """In a moment of its own, for the file was closed."""
     emulator = quick_emulator()

@@ -16,6 +16,7 @@ from captcha_async import (
     Solved,
     SpendLimitReached,
     SubmitUncertain,
+    TaskExpired,
     TaskRejected,
 )
 from captcha_async.emulator import Emulator, Latency
@@ -101,3 +102,37 @@ def test_a_bad_cap_is_named(value: Any) -> None:
     """Money is a positive Decimal."""
     with pytest.raises(InvalidArgument, match="max_spend"):
         Limits(max_spend=value)
+
+
+async def test_what_may_have_been_spent_ages_like_what_was() -> None:
+    """Neither an uncertain submission nor a task that nobody awaits takes from the cap for ever."""
+    emulator = Emulator(price=Decimal("0.01"), latency=Latency.fixed(1))
+    emulator.break_http("createTask", status=502, effect=True, times=1)
+    async with joined(emulator, limits=cap("0.02", per=7200)) as client:
+        with pytest.raises(SubmitUncertain):
+            await client.solve(TOKEN_TASK)
+        await client.submit(TOKEN_TASK)
+        with pytest.raises(SpendLimitReached):
+            await client.solve(TOKEN_TASK)
+        await anyio.sleep(7201)
+        # The one that nobody awaits is forgotten now, and counts from now on.
+        await client.solve(TOKEN_TASK)
+        with pytest.raises(SpendLimitReached):
+            await client.solve(TOKEN_TASK)
+        await anyio.sleep(7201)
+        await client.solve(TOKEN_TASK)
+        await client.solve(TOKEN_TASK)
+
+
+async def test_a_forgotten_task_is_counted_once() -> None:
+    """Awaited after all it costs what the service says, and sets nothing free twice."""
+    emulator = Emulator(price=Decimal("0.01"), latency=Latency.fixed(1))
+    async with joined(emulator, limits=cap("0.03")) as client:
+        forgotten = await client.submit(TOKEN_TASK)
+        await anyio.sleep(3700)
+        await client.solve(TOKEN_TASK)
+        with pytest.raises(TaskExpired):
+            await forgotten
+        await client.solve(TOKEN_TASK)
+        with pytest.raises(SpendLimitReached):
+            await client.solve(TOKEN_TASK)

@@ -201,6 +201,28 @@ def test_that_it_is_closed():
     run(pytester, source).assert_outcomes(passed=4)
 
 
+def test_a_client_with_a_journal_or_a_handler_is_closed(pytester: pytest.Pytester) -> None:
+    """Everything is written, no thread is left, and handlers hear the end of what was open."""
+    source = """
+import threading, trio
+
+events = []
+
+@pytest.mark.captcha_client(journal="test.db", on_event=events.append)
+@pytest.mark.parametrize("run", [asyncio.run, trio.run])
+def test_left_open(captcha_client, run):
+    async def crawl():
+        await captcha_client.submit(TASK)
+        await captcha_client.solve(TASK)
+    run(crawl) if run is trio.run else run(crawl())
+
+def test_that_all_is_over():
+    assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
+    assert sum(type(event).__name__ == "TaskAbandoned" for event in events) == 2
+"""
+    run(pytester, source).assert_outcomes(passed=3)
+
+
 PROGRAM = """
 import asyncio, sys
 from captcha_async import CaptchaClient, RecaptchaV2Task
@@ -261,7 +283,8 @@ async def test_many(captcha_client, captcha_emulator, number):
     [
         (
             "pytest_asyncio",
-            "-p asyncio -p no:anyio -o asyncio_mode=auto -o asyncio_default_fixture_loop_scope=function",
+            "-p asyncio -p no:anyio -o asyncio_mode=auto "
+            "-o asyncio_default_fixture_loop_scope=function",
         ),
         ("xdist", "-o anyio_mode=auto -k not\\ trio -n 2"),
     ],
