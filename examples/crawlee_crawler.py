@@ -111,7 +111,7 @@ async def run(start: str) -> int:
         concurrency_settings=ConcurrencySettings(
             max_concurrency=AT_ONCE, desired_concurrency=AT_ONCE
         ),
-        request_handler_timeout=timedelta(seconds=ATTEMPTS * TIMEOUT),
+        request_handler_timeout=timedelta(seconds=(ATTEMPTS + 1) * TIMEOUT),
         retry_on_blocked=False,
         configure_logging=False,
     )
