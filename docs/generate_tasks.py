@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from captcha_async.cli._catalogue import TaskField, describe, describe_solution
+from captcha_async.cli._types._catalogue import TaskField, describe, describe_solution
 from captcha_async.services import SERVICES
 from captcha_async.tasks._families import FAMILIES, all_models
 from captcha_async.tasks._model import Solution, Task, solution_type

@@ -17,11 +17,11 @@ import anyio
 from rich.console import Console
 
 from captcha_async import CaptchaClient, Limits
-from captcha_async.cli._batch_files import Files
-from captcha_async.cli._batch_lines import TaskLines
-from captcha_async.cli._batch_progress import Frame, render
-from captcha_async.cli._batch_run import BatchRun, Settings
-from captcha_async.cli._batch_summary import print_summary
+from captcha_async.cli._batch._files import Files
+from captcha_async.cli._batch._lines import TaskLines
+from captcha_async.cli._batch._progress import Frame, render
+from captcha_async.cli._batch._run import BatchRun, Settings
+from captcha_async.cli._batch._summary import print_summary
 from captcha_async.emulator import Emulator, Latency, serve
 
 PICTURE = Path(__file__).parent / "images" / "batch.svg"

@@ -12,7 +12,7 @@ from anyio.from_thread import start_blocking_portal
 from command_line import KEY, run
 from journal_files import rows
 
-from captcha_async.cli._batch_results import Results
+from captcha_async.cli._batch._results import Results
 from captcha_async.emulator import Emulator, Latency, serve
 
 TURNSTILE = {"type": "TurnstileTask", "websiteURL": "https://example.com", "websiteKey": "0x4"}
@@ -281,7 +281,7 @@ def test_a_spending_cap_stops_it(folder: Path, emulator: Emulator, base_url: str
     write(*map(page, range(50)))
     result = batch(base_url, "--max-in-flight", "1", "--max-spend", "0.01")
     assert result.exit_code == 3
-    assert "stopped: 0.010 is spent, and --max-spend allows no further task" in result.stderr
+    assert "stopped: --max-spend is reached: 0.010 is spent" in result.stderr
     assert len(results()) == solving(emulator) == 10
 
 
@@ -418,14 +418,14 @@ def test_answers_that_are_gone_are_told(folder: Path, emulator: Emulator, base_u
         (["-o", "full.jsonl"], "full.jsonl is not empty: go on with it by --resume"),
         (["-o", "left.jsonl"], "left.jsonl.journal is left from an earlier run"),
         (["-o", "full.jsonl", "--resume"], "full.jsonl holds no results"),
-        (["-o", "tasks.jsonl", "--resume"], "tasks.jsonl holds no results"),
+        (["-o", "tasks.jsonl", "--resume"], "cannot be both the tasks and the results"),
         (["-o", "mixed.jsonl", "--resume"], "line 2 of mixed.jsonl is no result"),
         (["-o", "cut.jsonl", "--resume"], "cut.jsonl holds no results"),
         (["--json"], "--json needs -o"),
         (["--resume"], "--resume needs -o or --journal"),
         (["--journal", "j", "--no-journal"], "exclude each other"),
         (["-o", "r.jsonl", "--max-in-flight", "0"], "max-in-flight"),
-        (["-o", "r.jsonl", "--rate", "0"], "submits_per_second must be"),
+        (["-o", "r.jsonl", "--rate", "0"], "--rate must be"),
         (["-o", "r.jsonl", "--bad-lines", "shout"], "bad-lines"),
         (["-o", "r.jsonl", "--callbacks-url", "nowhere"], "public_url must be"),
         (["-o", "r.jsonl", "--service", "nobody"], "capmonster, captcha69"),
@@ -463,7 +463,7 @@ def test_a_file_that_cannot_be_written(folder: Path, base_url: str) -> None:
     """It is named, and nothing is sent."""
     write(page(1))
     result = run("batch", "tasks.jsonl", "-o", "no/such/folder.jsonl", "--base-url", base_url)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "no/such/folder.jsonl" in result.stderr
 
 

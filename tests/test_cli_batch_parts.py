@@ -6,7 +6,7 @@ import io
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -14,10 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from captcha_async.cli import _batch_lines, _tally
-from captcha_async.cli._batch_lines import BadLine, count_lines, split_lines
-from captcha_async.cli._batch_progress import Frame, Pace, describe, render, watch_batch
-from captcha_async.cli._batch_results import Results, read_earlier
+from captcha_async import CaptchaError, TurnstileTask
+from captcha_async.cli import _tally
+from captcha_async.cli._batch import _lines
+from captcha_async.cli._batch._files import Files
+from captcha_async.cli._batch._lines import BadLine, count_lines, split_lines
+from captcha_async.cli._batch._progress import Frame, Pace, describe, render, watch_batch
+from captcha_async.cli._batch._results import Results, read_earlier
+from captcha_async.cli._batch._run import BatchRun
+from captcha_async.cli._batch._summary import summary_table
 
 
 class Chunks:
@@ -50,7 +55,7 @@ def test_lines_come_whole_whatever_the_chunks(chunks: list[bytes]) -> None:
 
 def test_a_line_without_an_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is no text cannot fill the memory; the lines behind it keep their numbers."""
-    monkeypatch.setattr(_batch_lines, "LONGEST_LINE", 10)
+    monkeypatch.setattr(_lines, "LONGEST_LINE", 10)
     assert split([b"a\n", b"b" * 11, b"b" * 11, b"b\nc\n"]) == [(1, b"a"), (2, None), (3, b"c")]
     assert split([b"b" * 11]) == [(1, None)]
 
@@ -66,7 +71,7 @@ def test_counting(text: bytes, tmp_path: Path) -> None:
 @given(st.lists(st.none() | st.integers(-5, 30) | st.sampled_from("abc"), max_size=25))
 def test_no_two_lines_have_the_same_key(own: list[Any]) -> None:
     """Keys of their own and line numbers are told apart as a plain list would do it."""
-    keys, seen = _batch_lines._Keys(), []
+    keys, seen = _lines._Keys(), []
     for line, key in enumerate(own, 1):
         wanted = line if key is None else key
         try:
@@ -145,6 +150,43 @@ def test_a_frame_fits_the_terminal(frame: Frame, width: int) -> None:
     assert max(map(len, lines)) <= width
     assert len(lines[-1].rstrip()) < width - 4
     assert "…" not in shown.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 24])
+def test_a_narrow_terminal_gets_more_lines(width: int) -> None:
+    """Names and numbers stay whole."""
+    shown = io.StringIO()
+    console = Console(file=shown, width=width, force_terminal=True, color_system=None)
+    console.print(render(Frame(total=500, lines=110, solved=109, in_flight=91), width))
+    lines = shown.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in "".join(lines[1:])
+    assert "says how to go on" in " ".join(" ".join(lines).split())
+
+
+def test_a_narrow_summary_leaves_the_times_out() -> None:
+    """What counts stays whole."""
+    tally = _tally.Tally()
+    task = TurnstileTask(website_url="https://example.com", website_key="0x4")
+    tally.add_failed(task, CaptchaError("no"))
+    shown = io.StringIO()
+    run = cast("BatchRun", SimpleNamespace(tally=tally))
+    Console(file=shown, width=40).print(summary_table(run, narrow=True))
+    titles, *rows = shown.getvalue().splitlines()
+    assert titles.split() == ["task", "type", "solved", "failed", "spent"]
+    assert rows[1].split() == ["TurnstileTask", "0", "1", "0.0000"]
+
+
+@pytest.mark.parametrize(("term", "live"), [("xterm", True), ("dumb", False)])
+def test_a_terminal_that_cannot_draw(
+    term: str, live: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gets plain lines: a picture would show nothing at all."""
+    for name in ("NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", term)
+    assert Files(Path("tasks"), Path("results"), False, None, True).live is live
 
 
 def test_a_plain_line_tells_the_same() -> None:

@@ -21,11 +21,11 @@ from local import TOKEN_TASK, joined
 from rich.console import Console
 
 from captcha_async import TransportError
-from captcha_async.cli import _bench_plot
-from captcha_async.cli._bench_plot import draw
-from captcha_async.cli._bench_run import Level, Plan, Run, Slots
-from captcha_async.cli._bench_target import open_emulator
-from captcha_async.cli._bench_view import notes, print_table, progress
+from captcha_async.cli._bench import _plot
+from captcha_async.cli._bench._plot import draw
+from captcha_async.cli._bench._run import Level, Plan, Run, Slots
+from captcha_async.cli._bench._target import open_emulator
+from captcha_async.cli._bench._view import notes, print_table, progress
 from captcha_async.emulator import Emulator, Latency, serve
 from captcha_async.services import CAPMONSTER
 
@@ -189,7 +189,7 @@ async def test_an_emulator_that_dies() -> None:
 
 def test_the_emulator_s_process_ends_with_its_parent() -> None:
     """Without a word, also if an answer has no reader any more."""
-    command = [sys.executable, "-m", "captcha_async.cli._bench_emulator", "capmonster", "0", "0"]
+    command = [sys.executable, "-m", "captcha_async.cli._bench._emulator", "capmonster", "0", "0"]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -340,7 +340,7 @@ def test_a_bad_task_file(content: str, says: str, tmp_path: Path) -> None:
 
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra is named before anything is measured."""
-    monkeypatch.setattr(_bench_plot.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(_plot.importlib.util, "find_spec", lambda _: None)
     result = run("bench", "--plot", "plot.svg")
     assert result.exit_code == 2
     assert "pip install 'captcha-async[bench]'" in result.stderr
@@ -406,15 +406,35 @@ def test_the_plot(suffix: str, tmp_path: Path) -> None:
     assert path.read_bytes() == content
 
 
-def test_a_plot_and_numbers_that_cannot_be_written(tmp_path: Path) -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no /dev/full")
+def test_numbers_that_cannot_be_written() -> None:
     """The table is there all the same."""
     result = run(
         *("bench", "--target", "in-process", "--levels", "1", "--tasks", "1", "--latency", "0"),
-        *("--json", str(tmp_path / "none" / "x.json")),
+        *("--json", "/dev/full"),
     )
     assert result.exit_code == 1
-    assert "x.json: No such file or directory" in result.stderr
+    assert "No space left on device" in result.stderr
     assert "solves/s" in result.stdout
+
+
+@pytest.mark.parametrize("option", ["--json", "--plot"])
+@pytest.mark.parametrize("place", ["none/x.svg", "folder.svg"])
+def test_a_place_where_no_file_can_be(option: str, place: str, tmp_path: Path) -> None:
+    """It is told before anything is measured, or paid for."""
+    (tmp_path / "folder.svg").mkdir()
+    result = run("bench", option, str(tmp_path / place))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{option} must be a file in a folder that exists" in result.stderr
+
+
+def test_a_task_that_is_nested_too_deeply(tmp_path: Path) -> None:
+    """It is told like any other file that is no JSON."""
+    path = tmp_path / "task.json"
+    path.write_text("[" * 100_000)
+    result = run("bench", "--target", "service", "--task", str(path))
+    assert result.exit_code == 2
+    assert "must be JSON" in result.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")

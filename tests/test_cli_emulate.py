@@ -77,6 +77,24 @@ def test_a_bad_script(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("order", "says"),
+    [
+        ("answer = { day = 1979-05-27 }", "answer must be made of values that JSON has"),
+        ('break = 502\nheaders = { "a\\nb" = "x" }', "names are letters, digits and hyphens"),
+        ('break = 502\nheaders = { a = "x\\r\\nb: y" }', "texts are one line of ASCII"),
+        (f"answer = {'[' * 5000}", "a script must be TOML"),
+    ],
+)
+def test_a_script_that_no_reply_could_follow(tmp_path: Path, order: str, says: str) -> None:
+    """What would break a reply later is told before anything is served."""
+    script = tmp_path / "script.toml"
+    script.write_text(f"[[order]]\n{order}\n")
+    result = run("emulate", "--script", str(script))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert says in result.stderr
+
+
 def test_a_missing_script(tmp_path: Path) -> None:
     """Exit code 2, and the file is named."""
     result = run("emulate", "--script", str(tmp_path / "none.toml"))

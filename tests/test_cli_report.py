@@ -10,7 +10,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from command_line import KEY, run
 
-from captcha_async.cli._catalogue import find_types
+from captcha_async.cli._types._catalogue import find_types
 from captcha_async.emulator import Emulator, Latency, serve
 from captcha_async.services import SERVICES
 from captcha_async.tasks import Task
@@ -71,6 +71,14 @@ def test_json(base_url: str, task_id: str) -> None:
         "task_type": "TurnstileTask",
         "reported": True,
     }
+
+
+@pytest.mark.parametrize("task_id", ["9" * 30, "9" * 5000, "\N{ARABIC-INDIC DIGIT ONE}"])
+def test_an_id_that_is_no_usual_number(base_url: str, task_id: str) -> None:
+    """It goes to the service as it stands."""
+    result = run("report", task_id, "--type", "TurnstileTask", "--base-url", base_url)
+    assert result.exit_code == 1
+    assert "ERROR_NO_SUCH_CAPCHA_ID" in result.stderr
 
 
 def test_an_unknown_id_is_refused(base_url: str) -> None:

@@ -9,9 +9,9 @@ import pytest
 from command_line import run
 from rich.console import Console
 
-from captcha_async.cli import _catalogue
-from captcha_async.cli._catalogue import describe, find_types
-from captcha_async.cli._types_view import print_list, print_type
+from captcha_async.cli._types import _catalogue
+from captcha_async.cli._types._catalogue import describe, find_types
+from captcha_async.cli._types._view import print_list, print_type
 from captcha_async.services import SERVICES
 from captcha_async.tasks._families import all_models
 

@@ -283,8 +283,7 @@ async def test_many(captcha_client, captcha_emulator, number):
     [
         (
             "pytest_asyncio",
-            "-p asyncio -p no:anyio -o asyncio_mode=auto "
-            "-o asyncio_default_fixture_loop_scope=function",
+            "-p asyncio -p no:anyio -W default -o asyncio_mode=auto",
         ),
         ("xdist", "-o anyio_mode=auto -k not\\ trio -n 2"),
     ],

@@ -8,13 +8,13 @@ import typer
 
 from .. import __version__
 from ._balance import balance
-from ._batch import batch
-from ._bench import bench
+from ._batch._command import batch
+from ._bench._command import bench
 from ._demo import demo
 from ._emulate import emulate
 from ._report import report
 from ._solve import solve
-from ._types import types
+from ._types._command import types
 
 __all__ = ["app"]
 

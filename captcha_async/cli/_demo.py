@@ -19,6 +19,7 @@ from ..emulator import Emulator, Latency, serve
 from ..errors import CaptchaError
 from ..tasks import Task
 from ._exits import FAILED, INTERRUPTED, reporting_errors
+from ._messages import messages
 from ._options import JsonOutput, SeedOption, ServiceOption
 from ._progress import watch
 from ._samples import sample_tasks
@@ -54,7 +55,7 @@ def demo(
         receiver = CallbackReceiver() if callbacks else None
         run = DemoRun(emulator, sample_tasks(tasks, seed, emulator.service), receiver)
     try:
-        anyio.run(run.run, Console(stderr=True))
+        anyio.run(run.run, messages())
     except KeyboardInterrupt:
         run.interrupted = True
     console = Console()

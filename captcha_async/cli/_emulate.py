@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ..emulator import Emulator, Latency, serve
 from ._exits import FAILED, USAGE, fail, reporting_errors
+from ._messages import messages
 from ._options import SeedOption, ServiceOption
 from ._request_log import log_requests, sum_up
 
@@ -48,7 +49,7 @@ def emulate(
         )
         if script is not None:
             _load(emulator, script)
-    log = Console(stderr=True, soft_wrap=True, highlight=False)
+    log = messages(soft_wrap=True, highlight=False)
     try:
         anyio.run(_serve, emulator, port, None if quiet else log)
     except KeyboardInterrupt:

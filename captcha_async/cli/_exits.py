@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 import typer
-from rich.console import Console
 
 from ..errors import (
     AccountError,
@@ -16,6 +15,7 @@ from ..errors import (
     PollLimitReached,
     SolveTimeout,
 )
+from ._messages import messages
 
 __all__ = [
     "ACCOUNT",
@@ -52,7 +52,7 @@ def exit_code(error: CaptchaError) -> int:
 def fail(message: str, code: int) -> NoReturn:
     """Say on standard error what is wrong, and end."""
     # No markup and no wrapping: the message may hold brackets, and goes through pipes whole.
-    Console(stderr=True, soft_wrap=True).print(f"captcha-async: {message}", markup=False)
+    messages(soft_wrap=True).print(f"captcha-async: {message}", markup=False)
     raise typer.Exit(code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
@@ -24,6 +25,7 @@ __all__ = [
     "complete_type",
     "open_client",
     "read_key",
+    "read_money",
 ]
 
 
@@ -68,9 +70,23 @@ def open_client(service: str, base_url: str | None) -> CaptchaClient:
     return CaptchaClient(read_key(), service=profile, retries=IMPATIENT)
 
 
+def read_money(name: str, text: str | None) -> Decimal | None:
+    """Return an amount of money."""
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not (amount.is_finite() and amount > 0):
+        fail(f"{name} must be a positive amount such as 0.05, not {text!r}", USAGE)
+    return amount
+
+
 def on_terminal() -> bool:
     """Tell whether there is somebody to ask."""
-    return sys.stdin.isatty()
+    # A closed one is None.
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def read_key() -> str:

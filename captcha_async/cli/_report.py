@@ -12,7 +12,6 @@ from .._client import CaptchaClient
 from .._ref import TaskRef
 from ..services import Service, find_service
 from ..tasks import Task
-from ._catalogue import find_types
 from ._exits import USAGE, fail, reporting_errors
 from ._options import (
     BaseUrlOption,
@@ -21,8 +20,11 @@ from ._options import (
     complete_type,
     open_client,
 )
+from ._types._catalogue import find_types
 
 __all__ = ["report"]
+
+MOST_DIGITS = 18
 
 
 def report(
@@ -53,7 +55,8 @@ def report(
         model = _find(task_type, find_service(service))
         client = open_client(service, base_url)
         # Most services count their tasks; the others have UUIDs.
-        number = int(task_id) if task_id.isdecimal() else task_id
+        counted = task_id.isascii() and task_id.isdecimal() and len(task_id) <= MOST_DIGITS
+        number = int(task_id) if counted else task_id
         anyio.run(_send, client, TaskRef(service, number, model.__name__))
     if json_output:
         told = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ Check = Callable[[str, Any], Any]
 """Called with a field's name and value; returns the argument, or raises InvalidArgument."""
 
 LIST = "order"
+HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @attrs.frozen
@@ -56,7 +58,7 @@ def _parse(path: Path) -> Any:
     read = json.loads if path.suffix.lower() == ".json" else tomllib.loads
     try:
         return read(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         kind = "JSON" if read is json.loads else "TOML"
         message = f"{path.name}: a script must be {kind}: {error}"
         raise InvalidArgument(message, field="script", rule=kind) from None
@@ -147,12 +149,22 @@ def _share(name: str, value: Any) -> float:
 def _object(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise invalid(name, value, "a table of what the solution holds")
+    try:
+        json.dumps(value)
+    except TypeError:
+        # TOML has dates and times.
+        raise invalid(name, value, "made of values that JSON has") from None
     return value
 
 
 def _headers(name: str, value: Any) -> list[tuple[str, str]]:
     if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
         raise invalid(name, value, "a table of header names and texts")
+    for header, text in value.items():
+        if not HEADER_NAME.fullmatch(header):
+            raise invalid(name, header, "headers whose names are letters, digits and hyphens")
+        if not (text.isascii() and text.isprintable()):
+            raise invalid(name, text, "headers whose texts are one line of ASCII")
     return list(value.items())
 
 

@@ -5,25 +5,24 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import anyio
 import typer
 from rich.console import Console
 
-from .._callbacks import CallbackReceiver
-from .._client import CaptchaClient
-from .._limits import Limits
-from ..errors import AccountError, CaptchaError, SpendLimitReached
-from . import _batch_options as options
-from ._batch_files import Files
-from ._batch_lines import TaskLines
-from ._batch_results import NotResults
-from ._batch_run import BatchRun, Settings
-from ._batch_summary import end_of, print_summary, summary_json
-from ._exits import ACCOUNT, FAILED, INTERRUPTED, USAGE, exit_code, fail, reporting_errors
-from ._options import BaseUrlOption, ServiceOption, read_key
+from ..._callbacks import CallbackReceiver
+from ..._client import CaptchaClient
+from ..._limits import Limits
+from ...errors import AccountError, CaptchaError, SpendLimitReached
+from .._exits import ACCOUNT, FAILED, INTERRUPTED, USAGE, exit_code, fail, reporting_errors
+from .._options import BaseUrlOption, ServiceOption, read_key, read_money
+from . import _options as options
+from ._files import Files
+from ._lines import TaskLines
+from ._results import NotResults
+from ._run import BatchRun, Settings
+from ._summary import end_of, print_summary, summary_json
 
 __all__ = ["batch"]
 
@@ -90,17 +89,19 @@ def batch(
         lines = TaskLines(client.service, _bad_lines(files.console))
         lines.stop_at_bad, lines.send_unknown = bad_lines == "stop", send_unknown
         listen = (callbacks_host, callbacks_port)
-        settings = Settings(max_in_flight, timeout, resend_uncertain, drain, listen)
+        settings = Settings(max_in_flight, timeout, resend_uncertain, drain, listen, max_spend)
         run = BatchRun(client, lines, files, settings, receiver)
         _start(run)
     _end(run, _command(context), json_output=json_output)
 
 
-def _limits(max_in_flight: int, rate: float | None, max_spend: float | None) -> Limits:
+def _limits(max_in_flight: int, rate: float | None, max_spend: str | None) -> Limits:
+    if rate is not None and not rate > 0:
+        fail(f"--rate must be a positive number, not {rate:g}", USAGE)
     return Limits(
         in_flight=max_in_flight,
         submits_per_second=rate,
-        max_spend=None if max_spend is None else Decimal(str(max_spend)),
+        max_spend=read_money("--max-spend", max_spend),
         per=FOR_EVER,
     )
 
@@ -137,7 +138,7 @@ def _end(run: BatchRun, resume: str, *, json_output: bool) -> None:
     if json_output:
         typer.echo(json.dumps(summary_json(run, None if run.complete else goes_on), indent=2))
     else:
-        print_summary(run, Console(stderr=files.output is None))
+        print_summary(run, files.console if files.output is None else Console())
     end_of(run, goes_on)
     code = _exit_code(run)
     if code:

@@ -9,14 +9,14 @@ from typing import Any
 import attrs
 import orjson
 
-from .. import wire
-from .._codecs import task_codec
-from .._journal._record import mark_of
-from ..errors import InvalidArgument
-from ..services import Service
-from ..tasks import Proxy, RawTask, Task
-from ..tasks._families import find_model
-from ._batch_pipes import CHUNK, RawFile, Reader
+from ... import wire
+from ..._codecs import task_codec
+from ..._journal._record import mark_of
+from ...errors import InvalidArgument
+from ...services import Service
+from ...tasks import Proxy, RawTask, Task
+from ...tasks._families import find_model
+from ._pipes import CHUNK, RawFile, Reader
 
 __all__ = ["BadLine", "Job", "Key", "TaskLines", "count_lines", "parse_line", "split_lines"]
 
@@ -93,7 +93,7 @@ def parse_line(
         raise BadLine(str(error)) from None
     if isinstance(task, RawTask) and not send_unknown:
         raise BadLine(
-            f"type {task.type!r} is not known: `captcha-async types` lists what is, and with "
+            f"type {_shown(task.type)} is not known: `captcha-async types` lists what is, and with "
             "--send-unknown it is sent as it is"
         )
     return key, task
@@ -108,6 +108,11 @@ def _load(body: dict[str, Any], service: Service) -> Task[Any]:
     model = find_model(task.type) if isinstance(task, RawTask) else None
     # Types that share a name on the wire can also be told by ours.
     return task if model is None or not model.spec.type else task_codec(model).load(body)
+
+
+def _shown(value: Key) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 class _Keys:
@@ -128,7 +133,7 @@ class _Keys:
         """
         key = line if own is None else own
         if self._known(key):
-            raise BadLine(f"key {key!r} was there before")
+            raise BadLine(f"key {_shown(key)} was there before")
         if own is not None:
             self._own.add(_number(own))
         elif self._stops and self._stops[-1] == line:

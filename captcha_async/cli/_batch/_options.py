@@ -48,8 +48,11 @@ Timeout = Annotated[
     typer.Option(min=0.0, help="Seconds for a task; by default what its type needs at most."),
 ]
 MaxSpend = Annotated[
-    float | None,
-    typer.Option(help="Send nothing more when so much is spent, in the service's currency."),
+    str | None,
+    typer.Option(
+        metavar="MONEY",
+        help="Send nothing more when so much is spent, in the service's currency.",
+    ),
 ]
 Drain = Annotated[
     float,

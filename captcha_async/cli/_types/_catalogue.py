@@ -15,11 +15,11 @@ from typing import Any, cast
 
 import attrs
 
-from .._type_names import TypeName
-from ..services import SERVICES, Service
-from ..tasks._families import all_models
-from ..tasks._fields import WireField
-from ..tasks._model import Solution, Task, solution_type
+from ..._type_names import TypeName
+from ...services import SERVICES, Service
+from ...tasks._families import all_models
+from ...tasks._fields import WireField
+from ...tasks._model import Solution, Task, solution_type
 
 __all__ = ["AnswerField", "TaskField", "TaskType", "describe", "describe_solution", "find_types"]
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
 import typer
-from rich.console import Console
 
-from .. import wire
-from ..services import Service
-from ..tasks import Task
-from ._bench_run import Plan
-from ._bench_target import Kind
-from ._exits import USAGE, fail
+from ... import wire
+from ...services import Service
+from ...tasks import Task
+from .._exits import USAGE, fail
+from .._messages import messages
+from ._run import Plan
+from ._target import Kind
 
 __all__ = [
     "JsonFile",
@@ -32,7 +31,6 @@ __all__ = [
     "agree",
     "choose_target",
     "read_levels",
-    "read_money",
     "read_task",
 ]
 
@@ -94,26 +92,13 @@ def read_levels(text: str, tasks: int | None) -> tuple[int, ...]:
     return levels
 
 
-def read_money(name: str, text: str | None) -> Decimal | None:
-    """Return an amount of money."""
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal(0)
-    if not (amount.is_finite() and amount > 0):
-        fail(f"{name} must be a positive amount such as 0.05, not {text!r}", USAGE)
-    return amount
-
-
 def read_task(path: Path, service: Service) -> Task[Any]:
     """Return the task of a file, in any spelling that `wire.load_task` knows."""
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         fail(f"--task {path}: {error.strerror}", USAGE)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         fail(f"--task {path} must be JSON: {error}", USAGE)
     return wire.load_task(body, service)
 
@@ -134,4 +119,4 @@ def agree(plan: Plan, service: Service, task: Path | None, yes: bool) -> None:
         )
     if not yes:
         fail(f"{told}; add --yes if you want that", USAGE)
-    Console(stderr=True, soft_wrap=True).print(told, markup=False, highlight=False)
+    messages(soft_wrap=True).print(told, markup=False, highlight=False)

@@ -1,6 +1,6 @@
 """The emulator that `captcha-async bench` measures against, in a process of its own.
 
-    python -m captcha_async.cli._bench_emulator SERVICE LATENCY SEED
+    python -m captcha_async.cli._bench._emulator SERVICE LATENCY SEED
 
 Prints its address, then answers a line on standard input with a line of JSON; ends with its input.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import anyio
 
-from ..emulator import Emulator, Latency, serve
+from ...emulator import Emulator, Latency, serve
 
 __all__ = ["make_emulator", "observe"]
 

@@ -14,14 +14,14 @@ from typing import Any
 import anyio
 import attrs
 
-from .. import wire
-from .._client import CaptchaClient
-from .._limits import Limits
-from ..errors import AccountError, CaptchaError, SpendLimitReached
-from ..services import Service
-from ..tasks import Task
-from ._bench_target import Target
-from ._tally import quantile
+from ... import wire
+from ..._client import CaptchaClient
+from ..._limits import Limits
+from ...errors import AccountError, CaptchaError, SpendLimitReached
+from ...services import Service
+from ...tasks import Task
+from .._tally import quantile
+from ._target import Target
 
 __all__ = ["Level", "Plan", "Run", "Slots"]
 

@@ -9,53 +9,62 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..errors import CaptchaError, SpendLimitReached
-from ._batch_progress import duration
-from ._batch_run import BatchRun
-from ._tally import Row
+from ...errors import CaptchaError, SpendLimitReached
+from .._tally import Row
+from ._progress import duration
+from ._run import BatchRun
 
 __all__ = ["end_of", "print_summary", "summary_json", "summary_table"]
 
-TITLES = ("solved", "failed", "p50 s", "p95 s", "polls/task", "spent")
+# What a terminal of fewer columns is shown.
+NARROW = 64
+MAIN = ("task type", "solved", "failed", "spent")
 MOST_IDS = 20
 
 
 def print_summary(run: BatchRun, console: Console) -> None:
     """Print the table by task type, and what is to say beside it."""
     if run.tally.rows():
-        console.print(summary_table(run))
+        console.print(summary_table(run, narrow=console.is_terminal and console.width < NARROW))
     errors = [f"last {name}: {error}" for name, error in run.tally.errors.items()]
     for text in (*errors, _counts(run)):
         # In a pipe a line stays whole.
         console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
-def summary_table(run: BatchRun) -> Table:
-    """Return the outcomes by task type."""
-    total = run.tally.total()
+def summary_table(run: BatchRun, *, narrow: bool = False) -> Table:
+    """Return the outcomes by task type; *narrow* leaves the times out."""
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False, show_footer=True)
-    footers = _cells(total)
-    table.add_column("task type", footer=footers[0], overflow="ellipsis", no_wrap=True)
-    for title, footer in zip(TITLES, footers[1:], strict=True):
-        table.add_column(title, footer=footer, justify="right", no_wrap=True)
+    footers = _cells(run.tally.total())
+    shown = [title for title in footers if not narrow or title in MAIN]
+    for title in shown:
+        first = title == "task type"
+        table.add_column(
+            title,
+            footer=footers[title],
+            justify="left" if first else "right",
+            overflow="ellipsis",
+            no_wrap=True,
+        )
     for row in run.tally.rows():
-        table.add_row(*_cells(row))
+        cells = _cells(row)
+        table.add_row(*(cells[title] for title in shown))
     return table
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row) -> dict[str, str]:
     def number(value: float | None, digits: int) -> str:
         return "-" if value is None else f"{value:.{digits}f}"
 
-    return [
-        row.task_type,
-        f"{row.solved:,}",
-        f"{row.failed:,}",
-        number(row.p50, 2),
-        number(row.p95, 2),
-        number(row.polls_per_task, 1),
-        f"{float(row.spent):.4f}",
-    ]
+    return {
+        "task type": row.task_type,
+        "solved": f"{row.solved:,}",
+        "failed": f"{row.failed:,}",
+        "p50 s": number(row.p50, 2),
+        "p95 s": number(row.p95, 2),
+        "polls/task": number(row.polls_per_task, 1),
+        "spent": f"{float(row.spent):.4f}",
+    }
 
 
 def _counts(run: BatchRun) -> str:
@@ -111,7 +120,7 @@ def end_of(run: BatchRun, resume: str | None) -> None:
         run.files.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     if run.fatal is not None:
-        say(f"captcha-async: stopped: {_reason(run.fatal)}")
+        say(f"captcha-async: stopped: {_reason(run, run.fatal)}")
     if run.error is not None:
         say(f"captcha-async: stopped: {describe_error(run.error, results)}")
     if run.interrupted and not run.complete:
@@ -129,9 +138,10 @@ def end_of(run: BatchRun, resume: str | None) -> None:
         say(f"try the failed ones again with:\n  {resume}")
 
 
-def _reason(error: CaptchaError) -> str:
+def _reason(run: BatchRun, error: CaptchaError) -> str:
     if isinstance(error, SpendLimitReached):
-        return f"{error.spent} is spent, and --max-spend allows no further task"
+        # What was in flight has ended meanwhile.
+        return f"--max-spend is reached: {run.spent} is spent"
     return str(error)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..services import SERVICES
+from ...services import SERVICES
 from ._catalogue import AnswerField, TaskField, TaskType
 
 __all__ = ["print_list", "print_type"]

@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from .._outcome import Solved
-from ..errors import CaptchaError
-from ._batch_lines import Job, Key
-from ._batch_pipes import CHUNK, Writer, unbuffered
+from ..._outcome import Solved
+from ...errors import CaptchaError
+from ._lines import Job, Key
+from ._pipes import CHUNK, Writer, unbuffered
 
 __all__ = ["Earlier", "NotResults", "Results", "check_first", "describe_failed", "describe_solved"]
 

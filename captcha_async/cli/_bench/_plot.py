@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ._bench_run import Level
-from ._exits import USAGE, fail
+from .._exits import USAGE, fail
+from ._run import Level
 
-__all__ = ["check_plot", "draw"]
+__all__ = ["check_files", "draw"]
 
 FORMATS = (".svg", ".png")
 PERCENTILES = (
@@ -20,12 +20,24 @@ PERCENTILES = (
 )
 
 
-def check_plot(path: Path | None) -> None:
-    """End the command if the plot could not be drawn later."""
+def check_files(plot: Path | None, numbers: str | None) -> None:
+    """End the command if plot or numbers could not be written later."""
+    _check_plot(plot)
+    if numbers not in (None, "-"):
+        _check_place("--json", Path(numbers or ""))
+
+
+def _check_place(option: str, path: Path) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        fail(f"{option} must be a file in a folder that exists, not {path}", USAGE)
+
+
+def _check_plot(path: Path | None) -> None:
     if path is None:
         return
     if path.suffix.lower() not in FORMATS:
         fail(f"--plot must be a file that ends in {' or '.join(FORMATS)}, not {path}", USAGE)
+    _check_place("--plot", path)
     if importlib.util.find_spec("matplotlib") is None:
         fail("--plot needs matplotlib: pip install 'captcha-async[bench]'", USAGE)
 

@@ -13,9 +13,9 @@ import anyio
 import attrs
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from ..emulator import Emulator, serve
-from ..errors import TransportError
-from ._bench_emulator import make_emulator, observe
+from ...emulator import Emulator, serve
+from ...errors import TransportError
+from ._emulator import make_emulator, observe
 
 __all__ = ["Kind", "RealService", "Target", "open_emulator"]
 
@@ -123,7 +123,7 @@ async def open_emulator(
         async with serve(emulator) as url:
             yield _Inside(url, emulator.api_key, emulator)
         return
-    command = [sys.executable, "-m", f"{__package__}._bench_emulator", service]
+    command = [sys.executable, "-m", f"{__package__}._emulator", service]
     async with await anyio.open_process(
         [*command, str(latency), str(seed)], stdin=subprocess.PIPE, stderr=None
     ) as process:

@@ -10,12 +10,12 @@ import attrs
 import typer
 from rich.console import Console
 
-from ..services import find_service
-from ..tasks._families import all_models
+from ...services import find_service
+from ...tasks._families import all_models
+from .._exits import USAGE, fail, reporting_errors
+from .._options import JsonOutput, complete_service, complete_type
 from ._catalogue import describe, find_types
-from ._exits import USAGE, fail, reporting_errors
-from ._options import JsonOutput, complete_service, complete_type
-from ._types_view import print_list, print_type
+from ._view import print_list, print_type
 
 __all__ = ["types"]
 

@@ -12,10 +12,13 @@ import attrs
 import typer
 from rich.console import Console
 
-from ..errors import CaptchaError
-from ..services import Service, find_service
-from ..tasks import RecaptchaV2Task
-from ._bench_options import (
+from ...errors import CaptchaError
+from ...services import Service, find_service
+from ...tasks import RecaptchaV2Task
+from .._exits import FAILED, INTERRUPTED, exit_code, fail, reporting_errors
+from .._messages import messages
+from .._options import BaseUrlOption, SeedOption, ServiceOption, read_key, read_money
+from ._options import (
     JsonFile,
     LatencyOption,
     LevelsOption,
@@ -30,15 +33,12 @@ from ._bench_options import (
     agree,
     choose_target,
     read_levels,
-    read_money,
     read_task,
 )
-from ._bench_plot import check_plot, draw
-from ._bench_run import Plan, Run
-from ._bench_target import Kind, RealService, Target, open_emulator
-from ._bench_view import describe_run, print_table, progress
-from ._exits import FAILED, INTERRUPTED, exit_code, fail, reporting_errors
-from ._options import BaseUrlOption, SeedOption, ServiceOption, read_key
+from ._plot import check_files, draw
+from ._run import Plan, Run
+from ._target import Kind, RealService, Target, open_emulator
+from ._view import describe_run, print_table, progress
 
 __all__ = ["bench"]
 
@@ -113,7 +113,7 @@ def bench(
         profile.check(plan.task)
         if kind == "service":
             agree(plan, profile, task, yes)
-        check_plot(plot)
+        check_files(plot, json_output)
         given = Given(kind, profile, latency, seed, json_output, plot)
         run = Run(plan, profile)
         key = read_key() if kind == "service" else ""
@@ -125,7 +125,7 @@ def bench(
 
 
 async def _run(run: Run, given: Given, key: str) -> None:
-    console = Console(stderr=True)
+    console = messages()
     console.print(f"measuring against {MEANT[given.kind]}", highlight=False)
     opened = (
         nullcontext(cast("Target", RealService(run.service.base_url, key)))

@@ -12,23 +12,24 @@ import anyio.to_thread
 import attrs
 from anyio.abc import TaskStatus
 
-from .._batch import Batch
-from .._callbacks import CallbackReceiver
-from .._client import CaptchaClient
-from .._outcome import Failed, Solved
-from ..errors import (
+from ..._batch import Batch
+from ..._callbacks import CallbackReceiver
+from ..._client import CaptchaClient
+from ..._outcome import Failed, Solved
+from ...errors import (
     AccountError,
     CaptchaError,
     InvalidArgument,
     JournalError,
     SpendLimitReached,
 )
-from ._batch_files import Files
-from ._batch_lines import MOVED, TaskLines
-from ._batch_pipes import RawFile
-from ._batch_progress import Frame, Pace, watch_batch
-from ._batch_results import Results, describe_failed, describe_solved
-from ._tally import Tally
+from .._tally import Tally
+from ._files import Files
+from ._lines import MOVED, Job, TaskLines
+from ._pipes import RawFile
+from ._prices import Prices
+from ._progress import Frame, Pace, watch_batch
+from ._results import Results, describe_failed, describe_solved
 
 __all__ = ["BatchRun", "Settings"]
 
@@ -47,6 +48,8 @@ class Settings:
     """Seconds for what is paid for when the run is interrupted."""
     callbacks_at: tuple[str, int]
     """Host and port on which the receiver listens."""
+    max_spend: str | None = None
+    """Cap on the money, if there is one."""
 
 
 @attrs.define(eq=False)
@@ -78,9 +81,13 @@ class BatchRun:
     error: Exception | None = attrs.field(default=None, init=False)
     """What broke the run itself."""
     _batch: Batch[Any] | None = attrs.field(default=None, init=False)
+    _prices: Prices = attrs.field(init=False)
     _pace: Pace = attrs.field(factory=Pace, init=False)
     # Cancelled when there is no more time for what is in flight.
     _scope: anyio.CancelScope = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._prices = Prices(self._under_way)
 
     @property
     def complete(self) -> bool:
@@ -127,15 +134,18 @@ class BatchRun:
 
     async def _solve(self, tasks: RawFile, results: Results) -> None:
         settings, files = self.settings, self.files
-        self._batch = self.client.batch(
-            self.lines.pairs(tasks),
+        pairs = self.lines.pairs(tasks)
+        batch = self.client.batch(
+            self._prices.one_by_one(pairs) if settings.max_spend is not None else pairs,
             max_in_flight=settings.max_in_flight,
             timeout=settings.timeout,
             name=files.name,
             resume=files.resume and files.journal is not None,
             resend_uncertain=settings.resend_uncertain,
         )
-        async with self._batch as outcomes:
+        async with batch as outcomes:
+            # Only from now on can it be stopped.
+            self._batch = batch
             if self.interrupted:
                 outcomes.stop()
             async for outcome in outcomes:
@@ -145,7 +155,8 @@ class BatchRun:
         """Write an outcome down; the journal hears of it when the next one is asked for."""
         job = self.lines.ended(outcome.key)
         if isinstance(outcome, Solved):
-            await results.write(describe_solved(job, outcome))
+            await self._keep(results, job, outcome)
+            self._prices.learn(job.task.type)
             self.tally.add_solved(job.task, outcome)
             self.solved += 1
             return
@@ -160,6 +171,17 @@ class BatchRun:
             self.tally.add_failed(job.task, error)
             self.failed += 1
 
+    async def _keep(self, results: Results, job: Job, solved: Solved[Any]) -> None:
+        """Write an answer; one that could not be written counts as not collected."""
+        try:
+            await results.write(describe_solved(job, solved))
+        except BaseException:
+            self.uncollected.append(solved.task_id)
+            raise
+
+    def _under_way(self) -> int:
+        return 0 if self._batch is None else self._batch.progress().in_flight
+
     def _stop(self, error: CaptchaError) -> None:
         """Send nothing more; what is paid for is still collected."""
         if self.fatal is None:
@@ -170,7 +192,7 @@ class BatchRun:
     def _sum_up(self) -> None:
         """Take down what can only be told by an open client."""
         self.spent = self.client.statistics().spent
-        self.uncollected = [pending.task_id for pending in self.client.orphans]
+        self.uncollected += [pending.task_id for pending in self.client.orphans]
         if self._batch is not None:
             progress = self._batch.progress()
             if self.files.output is None:
@@ -219,9 +241,7 @@ class BatchRun:
         """Return the numbers of now."""
         now = anyio.current_time()
         lines, numbers = self.lines, self.client.statistics()
-        progress = None if self._batch is None else self._batch.progress()
-        taken = progress.skipped if progress else 0
-        under_way = progress.in_flight if progress else 0
+        taken = 0 if self._batch is None else self._batch.progress().skipped
         return Frame(
             lines=self.done + taken,
             total=self.total,
@@ -229,7 +249,7 @@ class BatchRun:
             failed=self.failed,
             skipped=lines.skipped + taken,
             bad=lines.bad,
-            waiting=max(0, under_way - numbers.in_flight),
+            waiting=max(0, self._under_way() - numbers.in_flight),
             in_flight=numbers.in_flight,
             rate=self._pace.look(now, self.solved + self.failed),
             p50=numbers.latencies.p50,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from collections.abc import Callable
@@ -11,10 +12,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ._batch_lines import TaskLines, count_lines
-from ._batch_pipes import RawFile, unbuffered
-from ._batch_results import NotResults, Results, check_first, read_earlier
-from ._exits import USAGE, fail
+from .._exits import USAGE, fail
+from .._messages import messages
+from ._lines import TaskLines, count_lines
+from ._pipes import RawFile, unbuffered
+from ._results import NotResults, Results, check_first, read_earlier
 
 __all__ = ["Files"]
 
@@ -49,7 +51,7 @@ class Files:
         """The file that knows what is paid for."""
         if self._no_journal or self._given_journal is not None or self.output is None:
             return self._given_journal
-        return self.output.with_name(f"{self.output.name}.journal")
+        return self.output.parent / f"{self.output.name}.journal"
 
     @property
     def name(self) -> str:
@@ -64,12 +66,13 @@ class Files:
     @cached_property
     def console(self) -> Console:
         """Standard error, for progress and messages."""
-        return Console(stderr=True)
+        return messages()
 
     @property
     def live(self) -> bool:
         """Whether progress can be drawn: not on a terminal that shows the results as well."""
-        return self.console.is_terminal and (self.output is not None or not sys.stdout.isatty())
+        able = self.console.is_terminal and not self.console.is_dumb_terminal
+        return able and (self.output is not None or not sys.stdout.isatty())
 
     def check(self, *, json_output: bool) -> None:
         """End the command if the files cannot be used, before anything is sent or written."""
@@ -79,12 +82,36 @@ class Files:
             fail("--json needs -o: results and summary would mix on standard output", USAGE)
         if self.resume and self.output is None and self.journal is None:
             fail("--resume needs -o or --journal: nothing else knows what was solved", USAGE)
-        if self._tasks is not None and not self._tasks.exists():
-            fail(f"{self._tasks}: there is no such file", USAGE)
+        self._check_streams()
+        self._check_places()
         if not self.resume:
             self._check_new()
         elif self.output is not None and self.output.is_file():
             self._check_ours(self.output)
+
+    def _check_streams(self) -> None:
+        """Python has None for a standard stream that was closed."""
+        if self._tasks is None and sys.stdin is None:
+            fail("the tasks cannot be read: standard input is closed", USAGE)
+        if self.output is None and sys.stdout is None:
+            fail("the results cannot be written: standard output is closed", USAGE)
+
+    def _check_places(self) -> None:
+        """Each file is where a file can be, and none serves for two things."""
+        if self._tasks is not None and not self._tasks.exists():
+            fail(f"{self._tasks}: there is no such file", USAGE)
+        taken: dict[str, str] = {}
+        uses = {"tasks": self._tasks, "results": self.output, "journal": self.journal}
+        for use, path in uses.items():
+            if path is None:
+                continue
+            if path.is_dir():
+                fail(f"{path} cannot be the {use}: it is a folder", USAGE)
+            if not path.parent.is_dir():
+                fail(f"{path} cannot be the {use}: there is no folder {path.parent}", USAGE)
+            other = taken.setdefault(os.path.realpath(path), use)
+            if other != use and (path.is_file() or not path.exists()):
+                fail(f"{path} cannot be both the {other} and the {use}", USAGE)
 
     def _check_new(self) -> None:
         """Nothing that an earlier run has left is overwritten or added to by mistake."""

@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .. import __version__
-from ._bench_run import Level, Run
+from ... import __version__
+from ._run import Level, Run
 
 __all__ = ["describe_run", "notes", "print_table", "progress"]
 

@@ -15,13 +15,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ._progress import LIVE_EVERY
+from .._progress import LIVE_EVERY
 
 __all__ = ["Frame", "Pace", "describe", "duration", "render", "watch_batch"]
 
 PLAIN_EVERY = 10.0
 RECENT = 30.0
 """Seconds that count for the rate."""
+
+# Columns that four cells, or two, fit side by side.
+WIDE, MEDIUM = 72, 36
 
 HINT = "Ctrl-C collects what is paid for, and says how to go on"
 
@@ -94,7 +97,7 @@ def _live(console: Console) -> Generator[Callable[[Frame], None]]:
     # Refreshed by hand: a thread of its own would only be one more thing to end. It makes room for
     # the summary in the end.
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        yield lambda frame: live.update(render(frame), refresh=True)
+        yield lambda frame: live.update(render(frame, console.width), refresh=True)
 
 
 @contextmanager
@@ -105,20 +108,22 @@ def _plain(console: Console) -> Generator[Callable[[Frame], None]]:
     yield show
 
 
-def render(frame: Frame) -> RenderableType:
-    """Return the picture of a frame; it fits a terminal of 72 columns or more."""
+def render(frame: Frame, width: int = WIDE) -> RenderableType:
+    """Return the picture of a frame, for a terminal of so many columns."""
+    across = 4 if width >= WIDE else 2 if width >= MEDIUM else 1
     grid = Table.grid(padding=(0, 1), expand=True)
-    for column in range(4):
+    for column in range(across):
         if column:
             grid.add_column(ratio=1)
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(justify="right", no_wrap=True)
     cells = _cells(frame)
-    for row in range(0, len(cells), 4):
-        parts = [part for cell in cells[row : row + 4] for part in ("", *cell)]
+    for row in range(0, len(cells), across):
+        parts = [part for cell in cells[row : row + across] for part in ("", *cell)]
         grid.add_row(*parts[1:])
     # The last line is never full: a terminal puts `^C` behind it.
-    note = Text(frame.note or HINT, style="yellow" if frame.note else "dim", no_wrap=True)
+    note = Text(frame.note or HINT, style="yellow" if frame.note else "dim")
+    note.no_wrap = width >= WIDE
     return Group(_bar(frame), grid, note)
 
 

@@ -1,0 +1,1 @@
+"""`captcha-async batch`: tasks from a file or pipe, results into another."""

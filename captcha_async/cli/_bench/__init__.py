@@ -1,0 +1,1 @@
+"""`captcha-async bench`: throughput and latency over levels of concurrency."""

@@ -1,0 +1,52 @@
+"""Standard error, for progress and messages: a reader who goes away ends no run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any, TextIO, cast
+
+from rich.console import Console
+
+__all__ = ["messages"]
+
+
+class _Forgiving:
+    """A stream that goes on when nobody takes what is written, or its disk is full."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write *text*, or drop it."""
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self._give_up(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what was kept, or drop it."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        if isinstance(error, BlockingIOError):
+            return
+        # What the stream still keeps would fail again at the end, and change the exit code.
+        with suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+def messages(*, soft_wrap: bool = False, highlight: bool = True) -> Console:
+    """Return a console on standard error."""
+    stream = cast("TextIO", _Forgiving(sys.stderr))
+    return Console(file=stream, stderr=True, soft_wrap=soft_wrap, highlight=highlight)

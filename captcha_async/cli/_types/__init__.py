@@ -1,0 +1,1 @@
+"""`captcha-async types`: what can be solved, and with which fields."""
