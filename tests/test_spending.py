@@ -97,7 +97,7 @@ async def test_services_that_tell_no_cost_are_counted_by_the_table() -> None:
         assert client.statistics().spent == Decimal("0.01")
 
 
-@pytest.mark.parametrize("value", [0, 1.5, Decimal(0), Decimal(-1)])
+@pytest.mark.parametrize("value", [0, 1.5, Decimal(0), Decimal(-1), Decimal("NaN")])
 def test_a_bad_cap_is_named(value: Any) -> None:
     """Money is a positive Decimal."""
     with pytest.raises(InvalidArgument, match="max_spend"):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 try:
     from ._handler import OpenTelemetry
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "opentelemetry":
+except ModuleNotFoundError as _error:
+    if (_error.name or "").partition(".")[0] != "opentelemetry":
         raise
     raise ImportError(
         "captcha_async.telemetry needs OpenTelemetry's API: pip install 'captcha-async[otel]'"
-    ) from error
+    ) from _error
 
 __all__ = ["OpenTelemetry"]
