@@ -6,9 +6,14 @@ import ast
 import asyncio
 import inspect
 import json
+import os
 import random
 import re
 import shlex
+import socket
+import subprocess
+import sys
+import textwrap
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
@@ -135,6 +140,28 @@ def test_commands_have_the_options_that_they_are_shown_with(page: Path) -> None:
         if arguments and not arguments[0].startswith("-"):
             given = {word.partition("=")[0] for word in arguments if word.startswith("--")}
             assert given <= options_of(arguments[0]), command
+
+
+def test_the_batch_of_the_readme_runs(tmp_path: Path) -> None:
+    """A shell that is given the README's lines solves the task, and leaves nothing running."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"^A batch at the local service.*\n\n((?: {4}.*\n)+)", page, re.MULTILINE)
+    assert found is not None
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    lines = found[1].replace("emulate --quiet", f"emulate --quiet --port {port} --latency 0")
+    lines = lines.replace("captcha-async ", f"{shlex.quote(sys.executable)} -m captcha_async ")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # Whatever fails, the service must not outlive the shell.
+    trap = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+    script = textwrap.dedent(lines).replace(":8069", f":{port}")
+    command = ["bash", "-e", "-c", f"{trap}{script}wait\n"]
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=50
+    )
+    assert ended.returncode == 0, ended.stderr
+    (result,) = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(result)["status"] == "solved"
 
 
 def options_of(command: str) -> set[str]:
