@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anyio.from_thread import start_blocking_portal
-from command_line import KEY, run
+from command_line import KEY, run, served
 
 import captcha_async
 from captcha_async import CaptchaClient
 from captcha_async.cli import _options, main
 from captcha_async.cli._samples import noise_png
-from captcha_async.emulator import Emulator, Latency, serve
+from captcha_async.emulator import Emulator, Latency
 
 WIDGET = ("--url", "https://example.com/login", "--key", "site-key")
 
@@ -32,10 +31,7 @@ def emulator() -> Emulator:
 @pytest.fixture
 def base_url(emulator: Emulator) -> Generator[str]:
     """Serve the emulator from a thread with an event loop of its own."""
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(serve(emulator)) as url,
-    ):
+    with served(emulator) as url:
         yield url
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anyio.from_thread import start_blocking_portal
-from command_line import KEY, run
+from command_line import KEY, run, served
 from journal_files import rows
 
 from captcha_async.cli._batch._results import Results
-from captcha_async.emulator import Emulator, Latency, serve
+from captcha_async.emulator import Emulator, Latency
 
 TURNSTILE = {"type": "TurnstileTask", "websiteURL": "https://example.com", "websiteKey": "0x4"}
 
@@ -29,10 +28,7 @@ def emulator() -> Emulator:
 @pytest.fixture
 def base_url(emulator: Emulator) -> Generator[str]:
     """Serve the emulator from a thread with an event loop of its own."""
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(serve(emulator)) as url,
-    ):
+    with served(emulator) as url:
         yield url
 
 

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anyio.from_thread import start_blocking_portal
-from command_line import KEY, run
+from command_line import KEY, run, served
 
 from captcha_async import CaptchaClient
 from captcha_async.cli._batch._files import Files
 from captcha_async.cli._batch._lines import TaskLines
 from captcha_async.cli._batch._run import BatchRun, Settings
-from captcha_async.emulator import Emulator, Latency, serve
+from captcha_async.emulator import Emulator, Latency
 
 ROOT = Path(__file__).parent.parent
 sends_to_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no /dev/full")
@@ -37,10 +36,7 @@ def emulator() -> Emulator:
 @pytest.fixture
 def base_url(emulator: Emulator) -> Generator[str]:
     """Serve the emulator from a thread with an event loop of its own."""
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(serve(emulator)) as url,
-    ):
+    with served(emulator) as url:
         yield url
 
 

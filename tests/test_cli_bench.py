@@ -15,8 +15,7 @@ from typing import Any
 
 import anyio
 import pytest
-from anyio.from_thread import start_blocking_portal
-from command_line import KEY, run
+from command_line import KEY, run, served
 from local import TOKEN_TASK, joined
 from rich.console import Console
 
@@ -26,7 +25,7 @@ from captcha_async.cli._bench._plot import draw
 from captcha_async.cli._bench._run import Level, Plan, Run, Slots
 from captcha_async.cli._bench._target import open_emulator
 from captcha_async.cli._bench._view import notes, print_table, progress
-from captcha_async.emulator import Emulator, Latency, serve
+from captcha_async.emulator import Emulator, Latency
 from captcha_async.services import CAPMONSTER
 
 ROOT = Path(__file__).parent.parent
@@ -43,10 +42,7 @@ def emulator() -> Emulator:
 @pytest.fixture
 def base_url(emulator: Emulator) -> Generator[str]:
     """Serve the emulator from a thread with an event loop of its own."""
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(serve(emulator)) as url,
-    ):
+    with served(emulator) as url:
         yield url
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 import anyio
 import pytest
-from command_line import KEY, run
+from command_line import KEY, PATIENCE, Start, processes, run
 from emulator_calls import IMAGE, Caller
 from rich.console import Console
 
@@ -20,33 +18,13 @@ from captcha_async.cli._request_log import log_requests, sum_up
 from captcha_async.emulator import Emulator, Latency
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 30
-"""Seconds after which a process is held to hang."""
-
-Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
 def start() -> Generator[Start]:
     """Return a function that starts `emulate` on a free port."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "captcha_async", "emulate", "--port", "0", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    with processes("emulate", "--port", "0") as start:
+        yield start
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")

@@ -7,11 +7,10 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from anyio.from_thread import start_blocking_portal
-from command_line import KEY, run
+from command_line import KEY, run, served
 
 from captcha_async.cli._types._catalogue import find_types
-from captcha_async.emulator import Emulator, Latency, serve
+from captcha_async.emulator import Emulator, Latency
 from captcha_async.services import SERVICES
 from captcha_async.tasks import Task
 from captcha_async.tasks._families import all_models
@@ -28,10 +27,7 @@ def emulator() -> Emulator:
 @pytest.fixture
 def base_url(emulator: Emulator) -> Generator[str]:
     """Serve the emulator from a thread with an event loop of its own."""
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(serve(emulator)) as url,
-    ):
+    with served(emulator) as url:
         yield url
 
 

@@ -344,6 +344,17 @@ async def test_an_answer_out_of_the_journal_is_told(tmp_path: Any) -> None:
     assert {event.via for event in events if isinstance(event, TaskSolved)} == {"journal"}
 
 
+def troubled_emulator() -> Emulator:
+    """Return a service with some trouble of each kind."""
+    emulator = Emulator(latency=Latency(6, 0.8))
+    emulator.refuse("ERROR_NO_SLOT_AVAILABLE", times=10)
+    emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=5)
+    emulator.break_http("getTaskResult", status=502, times=10)
+    emulator.hang("createTask", times=2)
+    emulator.delay(0.3, "createTask")
+    return emulator
+
+
 async def cause_trouble(client: CaptchaClient, chance: random.Random) -> None:
     """Solve in any of the ways, and perhaps give up."""
     with anyio.move_on_after(chance.uniform(0, 12)):
@@ -364,12 +375,7 @@ async def test_every_solve_ends_as_often_as_it_begins(seed: int) -> None:
     """Whatever goes wrong, and whenever somebody gives up: telemetry leaves nothing open."""
     chance = random.Random(seed)
     events: list[Any] = []
-    emulator = Emulator(latency=Latency(6, 0.8))
-    emulator.refuse("ERROR_NO_SLOT_AVAILABLE", times=10)
-    emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=5)
-    emulator.break_http("getTaskResult", status=502, times=10)
-    emulator.hang("createTask", times=2)
-    emulator.delay(0.3, "createTask")
+    emulator = troubled_emulator()
     limits = Limits(in_flight=20, request_timeout=3)
     async with (
         joined(emulator, on_event=events.append, limits=limits) as client,

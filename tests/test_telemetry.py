@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
-from test_events import cause_trouble
+from test_events import cause_trouble, troubled_emulator
 from test_secrets import QUICK, SUFFIXED, Traces, make_emulator, meet_trouble
 
 import captcha_async.telemetry._handler
@@ -427,12 +427,7 @@ async def test_an_answer_out_of_the_journal_is_not_paid_for_again(
 async def test_trouble_leaves_nothing_open(sight: Sight) -> None:
     """Every span ends, and after its children; the gauges are back at zero, no solve is kept."""
     chance = random.Random(3)
-    emulator = Emulator(latency=Latency(6, 0.8))
-    emulator.refuse("ERROR_NO_SLOT_AVAILABLE", times=10)
-    emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=5)
-    emulator.break_http("getTaskResult", status=502, times=10)
-    emulator.hang("createTask", times=2)
-    emulator.delay(0.3, "createTask")
+    emulator = troubled_emulator()
     limits = Limits(in_flight=20, request_timeout=3)
     async with (
         joined(emulator, on_event=sight.handler, limits=limits) as client,
