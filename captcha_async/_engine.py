@@ -38,7 +38,6 @@ __all__ = ["Engine"]
 
 logger = logging.getLogger("captcha_async")
 
-
 NOT_TOLD = nullcontext()
 
 

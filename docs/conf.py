@@ -10,7 +10,7 @@ import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 from docutils import nodes
@@ -55,29 +55,18 @@ READ_ONLY = {
     "EmulatedTask",
     "EmulatorStatistics",
     "Failed",
-    "FuseBlown",
-    "FuseClosed",
     "LaneStatistics",
     "LatencyStatistics",
     "LearnedTimes",
     "PendingTask",
-    "PollFailed",
     "PollState",
     "RecordedRequest",
     "SemaphoreStatistics",
     "Solved",
     "Statistics",
-    "SubmitFailed",
-    "TaskAbandoned",
-    "TaskDropped",
-    "TaskFailed",
-    "TaskPolled",
-    "TaskQueued",
-    "TaskSolved",
-    "TaskSubmitted",
-    "TaskTakenUp",
     "UncertainSubmission",
     "Violation",
+    *(kind.__name__ for kind in get_args(captcha_async.Event)),
 }
 SECTIONS = {"Args:": "param", "Raises:": "raises", "Returns:": "returns"}
 TYPE_VARIABLES = {"S", "S_co"}
