@@ -14,7 +14,7 @@ from itertools import count
 
 import attrs
 
-from captcha_async._polling import PollState, Schedule
+from captcha_async._polling._schedule import PollState, Schedule
 
 __all__ = ["DISTRIBUTIONS", "Result", "simulate"]
 

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks._polled_world import DISTRIBUTIONS, Result, simulate
 from benchmarks._report import Bars, draw_bars, machine, print_table, write_json
 from captcha_async import CAPMONSTER, FixedPolling, Schedule
-from captcha_async._adaptive import AdaptivePolling
+from captcha_async._polling._adaptive import AdaptivePolling
 
 SEEDS = (1, 2, 3)
 SCHEDULES: dict[str, Callable[[int], Schedule]] = {

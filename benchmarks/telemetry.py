@@ -26,9 +26,9 @@ import attrs
 from benchmarks._reference import Reference, reference
 from benchmarks._report import machine, print_table, write_json
 from captcha_async import CAPMONSTER, CaptchaClient, FixedPolling, Limits, RecaptchaV2Task, Solved
-from captcha_async._collect import OpenTask
-from captcha_async._polling import PollLedger
-from captcha_async._submit import Draft, _tell
+from captcha_async._polling._schedule import PollLedger
+from captcha_async._solving._collect import OpenTask
+from captcha_async._solving._submit import Draft, _tell
 from captcha_async.telemetry import OpenTelemetry
 
 MEAN, GAP = 0.6, 0.2

@@ -10,8 +10,10 @@ from .errors import *  # noqa: F403  # the errors' own list says what is public
 
 if typing.TYPE_CHECKING:
     from . import services, wire
-    from ._adaptive import AdaptivePolling, LearnedTimes
-    from ._batch import Batch, BatchProgress
+    from ._account._limits import Limits, RateLimitedSemaphore, SemaphoreStatistics
+    from ._account._retry import Retries
+    from ._account._statistics import LatencyStatistics, Statistics
+    from ._batch._batch import Batch, BatchProgress
     from ._callbacks import CallbackReceiver, CallbackStatistics
     from ._client import CaptchaClient
     from ._events import (
@@ -30,13 +32,11 @@ if typing.TYPE_CHECKING:
         TaskTakenUp,
     )
     from ._journal import Journal, UncertainSubmission
-    from ._limits import Limits, RateLimitedSemaphore, SemaphoreStatistics
     from ._outcome import Failed, Solved
-    from ._pending import PendingTask
-    from ._polling import FixedPolling, PollState, Schedule
+    from ._polling._adaptive import AdaptivePolling, LearnedTimes
+    from ._polling._schedule import FixedPolling, PollState, Schedule
     from ._ref import TaskId, TaskRef
-    from ._retry import Retries
-    from ._statistics import LatencyStatistics, Statistics
+    from ._solving._pending import PendingTask
     from ._transport import LaneStatistics
     from .services import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, CAPTCHA69, TWO_CAPTCHA, Service
     from .tasks import *  # noqa: F403  # likewise
@@ -46,8 +46,8 @@ __version__ = "0.1.0"
 # Modules by what they hold. A module is imported when one of its names is first used, so that
 # whoever needs only a part of the library does not wait for all of it.
 _HOLDS = {
-    "_adaptive": ("AdaptivePolling", "LearnedTimes"),
-    "_batch": ("Batch", "BatchProgress"),
+    "_polling._adaptive": ("AdaptivePolling", "LearnedTimes"),
+    "_batch._batch": ("Batch", "BatchProgress"),
     "_callbacks": ("CallbackReceiver", "CallbackStatistics"),
     "_client": ("CaptchaClient",),
     "_events": (
@@ -66,13 +66,13 @@ _HOLDS = {
         "TaskTakenUp",
     ),
     "_journal": ("Journal", "UncertainSubmission"),
-    "_limits": ("Limits", "RateLimitedSemaphore", "SemaphoreStatistics"),
+    "_account._limits": ("Limits", "RateLimitedSemaphore", "SemaphoreStatistics"),
     "_outcome": ("Failed", "Solved"),
-    "_pending": ("PendingTask",),
-    "_polling": ("FixedPolling", "PollState", "Schedule"),
+    "_solving._pending": ("PendingTask",),
+    "_polling._schedule": ("FixedPolling", "PollState", "Schedule"),
     "_ref": ("TaskId", "TaskRef"),
-    "_retry": ("Retries",),
-    "_statistics": ("LatencyStatistics", "Statistics"),
+    "_account._retry": ("Retries",),
+    "_account._statistics": ("LatencyStatistics", "Statistics"),
     "_transport": ("LaneStatistics",),
     "services": ("ANTI_CAPTCHA", "CAPMONSTER", "CAPSOLVER", "CAPTCHA69", "TWO_CAPTCHA", "Service"),
     "tasks": tuple(tasks.__all__),

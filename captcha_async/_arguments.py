@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterable, Callable, Iterable
 
+from ._account._limits import Limits
 from ._callbacks import CallbackReceiver
 from ._events import Event
 from ._journal import Journal
-from ._limits import Limits
 from .errors import invalid
 from .services import Service, find_service
 from .tasks._fields import check_url

@@ -9,8 +9,9 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from . import wire
-from ._adaptive import AdaptivePolling
+from ._account._limits import Limits
+from ._account._retry import Retries
+from ._account._statistics import Statistics
 from ._arguments import (
     check_callback_url,
     check_callbacks,
@@ -24,25 +25,24 @@ from ._arguments import (
     to_journal,
     to_profile,
 )
-from ._batch import Batch, Pairs, Source
+from ._batch._batch import Batch, Pairs, Source
+from ._batch._leftovers import Leftovers
+from ._batch._resume import Resumption
 from ._callbacks import CallbackReceiver
-from ._engine import Engine
 from ._events import Event
 from ._journal import Journal
-from ._leftovers import Leftovers
-from ._limits import Limits
 from ._outcome import Failed, Solved
-from ._pending import PendingTask, check_timeout
-from ._polling import Schedule
+from ._polling._adaptive import AdaptivePolling
+from ._polling._schedule import Schedule
 from ._ref import TaskRef
-from ._resume import Resumption
-from ._retry import Retries
-from ._statistics import Statistics
-from ._submit import Draft
+from ._solving._engine import Engine
+from ._solving._pending import PendingTask, check_timeout
+from ._solving._submit import Draft
 from ._transport import HttpTransport
 from .errors import InsufficientBalance, invalid
 from .services import Service
 from .tasks._model import Solution, Task
+from .wire._models import spec_of
 
 if TYPE_CHECKING:
     import httpx
@@ -355,7 +355,7 @@ class CaptchaClient(Leftovers):
         ref = answer.ref if isinstance(answer, Solved) else answer
         if not isinstance(ref, TaskRef):
             raise invalid("answer", answer, "what solve returned", show=False)
-        kind = wire.spec_of(ref.task_type).report
+        kind = spec_of(ref.task_type).report
         path = None if kind is None else self._engine.service.report_methods.get(kind)
         if path is None:
             rule = f"of a type whose wrong answers {self._engine.service.name} takes reports of"

@@ -54,9 +54,9 @@ def captcha_client(
     """
     from anyio.from_thread import start_blocking_portal
 
+    from ._account._retry import Retries
     from ._client import CaptchaClient
-    from ._polling import FixedPolling
-    from ._retry import Retries
+    from ._polling._schedule import FixedPolling
     from ._transport._in_process import in_process
 
     defaults: dict[str, Any] = {

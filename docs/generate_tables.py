@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from captcha_async import errors
-from captcha_async._error_codes import ERROR_CODES, NUMERIC_CODES
 from captcha_async.services import SERVICES, Service
+from captcha_async.services._error_codes import ERROR_CODES, NUMERIC_CODES
 
 FOLDER = Path(__file__).parent / "reference"
 

@@ -10,9 +10,9 @@ import re
 import pytest
 
 from captcha_async import errors
-from captcha_async._error_codes import ERROR_CODES, NUMERIC_CODES
 from captcha_async._ref import TaskRef
 from captcha_async.errors import CaptchaError, InvalidArgument, SolveTimeout, invalid
+from captcha_async.services._error_codes import ERROR_CODES, NUMERIC_CODES
 
 CLASSES = [getattr(errors, name) for name in errors.__all__]
 every_class = pytest.mark.parametrize("cls", CLASSES)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .._polling._overdue import overdue_age
 from ._callback import Callback
-from ._net import overdue_age
 from ._receiver import CallbackReceiver
 from ._tally import CallbackStatistics
 from ._use import CallbackUse

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from .._asgi import Receive, Scope, Send, serve_app
 from ..errors import invalid
 from ..tasks._fields import check_url
-from ._bodies import read_posted
+from ..wire._posted import read_posted
 from ._callback import Callback
 from ._tally import CallbackStatistics, Tally
 from ._tokens import Tokens

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import attrs
 import orjson
 
-from .. import wire
 from .._ref import TaskId, TaskRef
 from ..errors import invalid
 from ..tasks._model import Task
+from ..wire import dump_task
 
 __all__ = [
     "COLUMNS",
@@ -186,7 +186,7 @@ def dump_solution(raw: Mapping[str, Any]) -> bytes:
 
 def mark_of(task: Task[Any]) -> bytes:
     """Return a digest that tells the task from others, whatever proxy and browser it uses."""
-    steady = _steady(wire.dump_task(task))
+    steady = _steady(dump_task(task))
     text = orjson.dumps(steady, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=repr)
     return hashlib.blake2b(text, digest_size=12).digest()
 

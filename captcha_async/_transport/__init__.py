@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._http import HttpTransport, Reply, Sending
+from ._http import HttpTransport, Sending
 from ._lanes import LaneStatistics
 
-__all__ = ["HttpTransport", "LaneStatistics", "Reply", "Sending"]
+__all__ = ["HttpTransport", "LaneStatistics", "Sending"]

@@ -8,10 +8,10 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 import anyio
-import attrs
 import httpx
 
 from ..errors import TransportError
+from ..wire._replies import Reply
 from ._httpx_lane import HttpxLane, default_ssl_context
 from ._lanes import Lane, LanePool, LaneStatistics
 from ._messages import MAX_REPLY_BYTES, Call, Head, RawReply, Sending
@@ -29,18 +29,6 @@ _NOT_SENT = (
 
 _JSON = {"content-type": "application/json", "accept": "application/json"}
 _OURS = {"user-agent": "captcha-async", "accept-encoding": "gzip, deflate"}
-
-
-@attrs.frozen
-class Reply:
-    """What came back."""
-
-    status: int
-    body: bytes = attrs.field(repr=False)
-    retry_after: str | None = None
-    """The header of that name."""
-    date: str | None = None
-    """The header of that name."""
 
 
 class HttpTransport:

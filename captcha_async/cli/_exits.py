@@ -8,13 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from ..errors import (
-    AccountError,
-    CaptchaError,
-    InvalidArgument,
-    PollLimitReached,
-    SolveTimeout,
-)
+from ..errors import AccountError, CaptchaError, InvalidArgument, PollLimitReached, SolveTimeout
 from ._messages import messages
 
 __all__ = [

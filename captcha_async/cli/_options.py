@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from .. import tasks
+from .._account._retry import Retries
 from .._arguments import KEY_VARIABLE
 from .._client import CaptchaClient
-from .._retry import Retries
 from ..services import SERVICES, find_service
 from ._exits import USAGE, fail
 

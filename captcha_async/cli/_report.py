@@ -13,13 +13,7 @@ from .._ref import TaskRef
 from ..services import Service, find_service
 from ..tasks import Task
 from ._exits import USAGE, fail, reporting_errors
-from ._options import (
-    BaseUrlOption,
-    JsonOutput,
-    ServiceOption,
-    complete_type,
-    open_client,
-)
+from ._options import BaseUrlOption, JsonOutput, ServiceOption, complete_type, open_client
 from ._types._catalogue import find_types
 
 __all__ = ["report"]

@@ -9,10 +9,10 @@ from typing import Any
 
 import attrs
 
-from .. import wire
 from .._outcome import Solved
 from ..errors import CaptchaError
 from ..tasks import Task
+from ..wire._models import model_name
 
 __all__ = ["Row", "Tally"]
 
@@ -108,7 +108,7 @@ class Tally:
         return self._all.row("all types")
 
     def _group(self, task: Task[Any]) -> _Group:
-        return self._groups.setdefault(wire.model_name(task), _Group())
+        return self._groups.setdefault(model_name(task), _Group())
 
 
 def quantile(ordered: list[float], share: float) -> float | None:

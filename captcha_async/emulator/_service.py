@@ -14,14 +14,7 @@ from ._answers import USER_AGENT
 from ._bans import Bans
 from ._bodies import refusal
 from ._callbacks import CallbackFaults
-from ._dialect import (
-    CREATE_TASK,
-    GET_BALANCE,
-    GET_TASK_RESULT,
-    GET_USER_AGENT,
-    Dialect,
-    routes,
-)
+from ._dialect import CREATE_TASK, GET_BALANCE, GET_TASK_RESULT, GET_USER_AGENT, Dialect, routes
 from ._exchange import Exchange, Request
 from ._factory import TaskFactory
 from ._ledger import Ledger

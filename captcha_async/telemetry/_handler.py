@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry import metrics, trace
 from opentelemetry.trace import Link, SpanContext, SpanKind
 
-from .. import __version__, wire
+from .. import __version__
 from .._events import (
     Event,
     FuseBlown,
@@ -26,6 +26,7 @@ from .._events import (
 )
 from .._ref import TaskRef
 from ..services import Service
+from ..wire._models import model_name
 from ._metrics import Metrics
 from ._solve import (
     Attributes,
@@ -96,7 +97,7 @@ class OpenTelemetry:
     # -- before there is a task -------------------------------------------------------------------
 
     def _queued(self, event: TaskQueued) -> None:
-        solve = self._begin(event, "captcha.solve", event.service, wire.model_name(event.task))
+        solve = self._begin(event, "captcha.solve", event.service, model_name(event.task))
         self._metrics.queued(solve)
 
     def _submit_failed(self, event: SubmitFailed) -> None:

@@ -11,9 +11,9 @@ import anyio
 import typer
 from rich.console import Console
 
+from ..._account._limits import Limits
 from ..._callbacks import CallbackReceiver
 from ..._client import CaptchaClient
-from ..._limits import Limits
 from ...errors import AccountError, CaptchaError, SpendLimitReached
 from .._exits import ACCOUNT, FAILED, INTERRUPTED, USAGE, exit_code, fail, reporting_errors
 from .._options import BaseUrlOption, ServiceOption, read_key, read_money

@@ -9,13 +9,13 @@ from typing import Any
 import attrs
 import orjson
 
-from ... import wire
-from ..._codecs import task_codec
 from ..._journal._record import mark_of
 from ...errors import InvalidArgument
 from ...services import Service
 from ...tasks import Proxy, RawTask, Task
 from ...tasks._families import find_model
+from ...wire import load_task
+from ...wire._codecs import task_codec
 from ._pipes import CHUNK, RawFile, Reader
 
 __all__ = ["BadLine", "Job", "Key", "TaskLines", "count_lines", "parse_line", "split_lines"]
@@ -104,7 +104,7 @@ def _load(body: dict[str, Any], service: Service) -> Task[Any]:
         # As lists of proxies have them; on the wire its parts stand in the task.
         proxy = attrs.asdict(Proxy.from_url(body.pop("proxy")))
         body |= {f"proxy{part.title()}": value for part, value in proxy.items() if value}
-    task = wire.load_task(body, service)
+    task = load_task(body, service)
     model = find_model(task.type) if isinstance(task, RawTask) else None
     # Types that share a name on the wire can also be told by ours.
     return task if model is None or not model.spec.type else task_codec(model).load(body)

@@ -12,17 +12,11 @@ import anyio.to_thread
 import attrs
 from anyio.abc import TaskStatus
 
-from ..._batch import Batch
+from ..._batch._batch import Batch
 from ..._callbacks import CallbackReceiver
 from ..._client import CaptchaClient
 from ..._outcome import Failed, Solved
-from ...errors import (
-    AccountError,
-    CaptchaError,
-    InvalidArgument,
-    JournalError,
-    SpendLimitReached,
-)
+from ...errors import AccountError, CaptchaError, InvalidArgument, JournalError, SpendLimitReached
 from .._tally import Tally
 from ._files import Files
 from ._lines import MOVED, Job, TaskLines

@@ -8,9 +8,9 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from ... import wire
 from ...services import Service
 from ...tasks import Task
+from ...wire import load_task
 from .._exits import USAGE, fail
 from .._messages import messages
 from ._run import Plan
@@ -93,14 +93,14 @@ def read_levels(text: str, tasks: int | None) -> tuple[int, ...]:
 
 
 def read_task(path: Path, service: Service) -> Task[Any]:
-    """Return the task of a file, in any spelling that `wire.load_task` knows."""
+    """Return the task of a file, in any spelling that `load_task` knows."""
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         fail(f"--task {path}: {error.strerror}", USAGE)
     except (ValueError, RecursionError) as error:
         fail(f"--task {path} must be JSON: {error}", USAGE)
-    return wire.load_task(body, service)
+    return load_task(body, service)
 
 
 def agree(plan: Plan, service: Service, task: Path | None, yes: bool) -> None:

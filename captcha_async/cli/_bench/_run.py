@@ -14,12 +14,12 @@ from typing import Any
 import anyio
 import attrs
 
-from ... import wire
+from ..._account._limits import Limits
 from ..._client import CaptchaClient
-from ..._limits import Limits
 from ...errors import AccountError, CaptchaError, SpendLimitReached
 from ...services import Service
 from ...tasks import Task
+from ...wire import dump_task
 from .._tally import quantile
 from ._target import Target
 
@@ -185,7 +185,7 @@ class Run:
         client = CaptchaClient(target.key, service=profile, limits=self._limits(level))
         async with client:
             # Costs nothing, tries the key, and gets imports and a first connection out of the way.
-            wire.dump_task(self.plan.task, profile)
+            dump_task(self.plan.task, profile)
             await client.balance()
             slots = self.current = Slots(client, self.plan, level)
             cpu = time.process_time()

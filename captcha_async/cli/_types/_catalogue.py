@@ -15,8 +15,8 @@ from typing import Any, cast
 
 import attrs
 
-from ..._type_names import TypeName
 from ...services import SERVICES, Service
+from ...services._type_names import TypeName
 from ...tasks._families import all_models
 from ...tasks._fields import WireField
 from ...tasks._model import Solution, Task, solution_type

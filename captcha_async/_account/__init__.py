@@ -1,0 +1,1 @@
+"""What one key at one service may do, and the way to it."""

@@ -1,0 +1,1 @@
+"""Many tasks at once, and taking them up again."""

@@ -1,0 +1,245 @@
+"""Adaptive polling: the schedule that learns, per task type, when a poll pays.
+
+A poll too early is a request for nothing, a poll too late is time lost. Both are put into one
+cost in seconds, `delay + poll_price * polls`, and the next poll is made where what is still to be
+paid is least, given how long the tasks of this type have taken so far and how long this one has
+(see `_solve_times` and `_poll_plan`).
+
+What one task learns serves all others of its type at once: when a planned poll falls due, the plan
+is asked again, and if others' polls have meanwhile shown that nothing is ready at that age, the
+poll is put off. So in a burst of tasks of an unknown type a few go ahead and the rest follow.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+
+import attrs
+
+from ..errors import invalid
+from ..services import Service
+from ._poll_plan import PollPlan
+from ._schedule import PollState
+from ._solve_times import SolveTimes
+
+__all__ = ["AdaptivePolling", "LearnedTimes"]
+
+# Polls that are learned from before the plan is made anew: few at first, later this many.
+_REPLAN_AT_MOST = 128
+_REPLAN_SHARE = 8
+_MOST_TYPES = 256
+
+# A poll also teaches. So it is cheaper until this many were learned from: its share of the price.
+_TAUGHT_AT = 500
+_LEAST_SHARE = 0.25
+# Polls from which the tail of the distribution is believed.
+_ENOUGH = 20
+
+# A planned wait is stretched or shortened by up to this share, so that no burst polls in step.
+_JITTER = 0.125
+# This share of tasks is polled a first time earlier than planned, anywhere from 0 on: nobody else
+# would notice that tasks are solved sooner than they used to be.
+_SCOUTS = 0.04
+# Multiples of these numbers, taken modulo 1, are spread more evenly than random ones.
+_SPREAD, _SPREAD_OF_POLLS, _SPREAD_OF_SCOUTS = 0.618033988749895, 0.754877666246693, 0.414213562373
+
+# The last poll before a deadline leaves this many seconds for its reply.
+_LAST_CALL = 1.0
+# Without a deadline, or with one beyond, the polls that are allowed are made to last so long.
+_LONGEST_WAIT = 3600.0
+
+# While polls queue for longer than this many seconds, their price grows by the rate per second, up
+# to the limit; else it shrinks again. Rate and limit are logarithms.
+_QUEUEING_TOLERATED = 0.25
+_PRESSURE_RATE = 0.2
+_PRESSURE_LIMIT = math.log(200)
+_PRESSURE_NOTICED = 0.15
+
+
+@attrs.frozen
+class LearnedTimes:
+    """What an `AdaptivePolling` knows of one task type; times in seconds."""
+
+    polls: int
+    """Polls that were learned from."""
+    p20: float
+    """20th percentile of the solve times."""
+    p50: float
+    """Median of the solve times."""
+    p90: float
+    """90th percentile of the solve times."""
+    first_poll: float
+    """When a new task would be polled for the first time, without jitter."""
+
+
+class AdaptivePolling:
+    """Learns how long tasks take, and polls where it pays. The schedule of a client by default.
+
+    Args:
+        service: whose tasks are polled; its gap, cap and default times are the frame.
+        seed: makes the jitter repeatable.
+        poll_price: seconds of waiting that one poll is worth. More means fewer polls, and answers
+            that are noticed later: where solves take about 6 s, 0.12 makes 2.5 polls and a delay
+            of 1.04 s, 0.5 makes 2.0 and 1.2 s, 2 makes 1.5 and 1.7 s.
+        half_life: how many observations of an age it takes until older ones weigh half.
+
+    Raises:
+        InvalidArgument: a value is negative or no number.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        seed: int | None = None,
+        poll_price: float = 0.12,
+        half_life: float = 150.0,
+    ) -> None:
+        self._service = service
+        self._poll_price = _checked("poll_price", poll_price, at_least=0.0)
+        self._half_life = _checked("half_life", half_life, at_least=1.0)
+        dice = random.Random(seed)
+        self._offset, self._scouts_offset = dice.random(), dice.random()
+        # By type; the oldest one leaves when there are too many.
+        self._models: dict[str, _Model] = {}
+        self._pressure = 0.0
+        self._queueing_heard = float("-inf")
+        # No result is waited for so long that the service drops it.
+        self._longest = max(service.min_poll_gap, service.result_retention / 2)
+
+    def __repr__(self) -> str:
+        polls = sum(model.polls for model in self._models.values())
+        return (
+            f"<AdaptivePolling of {self._service.name}, {len(self._models)} task types, "
+            f"{polls} polls seen>"
+        )
+
+    def statistics(self) -> Mapping[str, LearnedTimes]:
+        """Return what was learned, by task type."""
+        return {name: model.learned() for name, model in self._models.items()}
+
+    def next_poll(self, task: PollState) -> float:
+        """Return the age at which the task should be polled next."""
+        earliest = task.last + self._service.min_poll_gap if task.polls else 0.0
+        wanted = self._unknown_age(task) if task.attached else self._planned(task, earliest)
+        due = max(earliest, min(wanted, task.last + self._longest), self._lasting(task))
+        last_call = task.deadline - _LAST_CALL
+        return due if due <= last_call else max(earliest, last_call)
+
+    def slow_age(self, task: PollState) -> float | None:
+        """Return the age at which 99 of 100 tasks of its type are solved; None if not yet known."""
+        model = self._models.get(task.type)
+        known = model is not None and model.polls >= _ENOUGH
+        return model.plan.quantile(0.99) if model is not None and known else None
+
+    def observe(self, task: PollState, sent: float, ended: float, ready: bool) -> None:
+        """Learn what a poll said."""
+        if task.attached:
+            return
+        model = self._model(task)
+        model.observe(task.since, sent, ended, ready)
+        if model.is_due(self._pressure):
+            model.times.refresh()
+            model.replan(self._plan(model.times, model.polls), self._pressure)
+
+    def observe_queueing(self, seconds: float, now: float) -> None:
+        """Raise the price of polls while they queue, so that those are left out that pay least."""
+        elapsed = min(1.0, max(0.0, now - self._queueing_heard))
+        self._queueing_heard = now
+        excess = (seconds - _QUEUEING_TOLERATED) / _QUEUEING_TOLERATED
+        change = _PRESSURE_RATE * elapsed * max(-1.0, min(excess, 1.0))
+        self._pressure = max(0.0, min(self._pressure + change, _PRESSURE_LIMIT))
+
+    def _planned(self, task: PollState, earliest: float) -> float:
+        """Return the age at which a poll of a task of known age costs least, give or take."""
+        model = self._model(task)
+        offset = self._offset + task.number * _SPREAD + task.polls * _SPREAD_OF_POLLS
+        chance = offset % 1.0
+        if task.polls:
+            free = max(0.0, model.plan.after(task.since) - earliest)
+            return earliest + free * (1 + _JITTER * (2 * chance - 1))
+        if not model.polls:
+            return self._service.poll_times(task.family).first * (0.5 + chance)
+        if (self._scouts_offset + task.number * _SPREAD_OF_SCOUTS) % 1.0 < _SCOUTS:
+            return model.plan.first() * chance
+        return model.plan.first() * (1 + _JITTER * (2 * chance - 1))
+
+    def _unknown_age(self, task: PollState) -> float:
+        """Return the next age for a task that may well have been ready before it was attached."""
+        if task.last:
+            return task.last + self._service.poll_times(task.family).interval
+        return self._service.min_poll_gap * ((self._offset + task.number * _SPREAD) % 1.0)
+
+    def _lasting(self, task: PollState) -> float:
+        """Return the age before which a poll would be missing in the end.
+
+        The polls that are left would just reach the deadline if each wait were longer than the one
+        before by the same factor.
+        """
+        left = self._service.max_polls - task.polls
+        end = min(task.deadline, _LONGEST_WAIT)
+        age = max(task.last, self._service.min_poll_gap)
+        if not task.polls or left < 1 or age >= end:
+            return 0.0
+        return age * math.pow(end / age, 1 / left)
+
+    def _model(self, task: PollState) -> _Model:
+        model = self._models.get(task.type)
+        if model is None:
+            if len(self._models) >= _MOST_TYPES:
+                del self._models[next(iter(self._models))]
+            defaults = self._service.poll_times(task.family)
+            times = SolveTimes(defaults.first + defaults.interval, self._half_life)
+            model = self._models[task.type] = _Model(times, self._plan(times, 0), self._pressure)
+        return model
+
+    def _plan(self, times: SolveTimes, polls: int) -> PollPlan:
+        taught = max(_LEAST_SHARE, min(polls / _TAUGHT_AT, 1.0))
+        price = self._poll_price * taught * math.exp(self._pressure)
+        return PollPlan(times.rates, price, self._service.min_poll_gap, self._longest)
+
+
+@attrs.define(eq=False)
+class _Model:
+    """What is known of one task type, and the plan made of it."""
+
+    times: SolveTimes
+    plan: PollPlan
+    pressure: float
+    """The logarithm of the price that the plan was made for, above the usual one."""
+    polls: int = 0
+    planned_at: int = 0
+    """Number of polls that the plan knows of."""
+
+    def observe(self, since: float, sent: float, ended: float, ready: bool) -> None:
+        self.polls += 1
+        if ready:
+            self.times.see_ready(since, ended)
+        else:
+            self.times.see_processing(since, sent)
+
+    def is_due(self, pressure: float) -> bool:
+        """Tell whether enough has changed for a new plan."""
+        enough = min(self.polls // _REPLAN_SHARE, _REPLAN_AT_MOST)
+        return (
+            self.polls - self.planned_at >= enough
+            or abs(pressure - self.pressure) > _PRESSURE_NOTICED
+        )
+
+    def replan(self, plan: PollPlan, pressure: float) -> None:
+        self.plan = plan
+        self.pressure = pressure
+        self.planned_at = self.polls
+
+    def learned(self) -> LearnedTimes:
+        plan = self.plan
+        p20, p50, p90 = (plan.quantile(share) for share in (0.2, 0.5, 0.9))
+        return LearnedTimes(self.polls, p20, p50, p90, plan.first())
+
+
+def _checked(field: str, value: object, *, at_least: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not at_least <= value < 1e9:
+        raise invalid(field, value, f"a number of at least {at_least:g}")
+    return float(value)

@@ -1,0 +1,1 @@
+"""One task's way from createTask to its answer."""

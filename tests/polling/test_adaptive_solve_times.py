@@ -1,0 +1,133 @@
+"""The learned distribution of solve times, and the plan that is made of it."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from captcha_async._polling._poll_plan import PollPlan
+from captcha_async._polling._solve_times import BINS, EDGES, SolveTimes, bin_of, surviving
+
+ages = st.floats(0, 5000)
+
+
+def plan_of(times: SolveTimes, price: float = 0.1, gap: float = 2.0) -> PollPlan:
+    """Make a plan of what was learned."""
+    times.refresh()
+    return PollPlan(times.rates, price, gap, longest=150.0)
+
+
+def polled_every(times: SolveTimes, interval: float, solve_time: float, first: float) -> None:
+    """Let a task be polled at even ages until it is ready."""
+    since, age = 0.0, first
+    while age < solve_time:
+        times.see_processing(since, age)
+        since, age = age, age + interval
+    times.see_ready(since, age)
+
+
+@given(age=ages)
+def test_every_age_has_its_bin(age: float) -> None:
+    """Bins follow each other without a hole; what is beyond the last edge is in the last one."""
+    number = bin_of(age)
+    assert 0 <= number < BINS
+    assert EDGES[number] <= age + 1e-9
+    assert number == BINS - 1 or age <= EDGES[number + 1] + 1e-9
+
+
+@given(polls=st.lists(st.tuples(ages, ages, st.booleans()), max_size=60))
+def test_rates_stay_sane(polls: list[tuple[float, float, bool]]) -> None:
+    """Whatever was seen, rates are positive and finite, and fewer and fewer are unsolved."""
+    times = SolveTimes(typical=4.0, half_life=20.0)
+    for one, other, ready in polls:
+        see = times.see_ready if ready else times.see_processing
+        see(min(one, other), max(one, other))
+        times.refresh()
+    assert all(0 < rate < math.inf for rate in times.rates)
+    shares = surviving(times.rates)
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_polls_that_see_only_intervals_show_the_distribution() -> None:
+    """Polls two seconds apart, at ages that differ, find the percentiles to within a bin or so."""
+    dice = random.Random(1)
+    times = SolveTimes(typical=4.0, half_life=2000.0)
+    for _ in range(2000):
+        solve_time = 6 * math.exp(dice.gauss(0, 0.35))
+        polled_every(times, 2.0, solve_time, first=dice.uniform(1, 4))
+        times.refresh()
+    plan = plan_of(times)
+    assert plan.quantile(0.2) == pytest.approx(4.5, abs=0.4)
+    assert plan.quantile(0.5) == pytest.approx(6.0, abs=0.4)
+    assert plan.quantile(0.9) == pytest.approx(9.4, abs=0.8)
+
+
+def test_tasks_that_never_end_are_learned_from() -> None:
+    """Polls that say `processing` move the percentiles up, although no task was solved yet."""
+    times = SolveTimes(typical=4.0, half_life=500.0)
+    before = plan_of(times).first()
+    for _ in range(100):
+        times.see_processing(0.0, 8.0)
+    assert plan_of(times).quantile(0.05) > 8.0
+    assert plan_of(times).first() > 2 * before
+
+
+def test_an_exact_time_is_learned_as_such() -> None:
+    """A solve time that is known to the moment falls into one bin."""
+    times = SolveTimes(typical=4.0, half_life=500.0)
+    for _ in range(50):
+        times.see_processing(0.0, 5.0)
+        times.see_ready(5.0, 5.0)
+    assert plan_of(times).quantile(0.5) == pytest.approx(5.0, abs=0.4)
+
+
+def test_old_solves_are_forgotten() -> None:
+    """When tasks take longer than they used to, the old times fade with the half-life."""
+    times = SolveTimes(typical=4.0, half_life=50.0)
+    for solve_time in [3.0] * 300 + [20.0] * 300:
+        polled_every(times, 2.0, solve_time, first=1.0)
+    assert plan_of(times).quantile(0.1) > 15
+
+
+def test_a_plan_skips_what_brings_nothing() -> None:
+    """If half is ready at once and half after 30 s, no poll falls between."""
+    times = SolveTimes(typical=4.0, half_life=500.0)
+    for number in range(400):
+        polled_every(times, 0.25, 0.3 if number % 2 else 30.0 + number % 5, first=0.25)
+    plan = plan_of(times, price=0.5)
+    assert plan.first() < 1.0
+    assert 28 < plan.after(1.0) < 36
+
+
+def test_dearer_polls_are_fewer() -> None:
+    """The price of a poll moves the first one back, and the next ones apart."""
+    times = SolveTimes(typical=4.0, half_life=500.0)
+    cheap, dear = plan_of(times, price=0.05), plan_of(times, price=5.0)
+    assert cheap.first() < dear.first()
+    assert cheap.after(20.0) < dear.after(20.0)
+
+
+@settings(max_examples=50)
+@given(
+    polls=st.lists(st.tuples(ages, ages, st.booleans()), max_size=30),
+    price=st.floats(0, 100),
+    gap=st.sampled_from([0.0, 2.0, 5.0]),
+)
+def test_a_plan_goes_forward(
+    polls: list[tuple[float, float, bool]], price: float, gap: float
+) -> None:
+    """Every age but the last ones has a later poll, and quantiles are in order."""
+    times = SolveTimes(typical=4.0, half_life=20.0)
+    for one, other, ready in polls:
+        see = times.see_ready if ready else times.see_processing
+        see(min(one, other), max(one, other))
+    plan = plan_of(times, price, gap)
+    assert 0 < plan.first() <= EDGES[-1]
+    for age in EDGES[1:-1]:
+        assert plan.after(age + 1e-6) > age
+    quantiles = [plan.quantile(share) for share in (0.1, 0.5, 0.9)]
+    assert quantiles == sorted(quantiles)
