@@ -3,6 +3,7 @@
 CaptchaError
 ├── InvalidArgument        correct the call (also a ValueError); nothing was sent
 ├── ClientClosed           open a new client; nothing was sent
+├── WrongEventLoop         use a client in the event loop where it was first used (a RuntimeError)
 ├── ServiceError           the service answered with an error:
 │   ├── AccountError         stop; the account needs attention (blows the fuse)
 │   │   ├── KeyRejected
@@ -60,6 +61,7 @@ __all__ = [
     "UnknownServiceError",
     "UnreadableSolution",
     "Unsolvable",
+    "WrongEventLoop",
 ]
 
 
@@ -113,6 +115,13 @@ class ClientClosed(CaptchaError):
     """The client was closed before or during the call."""
 
 
+class WrongEventLoop(CaptchaError, RuntimeError):
+    """The client belongs to another event loop or process; nothing was sent.
+
+    A client, and an account, live in the event loop and the process of their first use.
+    """
+
+
 class ServiceError(CaptchaError):
     """The service answered with an error code, or with an HTTP status that means one."""
 
@@ -156,6 +165,10 @@ class NoSlotAvailable(CapacityError):
 
 class RateLimited(CapacityError):
     """Requests come too fast."""
+
+    until: float | None = None
+    """Moment on the event loop's clock up to which the service asked to wait, if that is longer
+    than the call could: then nothing was sent."""
 
 
 class ServiceUnavailable(CapacityError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from ._held import Held
 from ._http import HttpTransport, Sending
 from ._lanes import LaneStatistics
 
-__all__ = ["HttpTransport", "LaneStatistics", "Sending"]
+__all__ = ["Held", "HttpTransport", "LaneStatistics", "Sending"]

@@ -64,6 +64,13 @@ class DirectLane:
         if self._link is not None:
             await self._link.aclose()
 
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended."""
+        self.reusable = False
+        link, self._link = self._link, None
+        if link is not None:
+            link.abandon()
+
     async def _read(self, link: Link, timeout: float | None) -> RawReply:
         while True:
             reply = self._reader.feed(await link.receive(timeout))

@@ -54,6 +54,7 @@ class HttpTransport:
         httpx_lanes: bool = False,
     ) -> None:
         self._client = http_client
+        self._closed = False
         self._lanes: LanePool | None = None
         if http_client is None:
             proxy = proxy or _environment_proxy(base_url)
@@ -99,10 +100,22 @@ class HttpTransport:
 
         return await _within(timeout, send, None)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed; its lanes are not kept any more then."""
+        return self._closed
+
     async def aclose(self) -> None:
         """Close what is ours; a client of the user's stays open."""
+        self._closed = True
         if self._lanes is not None:
             await self._lanes.aclose()
+
+    def abandon(self) -> None:
+        """Let go of connections whose event loop has ended."""
+        self._closed = True
+        if self._lanes is not None:
+            self._lanes.abandon()
 
     def statistics(self) -> LaneStatistics | None:
         """Return the lanes' numbers, or None with a client of the user's."""

@@ -72,6 +72,9 @@ class HttpxLane:
         """Close the connection."""
         await self._transport.aclose()
 
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended; it closes itself."""
+
 
 def _request(call: Call) -> httpx.Request:
     async def trace(event: str, _: dict[str, Any]) -> None:

@@ -45,6 +45,10 @@ class Lane(Protocol):
         """Close the connection."""
         ...
 
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended."""
+        ...
+
 
 @attrs.frozen
 class LaneStatistics:
@@ -154,6 +158,12 @@ class LanePool(httpx.AsyncBaseTransport):
         self._idle.append((lane, now))
         while now - self._idle[0][1] > KEEP_ALIVE:
             await _close(self._idle.popleft()[0])
+
+    def abandon(self) -> None:
+        """Let go of all idle lanes, whose event loop has ended."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop()[0].abandon()
 
     async def aclose(self) -> None:
         """Close the idle lanes; a busy one closes when its request is over."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import ssl
+from contextlib import suppress
 from typing import Protocol
 
 import anyio
@@ -54,6 +55,10 @@ class Link(Protocol):
         """Close the connection at once."""
         ...
 
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended."""
+        ...
+
 
 class StreamLink:
     """A connection over anyio's streams."""
@@ -100,6 +105,11 @@ class StreamLink:
     async def aclose(self) -> None:
         """Close the connection at once."""
         await anyio.aclose_forcefully(self._stream)
+
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended."""
+        with suppress(OSError):
+            self._socket.close()
 
 
 async def open_stream_link(origin: Origin, ssl_context: ssl.SSLContext) -> StreamLink:
