@@ -101,19 +101,27 @@ class Retrier:
                     await lease.enter()
                 else:
                     number += 1
-                    if number == self._retries.attempts:
+                    if number >= self._worth(error):
                         raise
                     await self._back_off(number, error)
                 self._gateway.counters.retries += 1
 
     async def ask(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make attempts at a request that changes nothing."""
-        for number in range(1, self._retries.attempts):
+        number = 0
+        while True:
             try:
                 return await attempt()
             except (CapacityError, TransportError) as error:
+                number += 1
+                if number >= self._worth(error):
+                    raise
                 await self._back_off(number, error)
-        return await attempt()
+
+    def _worth(self, error: CapacityError | TransportError) -> int:
+        """Return how many attempts in all are to be made at what failed with *error*."""
+        worth = getattr(error, "attempts_worth", None)
+        return self._retries.attempts if worth is None else min(worth, self._retries.attempts)
 
     async def _back_off(self, number: int, error: CapacityError | TransportError) -> None:
         asked = getattr(error, "retry_after", None) or 0.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ._http import HttpTransport, Sending
+from ._departure import Sending
+from ._http import HttpTransport
 from ._lanes import LaneStatistics
 
 __all__ = ["HttpTransport", "LaneStatistics", "Sending"]
