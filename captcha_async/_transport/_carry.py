@@ -20,7 +20,7 @@ from ._departure import Departure
 from ._links import holds_more
 from ._messages import MAX_REPLY_BYTES, RawReply, too_large
 
-__all__ = ["NOT_SENT", "UsedConnection", "Watch", "carry", "end", "is_silent"]
+__all__ = ["NOT_SENT", "UsedConnection", "Watch", "carry", "connection_of", "is_silent"]
 
 NOT_SENT = (
     httpx.ConnectError,
@@ -49,7 +49,9 @@ class Watch:
     def __init__(self, departure: Departure, *, unused: bool = False) -> None:
         self._departure = departure
         self._unused = unused
+        # A connection that was opened for it, and its stream until the request's head is begun.
         self._opened = False
+        self._stream: Any = None
         # Whether the transport has told anything, has begun the request's head, wanted its body.
         self._told = self._begun = self._taken = False
 
@@ -65,8 +67,14 @@ class Watch:
         request.extensions = {**request.extensions, "trace": trace}
         request.stream = _Body(body, self._take)
 
-    def settle(self, error: BaseException) -> None:
-        """Find out whether a request that failed with *error* has certainly not left."""
+    async def settle(self, error: BaseException) -> None:
+        """Find out whether a request that failed with *error* has certainly not left.
+
+        A connection that never carried anything is closed; httpcore forgets it where SOCKS fails.
+        """
+        if self._stream is not None:
+            with anyio.move_on_after(1, shield=True), suppress(Exception):
+                await self._stream.aclose()
         if self._told:
             # A head that cannot be written is found before its first byte; and without its body
             # there is no request that a service could carry out.
@@ -86,6 +94,8 @@ class Watch:
         protocol, _, step = event.partition(".")
         if step in ("connect_tcp.started", "connect_unix_socket.started"):
             self._opened = True
+        elif step == "connect_tcp.complete":
+            self._stream = info.get("return_value")
         elif step == "send_request_headers.started":
             request = info.get("request") if isinstance(info, dict) else None
             if getattr(request, "method", b"") == b"CONNECT":
@@ -93,6 +103,7 @@ class Watch:
             if self._unused and not self._opened and protocol == "http11":
                 raise UsedConnection
             self._begun = True
+            self._stream = None
             self._departure.leaving()
 
 
@@ -133,7 +144,7 @@ async def carry(
         body = await _read(response, request)
         clean = _ends_there(response)
         if not clean and "network_stream" in response.extensions:
-            end(response.extensions["network_stream"])
+            _end(response.extensions["network_stream"])
     finally:
         await response.aclose()
     raw = RawReply(
@@ -176,12 +187,20 @@ def _ends_there(response: httpx.Response) -> bool:
     if response.extensions.get("http_version") == b"HTTP/2":
         # Its replies bear the number of their request.
         return True
-    # The parser has what came along with the reply. No public way leads to it; where this one ends
-    # some day, connections are no longer used twice.
+    # The parser has what came along with the reply.
+    parser = getattr(connection_of(response), "_h11_state", None)
+    return getattr(parser, "trailing_data", None) == (b"", False) and is_silent(response)
+
+
+def connection_of(response: httpx.Response) -> Any:
+    """Return httpcore's connection that a response came over, or None.
+
+    No public way leads to it. Where this one ends some day, connections are not used twice.
+    """
     found: Any = response.stream
-    for name in ("_httpcore_stream", "_stream", "_connection", "_h11_state"):
+    for name in ("_httpcore_stream", "_stream", "_connection"):
         found = getattr(found, name, None)
-    return getattr(found, "trailing_data", None) == (b"", False) and is_silent(response)
+    return found
 
 
 def is_silent(response: httpx.Response) -> bool:
@@ -194,7 +213,7 @@ def is_silent(response: httpx.Response) -> bool:
     return not holds_more(stream.get_extra_info("ssl_object"))
 
 
-def end(stream: Any) -> None:
+def _end(stream: Any) -> None:
     """End a connection that is in a pool of httpcore's, which then finds it dead and closes it.
 
     Closed by us it would be an error there: on trio it asks a socket that is no more.

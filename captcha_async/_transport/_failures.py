@@ -6,7 +6,6 @@ import re
 import socket
 import ssl
 
-import anyio
 import attrs
 import httpx
 
@@ -20,15 +19,9 @@ _NO_SUCH_NAME = {
     getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)
 }
 _PROXY_REFUSES_LOGIN = re.compile(r"^(401|407)\b|username/password|from proxy server, but got")
-# Errors of the network and of what speaks over it. Any other is from code on our side.
-_OUTSIDE = (
-    httpx.TransportError,
-    httpx.DecodingError,
-    OSError,
-    anyio.BrokenResourceError,
-    anyio.ClosedResourceError,
-    anyio.EndOfStream,
-)
+# Errors of the network, and the libraries that speak over it. Any other is from code on our side.
+_OUTSIDE = (httpx.TransportError, httpx.DecodingError, OSError)
+_SPEAKERS = ("anyio", "h11", "h2", "httpcore", "socksio", "trio")
 
 
 @attrs.frozen
@@ -92,9 +85,10 @@ def _judge(error: Exception, *, sent: bool) -> _Verdict:
     if isinstance(error, httpx.ProxyError):
         return _LOGIN if _PROXY_REFUSES_LOGIN.search(str(error)) else _PROXY
     never = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
-    if isinstance(error, never) or not isinstance(error, _OUTSIDE):
+    if isinstance(error, never):
         return _LOCAL
-    return _NETWORK
+    speaker = type(error).__module__.partition(".")[0]
+    return _NETWORK if isinstance(error, _OUTSIDE) or speaker in _SPEAKERS else _LOCAL
 
 
 def _describe(error: Exception) -> str:

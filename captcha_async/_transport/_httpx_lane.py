@@ -62,7 +62,7 @@ class HttpxLane:
         try:
             raw, self._last, self.reusable = await carry(self._transport, request)
         except BaseException as error:
-            watch.settle(error)
+            await watch.settle(error)
             raise
         return raw
 

@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 import httpx
 
-from ._carry import UsedConnection, Watch, carry, end
+from ._carry import UsedConnection, Watch, carry, connection_of
 from ._departure import Departure
 from ._messages import FRESH, RawReply
 from ._unpacking import unpack
@@ -94,18 +94,19 @@ class UsersClient:
             self._busy -= 1
         return _of(response)
 
-    def renew_shared(self) -> None:
+    async def renew_shared(self) -> None:
         """Close an HTTP/2 connection that has been silent too long to be trusted."""
         if self._shared is None or self._busy > 1:
             return
         if anyio.current_time() - self._shared_at > FRESH:
-            stream, self._shared = self._shared, None
-            end(stream)
+            connection, self._shared = self._shared, None
+            with anyio.move_on_after(1, shield=True):
+                await connection.aclose()
 
     def note(self, response: httpx.Response) -> None:
         """Remember the connection of a reply, if it is one that requests share."""
         if response.extensions.get("http_version") == b"HTTP/2":
-            self._shared = response.extensions.get("network_stream")
+            self._shared = connection_of(response)
             self._shared_at = anyio.current_time()
 
 
@@ -164,8 +165,10 @@ class _Exchange:
         try:
             raw, response = await self._carry(transport, request)
         except BaseException as error:
-            if not before:
-                watch.settle(error)
+            await watch.settle(error)
+            if before:
+                # The auth has made a request before, of which nobody knows.
+                self._departure.leaving()
             raise
         self._owner.note(response)
         body = unpack(raw)
@@ -186,7 +189,7 @@ class _Exchange:
         self, transport: httpx.AsyncBaseTransport, request: httpx.Request
     ) -> tuple[RawReply, httpx.Response]:
         if self._once:
-            self._owner.renew_shared()
+            await self._owner.renew_shared()
         for _ in range(MOST_USED):
             try:
                 raw, response, _ = await carry(transport, request)
