@@ -60,15 +60,20 @@ def check_proxy(proxy: object, field: str = "proxy") -> str:
     if parts.fragment or parts.query or parts.path not in ("", "/"):
         rule = "a URL that ends after the port; '#', '?' and '/' in a password are %23, %3F and %2F"
         raise invalid(field, proxy, rule, show=False)
-    try:
-        if not parts.hostname or parts.port == 0:
-            raise ValueError
-        httpx.Proxy(proxy)
-    # What httpx says of a URL may quote it.
-    except Exception:
+    if not _leads_somewhere(proxy, parts):
         rule = "a URL with a host and a port from 1 to 65535, such as http://proxy.example:3128"
-        raise invalid(field, proxy, rule, show=False) from None
+        raise invalid(field, proxy, rule, show=False)
     return proxy
+
+
+def _leads_somewhere(proxy: str, parts: SplitResult) -> bool:
+    # An error from in here may quote the URL, so none gets out, not even as a context.
+    try:
+        host, port = parts.hostname or "", parts.port
+        httpx.Proxy(proxy)
+    except Exception:
+        return False
+    return port != 0 and host.split() == [host]
 
 
 def _split(url: str) -> SplitResult | None:
@@ -112,7 +117,7 @@ def environment_proxy(base_url: str) -> str | None:
         return None
     proxies = getproxies()
     for name in (parts.scheme, "all"):
-        found = proxies.get(name)
+        found = proxies.get(name, "").strip()
         if found:
             # curl and httpx take a bare host and port for an http proxy.
             url = found if "://" in found else f"http://{found}"
