@@ -7,9 +7,10 @@ are left alone, or a password `a` would turn them into asterisks.
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
@@ -23,7 +24,20 @@ SURE_LENGTH = 6
 # The errors of httpx, httpcore, h11 and h2 whose text quotes what the other side has sent.
 _QUOTING = ("ProtocolError", "ProxyError", "DecodingError", "HTTPStatusError", "JSONDecodeError")
 
-_LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*:/*)?(.*)@", re.DOTALL)
+# What programs do to a text on its way into another one.
+_WRITINGS: tuple[Callable[[str], str], ...] = (
+    lambda text: quote(text, safe="", errors="replace"),
+    lambda text: quote_plus(text, errors="replace"),
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    lambda text: repr(text)[1:-1],
+    lambda text: repr(text.encode("utf-8", "replace"))[2:-1],
+    # A repr escapes this one only if the text around has both kinds of quotes.
+    lambda text: text.replace("'", "\\'"),
+    html.escape,
+)
+
+_LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*:/+)?(.*)@", re.DOTALL)
 
 
 def without_login(text: str) -> str:
@@ -124,19 +138,10 @@ class Secrets:
 
     def _forms(self, *, sure: bool) -> list[str]:
         """Every way in which a secret may be written, the longest first."""
-        forms: set[str] = set()
-        for value in self._values:
-            if sure and len(value) < SURE_LENGTH:
-                continue
-            forms |= {
-                value,
-                quote(value, safe="", errors="replace"),
-                quote_plus(value, errors="replace"),
-                json.dumps(value)[1:-1],
-                json.dumps(value, ensure_ascii=False)[1:-1],
-                repr(value)[1:-1],
-                repr(value.encode("utf-8", "replace"))[2:-1],
-            }
+        forms = {value for value in self._values if not sure or len(value) >= SURE_LENGTH}
+        for _ in range(2):
+            # A repr of bytes that hold JSON, and the like.
+            forms |= {write(form) for form in forms for write in _WRITINGS}
         return sorted(forms, key=len, reverse=True)
 
 

@@ -79,9 +79,9 @@ def _judge(error: Exception, *, sent: bool) -> _Verdict:
     chain = list(error_chain(error))
     if any(isinstance(found, ssl.SSLCertVerificationError) for found in chain):
         return _CERTIFICATE
-    for found in chain:
-        if isinstance(found, socket.gaierror) and found.errno in _NO_SUCH_NAME:
-            return _NAME
+    unknown = next((found for found in chain if isinstance(found, socket.gaierror)), None)
+    if unknown is not None and unknown.errno in _NO_SUCH_NAME:
+        return _NAME
     if isinstance(error, httpx.ProxyError):
         return _LOGIN if _PROXY_REFUSES_LOGIN.search(str(error)) else _PROXY
     never = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
