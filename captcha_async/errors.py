@@ -34,6 +34,7 @@ from decimal import Decimal
 from typing import Any
 
 from ._ref import TaskId, TaskRef
+from ._secrets import without_login
 
 __all__ = [
     "AccountBlocked",
@@ -104,8 +105,14 @@ class InvalidArgument(CaptchaError, ValueError):
 
 
 def invalid(field: str, value: object, rule: str, *, show: bool = True) -> InvalidArgument:
-    """Make the error for a certainly wrong argument; without *show* the value stays secret."""
-    shown = repr(value) if show else f"the given {type(value).__name__}"
+    """Make the error for a certainly wrong argument; without *show* the value stays secret.
+
+    A login in what may be a URL never shows.
+    """
+    if not show:
+        shown = f"the given {type(value).__name__}"
+    else:
+        shown = repr(without_login(value) if isinstance(value, str) else value)
     if len(shown) > 80:
         shown = f"{shown[:79]}…"
     return InvalidArgument(f"{field} must be {rule}, not {shown}", field=field, rule=rule)
@@ -203,6 +210,11 @@ class TransportError(CaptchaError):
     retryable = True
     sent: bool = False
     """Whether the service may have seen the request."""
+    reason: str = ""
+    """What failed, in a few words, such as `no reply within 10 s`."""
+    attempts_worth: int | None = None
+    """How many attempts in all are worth while: 1 for what only a change of the settings mends,
+    such as a certificate that is not trusted; None for what may pass by itself."""
 
 
 class SubmitUncertain(CaptchaError):

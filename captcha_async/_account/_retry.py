@@ -11,8 +11,6 @@ from ..errors import CapacityError, CaptchaError, TransportError
 
 __all__ = ["Attempts", "Retries"]
 
-MANY = 1_000_000
-
 _dice = random.Random()
 
 
@@ -67,7 +65,8 @@ class Attempts:
             self._crowded += 1
             return self._delay(self._crowded, error)
         self.made += 1
-        if self.made >= min(self._retries.attempts, getattr(error, "attempts_worth", MANY)):
+        worth: int | None = getattr(error, "attempts_worth", None)
+        if self.made >= min(self._retries.attempts, worth or self._retries.attempts):
             return None
         return self._delay(self.made, error)
 
