@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from .._asgi import Receive, Scope, Send, serve_app
+from .._serving._own_task import OwnTask
 from ..errors import invalid
 from ..tasks._fields import check_url
 from ..wire._posted import read_posted
@@ -84,12 +85,12 @@ class CallbackReceiver:
         tallies = (self._tally,) if tally is None else (self._tally, tally)
         return self._tokens.add(address, verify=self._verify, tallies=tallies)
 
-    @asynccontextmanager
-    async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
-        """Listen on an address of its own, with uvicorn, and yield it as a URL.
+    def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[str]:
+        """Listen on an address of its own, with uvicorn, and give it as a URL.
 
-        Afterwards the port is free, and tasks in flight are polled for. TLS is left to a reverse
-        proxy in front.
+        Afterwards the port is free, and tasks in flight are polled for. One task may enter it and
+        another leave it, as fixtures and start-up hooks do. TLS is left to a reverse proxy in
+        front.
 
         Args:
             host: the address to listen on.
@@ -100,6 +101,10 @@ class CallbackReceiver:
                 asyncio's.
             OSError: the address cannot be used.
         """
+        return OwnTask(self._serve(host, port), "the callback receiver")
+
+    @asynccontextmanager
+    async def _serve(self, host: str, port: int) -> AsyncGenerator[str]:
         if self._served_at is not None:
             raise RuntimeError("this CallbackReceiver is served already")
         on_trio = "mount the receiver in an ASGI server that runs there"

@@ -111,3 +111,15 @@ async def test_on_trio_it_says_what_to_do() -> None:
     """uvicorn cannot run on trio; any ASGI server that can, can mount the receiver."""
     with pytest.raises(RuntimeError, match="mount the receiver"):
         await CallbackReceiver().serve().__aenter__()
+
+
+@on_asyncio
+async def test_one_task_may_enter_and_another_leave() -> None:
+    """As fixtures and start-up hooks do; the port is free afterwards."""
+    receiver = CallbackReceiver()
+    served = receiver.serve()
+    url = await asyncio.create_task(served.__aenter__())
+    assert await ask(url) == 404
+    await asyncio.create_task(served.__aexit__(None, None, None))
+    with pytest.raises(httpx.ConnectError):
+        await ask(url)

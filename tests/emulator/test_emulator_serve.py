@@ -86,6 +86,26 @@ async def test_callbacks_are_delivered_while_it_is_served() -> None:
 
 
 @on_asyncio
+async def test_one_task_may_enter_and_another_leave() -> None:
+    """As fixtures and start-up hooks do; callbacks are delivered in between."""
+    arrived = anyio.Event()
+
+    async def deliver(url: str, body: bytes) -> None:
+        arrived.set()
+
+    emulator = Emulator(latency=Latency.fixed(0), deliver=deliver)
+    served = serve(emulator)
+    url = await asyncio.create_task(served.__aenter__())
+    caller = Caller(emulator, url)
+    async with caller.http:
+        await caller.create(IMAGE, callbackUrl="http://receiver.example/")
+        await arrived.wait()
+    await asyncio.create_task(served.__aexit__(None, None, None))
+    with refused(url):
+        pass
+
+
+@on_asyncio
 async def test_an_error_in_the_block_comes_out_bare() -> None:
     """The server's task group does not wrap what the caller raises."""
     urls: list[str] = []
