@@ -29,6 +29,7 @@ async def serve_by_protocol(
 ) -> AsyncGenerator[None]:
     """Serve what comes to a bound socket, as long as the block lasts."""
     connections = Connections(bounds)
+    _name_the_library()
     server = await asyncio.get_running_loop().create_server(
         lambda: _Connection(connections, handler, bounds), sock=listener, backlog=BACKLOG
     )
@@ -43,6 +44,19 @@ async def serve_by_protocol(
                 task_group.cancel_scope.cancel()
     finally:
         server.close()
+
+
+def _name_the_library() -> None:
+    """See to it that anyio works in the callbacks of the event loop, which belong to no task.
+
+    Where sniffio is installed, anyio asks it, and it knows asyncio only by its tasks, or by this
+    variable; the callbacks inherit it with the context that the server is made in.
+    """
+    try:
+        from sniffio import current_async_library_cvar
+    except ImportError:
+        return
+    current_async_library_cvar.set("asyncio")
 
 
 async def _watch_deadlines(connections: Connections) -> None:
