@@ -57,7 +57,6 @@ class FastRequests:
         assert request is not None
         if self._parts:
             request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        request.keep_alive = self._parser.should_keep_alive()
         self._forget()
         return request
 
@@ -121,8 +120,10 @@ class FastRequests:
         self._parts.append(body)
 
     def on_message_complete(self) -> None:
-        """Note the end."""
+        """Note the end, and what the parser does not tell any more afterwards."""
         self._complete = True
+        assert self._request is not None
+        self._request.keep_alive = self._parser.should_keep_alive()
 
     def _is_large(self, headers: Headers) -> bool:
         bounds = self._bounds

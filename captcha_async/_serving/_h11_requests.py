@@ -85,6 +85,8 @@ class H11Requests:
         size = len(event.target) + sum(len(name) + len(value) + 4 for name, value in headers)
         if size > self._bounds.head_bytes:
             raise BadRequest(431)
+        if event.http_version not in (b"1.0", b"1.1"):
+            raise BadRequest(505)
         names = {name for name, _ in headers}
         if {b"content-length", b"transfer-encoding"} <= names:
             # Whoever stands in front may have read another body out of it.
