@@ -39,7 +39,9 @@ async def serve_by_streams(
         try:
             yield
         finally:
-            accepter.scope.cancel()
+            # Which ends the accepter, too.
+            with anyio.CancelScope(shield=True):
+                await accepting.aclose()
             await connections.end()
             task_group.cancel_scope.cancel()
 
@@ -54,21 +56,20 @@ class _Accepter:
         self._connections = connections
         self._handler = handler
         self._bounds = bounds
-        # Cancelled to accept no more.
-        self.scope = anyio.CancelScope()
 
     async def run(self, task_group: TaskGroup) -> None:
-        """Accept until the scope is cancelled."""
-        with self.scope:
-            while True:
-                try:
-                    stream = await self._listener.accept()
-                except OSError as error:
-                    # Otherwise the one that was to be accepted has gone already.
-                    if error.errno in NO_RESOURCES:
-                        await anyio.sleep(PAUSE)
-                else:
-                    task_group.start_soon(self._serve, stream)
+        """Accept until the listener is closed."""
+        while True:
+            try:
+                stream = await self._listener.accept()
+            except anyio.ClosedResourceError:
+                return
+            except OSError as error:
+                # Otherwise the one that was to be accepted has gone already.
+                if error.errno in NO_RESOURCES:
+                    await anyio.sleep(PAUSE)
+            else:
+                task_group.start_soon(self._serve, stream)
 
     async def _serve(self, stream: SocketStream) -> None:
         connection = _Connection(stream, self._handler, self._bounds)
