@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 from anyio.lowlevel import current_token
 
@@ -14,7 +14,7 @@ from ._messages import Bounds, Handler
 from ._protocol_server import serve_by_protocol
 from ._stream_server import serve_by_streams
 
-__all__ = ["listen"]
+__all__ = ["bind", "listen", "serve"]
 
 BACKLOG = 2048
 
@@ -26,15 +26,19 @@ async def listen(
     port: int,
     bounds: Bounds = Bounds(),  # noqa: B008 (frozen)
 ) -> AsyncGenerator[str]:
-    """Serve *handler* over HTTP and yield its base URL.
+    """Serve *handler* over HTTP and yield its base URL; see `bind` and `serve`."""
+    with bind(host, port) as (listener, url):
+        async with serve(listener, handler, bounds):
+            yield url
 
-    At the end the port is free at once; requests that are under way have a second.
+
+@contextmanager
+def bind(host: str, port: int) -> Generator[tuple[socket.socket, str]]:
+    """Yield a socket that listens, and its base URL.
 
     Args:
-        handler: what answers the requests.
         host: the address to listen on.
         port: the port; 0 takes a free one.
-        bounds: what is put up with.
 
     Raises:
         InvalidArgument: the port is none.
@@ -45,11 +49,19 @@ async def listen(
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
         listener.setblocking(False)
-        url = _url(listener, host)
-        native = isinstance(current_token().native_token, asyncio.AbstractEventLoop)
-        serve = serve_by_protocol if native else serve_by_streams
-        async with serve(listener, handler, bounds):
-            yield url
+        yield listener, _url(listener, host)
+
+
+def serve(
+    listener: socket.socket, handler: Handler, bounds: Bounds
+) -> AbstractAsyncContextManager[None]:
+    """Serve what comes to a socket that listens, as long as the block lasts.
+
+    At the end the port is free at once; requests that are under way have a second.
+    """
+    if isinstance(current_token().native_token, asyncio.AbstractEventLoop):
+        return serve_by_protocol(listener, handler, bounds)
+    return serve_by_streams(listener, handler, bounds)
 
 
 def _url(listener: socket.socket, host: str) -> str:

@@ -1,15 +1,17 @@
-"""The emulator behind a real socket, served by uvicorn inside the caller's event loop."""
+"""The emulator behind a real socket, inside the caller's event loop."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from .._asgi import serve_app
+from .._serving._asgi_server import serve_app
 from .._serving._own_task import OwnTask
 from ._emulator import Emulator
 
 __all__ = ["serve"]
+
+WHAT = "the emulator"
 
 
 def serve(
@@ -25,17 +27,13 @@ def serve(
         port: the port; 0 takes a free one.
 
     Raises:
-        RuntimeError: uvicorn is not installed, or the event loop is not asyncio's.
+        InvalidArgument: the port is none.
         OSError: the address cannot be used.
     """
-    return OwnTask(_serve(emulator, host, port), "the emulator")
+    return OwnTask(_serve(emulator, host, port), WHAT)
 
 
 @asynccontextmanager
 async def _serve(emulator: Emulator, host: str, port: int) -> AsyncGenerator[str]:
-    on_trio = "use httpx.ASGITransport(app=emulator)"
-    async with (
-        serve_app(emulator, host, port, what="the emulator", on_trio=on_trio) as url,
-        emulator.running(),
-    ):
+    async with serve_app(emulator, host, port, WHAT) as url, emulator.running():
         yield url
