@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any, Literal
 
+import anyio
+
 from .._journal import BatchRecord, Entry, Record
 from .._outcome import Solved
 from .._ref import TaskRef
@@ -57,6 +59,8 @@ def is_too_old(engine: Engine, record: Record) -> bool:
 class Resumption:
     """A batch's keys: which are to be solved, and what there is of the others.
 
+    `open` before the first key, `look_up` for each, and `close` after the last.
+
     Args:
         engine: the client's.
         name: the batch's name.
@@ -73,16 +77,31 @@ class Resumption:
         self._indexed = indexed
         self._resume = resume
         self._resend = resend
-        self._known = BatchRecord(name)
+        # From `open` to `close`, if there is a journal.
+        self._record: BatchRecord | None = None
 
     async def open(self) -> None:
-        """Read what the journal has.
+        """Begin: look whether the journal is at hand, and keep others from the batch's keys.
+
+        Batches without a name that resume nothing do not look at what others write; any other batch
+        has its name alone.
 
         Raises:
-            JournalError: it cannot be read.
+            InvalidArgument: another batch of that name is running.
+            JournalError: the journal cannot be read.
         """
+        journal = self._engine.journal
+        if journal.journal is None:
+            return
+        self._record = journal.enter_batch(self._name, alone=self._resume or bool(self._name))
         if self._resume:
-            self._known = await self._engine.journal.batch(self._name)
+            await journal.check()
+
+    def close(self) -> None:
+        """End: let others have the batch's name. May be called again, or without `open`."""
+        if self._record is not None:
+            self._record = None
+            self._engine.journal.leave_batch(self._name)
 
     async def look_up(self, draft: Draft, key: Any) -> Solved[Any] | Literal["skip"] | None:
         """Give *draft* its place, and its pending task if there is one.
@@ -93,19 +112,21 @@ class Resumption:
 
         Raises:
             SubmitUncertain: whether a task exists is unknown, and it is not to be sent again.
-            InvalidArgument: the key is of no use, or belongs to another task.
+            OtherTasks: the batch has no name, and is not the one that the journal has; nothing of
+                it may be sent.
+            InvalidArgument: the key is of no use, was there before, or belongs to another task.
             JournalError: the journal cannot be read.
         """
-        if self._engine.journal.journal is None:
+        if self._record is None:
             return None
         indexed = self._indexed and type(key) is int
-        draft.place = self._known.place(key, draft.task, indexed=indexed)
-        found = self._known.find(draft.place)
+        draft.place = self._record.place(key, draft.task, indexed=indexed)
+        found = await self._record.find(draft.place) if self._resume else None
         if found is None:
             return None
         record, entry = found
         if record.state == "solved":
-            return await self._restore(record, draft.task) or "skip"
+            return await self._restore(record, draft.task)
         if record.state == "open":
             if is_too_old(self._engine, record):
                 entry.expired()
@@ -122,10 +143,18 @@ class Resumption:
             )
         return None
 
-    async def _restore(self, record: Record, task: Task[Any]) -> Solved[Any] | None:
+    async def _restore(
+        self, record: Record, task: Task[Any]
+    ) -> Solved[Any] | Literal["skip"] | None:
+        """Make the answer anew of what the journal has of one that was taken."""
+        if not record.has_solution:
+            return "skip"
         solution: Any = await self._engine.journal.solution(record)
         if solution is None:
+            # Damaged, as a warning has told; whoever keeps answers wants this one again.
             return None
+        life = task.spec.token_life
+        born = anyio.current_time() - record.age
         return Solved(
             solution=load_solution(type(task), solution),
             task=task,
@@ -133,4 +162,7 @@ class Resumption:
             elapsed=record.elapsed or 0.0,
             polls=record.polls,
             ref=TaskRef(record.owner.service, record.task_id or 0, record.task_type, record.polls),
+            # The token may have been made right after the service last said that there is none.
+            expires_at=None if life is None else born + (record.since or 0.0) + life,
+            replayed=True,
         )
