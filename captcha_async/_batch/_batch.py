@@ -20,6 +20,7 @@ from anyio.lowlevel import checkpoint
 
 from .._account._limits import RateLimitedSemaphore
 from .._account._slots import Lease
+from .._journal import OtherTasks
 from .._outcome import Failed, Solved
 from .._solving._engine import Engine
 from .._solving._pending import PendingTask
@@ -190,6 +191,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                     group.cancel_scope.cancel()
         finally:
             self._give_up()
+            self._resumption.close()
         if error is not None:
             raise error
 
@@ -274,6 +276,11 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 self._ended(item, earlier)
                 return
             pending = await engine.accepted(item.draft, item.lease, self._timeout)
+        except OtherTasks as error:
+            # It is wrong as a whole, and nothing of it was sent.
+            self._error = self._error or error
+            self._stopped(item)
+            self.stop()
         except CaptchaError as error:
             self._ended(item, error)
         except anyio.get_cancelled_exc_class():
