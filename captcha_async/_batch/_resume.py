@@ -59,7 +59,7 @@ def is_too_old(engine: Engine, record: Record) -> bool:
 class Resumption:
     """A batch's keys: which are to be solved, and what there is of the others.
 
-    `open` before the first key, `look_up` for each, and `close` after the last.
+    `open` before the first key, `is_done` or `look_up` for each, and `close` after the last.
 
     Args:
         engine: the client's.
@@ -95,13 +95,22 @@ class Resumption:
             return
         self._record = journal.enter_batch(self._name, alone=self._resume or bool(self._name))
         if self._resume:
-            await journal.check()
+            await journal.read_taken(self._record)
 
     def close(self) -> None:
         """End: let others have the batch's name. May be called again, or without `open`."""
         if self._record is not None:
             self._record = None
             self._engine.journal.leave_batch(self._name)
+
+    def is_done(self, key: Any, task: Task[Any]) -> bool:
+        """Tell whether nothing is left to do for a key: its answer was taken, and is not stored.
+
+        It costs little; `look_up` says `skip` for such a key as well, and what is wrong with one.
+        """
+        if self._record is None or not self._resume or not isinstance(task, Task):
+            return False
+        return self._record.is_taken(key, task, indexed=self._indexed and type(key) is int)
 
     async def look_up(self, draft: Draft, key: Any) -> Solved[Any] | Literal["skip"] | None:
         """Give *draft* its place, and its pending task if there is one.

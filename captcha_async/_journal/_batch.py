@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from ..errors import InvalidArgument, invalid
@@ -12,6 +12,11 @@ from ._keys import dump_key, dump_old_key, load_key
 from ._record import Place, Record, mark_of
 
 __all__ = ["BatchRecord", "OtherTasks", "Running"]
+
+
+TABLES = 64
+NEW, SEEN = "new", "seen"
+"""What is known of a key: nothing; that it has come in this run."""
 
 
 class OtherTasks(InvalidArgument):
@@ -56,10 +61,32 @@ class Running:
         return name in self._running
 
 
+class _Keys:
+    """What is known of many keys, in few bytes for each: by the hash of a key's text.
+
+    In many small tables, since one that grows to a million keys would hold up the event loop.
+    """
+
+    def __init__(self) -> None:
+        # {hash: the mark of a task whose answer was taken, if it has one; or SEEN}
+        self._tables: tuple[dict[int, bytes | str | None], ...] = tuple({} for _ in range(TABLES))
+
+    def get(self, text: str) -> bytes | str | None:
+        """Return what is known of a key; NEW if nothing is."""
+        number = hash(text)
+        return self._tables[number % TABLES].get(number, NEW)
+
+    def put(self, text: str, known: bytes | str | None) -> None:
+        """Note what is known of a key."""
+        number = hash(text)
+        self._tables[number % TABLES][number] = known
+
+
 class BatchRecord:
     """One batch, as it was left and as it goes on.
 
-    What there is of a key is looked up when the key comes: a batch may have millions.
+    A batch may have millions of keys. So only those of which nothing is left to do are read before,
+    as hashes; what there is of another key is looked up when the key comes.
 
     Args:
         name: the batch's name.
@@ -71,10 +98,32 @@ class BatchRecord:
     ) -> None:
         self._name = name
         self._find = find
-        # The keys so far: whole numbers from 0 on by their count, others by the hash of their text.
-        # Both only grow.
+        # Whole numbers from 0 on that have come so far, without a gap; only goes up.
         self._numbers = 0
-        self._texts: set[int] = set()
+        self._keys = _Keys()
+
+    @property
+    def name(self) -> str:
+        """The batch's name."""
+        return self._name
+
+    def note_taken(self, rows: Iterable[tuple[str, bytes | None]]) -> None:
+        """Note keys whose answer was taken and is not stored (in the thread, before any comes)."""
+        for text, mark in rows:
+            self._keys.put(text, mark)
+
+    def is_taken(self, key: Any, task: Task[Any], *, indexed: bool) -> bool:
+        """Tell whether there is certainly nothing to do for a key; then it counts as seen."""
+        try:
+            text = dump_key(key)
+            there = self._keys.get(text)
+            mark = self._mark(task, indexed=indexed) if isinstance(there, bytes) else None
+            if there == mark:
+                self._see(key, text)
+                return True
+        except InvalidArgument:
+            pass  # told by `place`
+        return False
 
     def place(self, key: Any, task: Task[Any], *, indexed: bool) -> Place:
         """Return where the task stands.
@@ -89,10 +138,13 @@ class BatchRecord:
         """
         text = dump_key(key)
         self._see(key, text)
-        # Without a name the keys may be those of another job.
-        mark = mark_of(task) if indexed or not self._name else None
         old = dump_old_key(key)
+        mark = self._mark(task, indexed=indexed)
         return Place(self._name, text, mark, None if old == text else old)
+
+    def _mark(self, task: Task[Any], *, indexed: bool) -> bytes | None:
+        # Without a name the keys may be those of another job.
+        return mark_of(task) if indexed or not self._name else None
 
     def _see(self, key: Any, text: str) -> None:
         """Refuse a key that comes again: one answer would be taken for the other's."""
@@ -101,9 +153,9 @@ class BatchRecord:
                 raise _twice(key)
             self._numbers += 1
             return
-        if hash(text) in self._texts:
+        if self._keys.get(text) == SEEN:
             raise _twice(key)
-        self._texts.add(hash(text))
+        self._keys.put(text, SEEN)
 
     async def find(self, place: Place) -> tuple[Record, Entry] | None:
         """Return what there is of a key, unless it has to be solved anew.

@@ -29,6 +29,8 @@ logger = logging.getLogger("captcha_async")
 
 PAGE = 500
 """Rows that are taken from the thread at a time."""
+KEYS_PAGE = 2_000
+"""Keys that the thread reads at a time, between other jobs."""
 
 
 class ClientJournal:
@@ -199,6 +201,23 @@ class ClientJournal:
         """
         self._running.enter(name, alone=alone)
         return BatchRecord(name, self._find)
+
+    async def read_taken(self, record: BatchRecord) -> None:
+        """Let a batch know the keys of which nothing is left to do.
+
+        Raises:
+            InvalidArgument: there is no journal.
+            JournalError: the file cannot be read.
+        """
+        writer, after = self._at_hand(), ""
+
+        def next_page(store: Store) -> str | None:
+            rows = store.taken(record.name, after, KEYS_PAGE)
+            record.note_taken(rows)
+            return rows[-1][0] if len(rows) == KEYS_PAGE else None
+
+        while (last := await writer.ask(next_page)) is not None:
+            after = last
 
     def leave_batch(self, name: str) -> None:
         """Note the end of a batch."""

@@ -22,9 +22,13 @@ AT_ONCE = 100
 def note_for_loop() -> Callable[..., Any]:
     """Return what leaves a note in the running event loop, to be called from any thread.
 
-    A thread must not wait for a loop, which may be at its end.
+    A thread must not wait for a loop, which may be at its end. Without a loop there is nobody who
+    could wait for a note.
     """
-    loop: Any = current_token().native_token
+    try:
+        loop: Any = current_token().native_token
+    except RuntimeError:
+        return lambda *_: None
     soon: Callable[..., Any] = getattr(loop, "run_sync_soon", None) or loop.call_soon_threadsafe
     return soon
 

@@ -25,7 +25,7 @@ SCHEMA = (
         service TEXT NOT NULL, account BLOB NOT NULL, type TEXT NOT NULL,
         batch TEXT, key TEXT, mark BLOB,
         state TEXT NOT NULL, task_id TEXT, polls INTEGER NOT NULL,
-        cost TEXT, elapsed REAL, error TEXT, solution BLOB, reserved TEXT, since REAL)""",
+        reserved TEXT, cost TEXT, since REAL, elapsed REAL, error TEXT, solution BLOB)""",
     "CREATE INDEX open_task ON submission (task_id) WHERE state = 'open'",
     "CREATE INDEX batch_key ON submission (batch, key) WHERE batch IS NOT NULL",
     f"PRAGMA application_id = {APPLICATION}",

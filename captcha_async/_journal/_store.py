@@ -296,6 +296,18 @@ class Store:
         )
         return found[0] if found else None
 
+    def taken(self, name: str, after: str, most: int) -> list[tuple[str, bytes | None]]:
+        """Return (key, mark) of the answers of a batch that were taken and are not stored.
+
+        A page of them at a time, in the order of the keys, from the one that follows on *after*.
+        """
+        with _told(self._path):
+            return self._database.execute(
+                "SELECT key, mark FROM submission WHERE batch = ? AND key > ? AND "
+                "state = 'solved' AND solution IS NULL ORDER BY key LIMIT ?",
+                (storable(name), after, most),
+            ).fetchall()
+
     def solution(self, number: int) -> bytes | None:
         """Return the solution of one submission."""
         with _told(self._path):

@@ -57,6 +57,8 @@ class JournalThread(threading.Thread):
         self._store: Store | None = None
         # Whether a warning has told that the file cannot be written.
         self._failing = False
+        # What was taken out of the queue last.
+        self._jobs: list[Job] = []
         # The latest row of each record that could not be written and matters nevertheless.
         self._unsaved: Rows = {}
 
@@ -71,6 +73,9 @@ class JournalThread(threading.Thread):
 
     def put(self, job: Job) -> bool:
         """Put a job into the queue; False if the thread has ended and will not see it."""
+        # A process that was forked has none of its parent's threads.
+        if self.ident is not None and not self.is_alive():
+            return False
         with self._lock:
             if not self._over:
                 self._queue.put(job)
@@ -84,20 +89,18 @@ class JournalThread(threading.Thread):
 
     def run(self) -> None:
         """Serve the queue to its end."""
-        last: list[Job] = []
         error: BaseException | None = None
         try:
             self._watchdog.busy()
             self._follow()
-            while not last:
-                jobs = self._piled_up()
-                last = [job for job in jobs if job.is_end]
-                self._serve([job for job in jobs if not job.is_end])
+            while not any(job.is_end for job in self._jobs):
+                self._take_jobs()
+                self._serve(self._jobs)
         except BaseException as caught:
             # Not the end that was asked for; a new thread will take what comes from now on.
             error = caught
         finally:
-            self._end(last, error)
+            self._end(error)
 
     def _follow(self) -> None:
         """Wait for the thread before this one, and take over what it could not write."""
@@ -106,36 +109,39 @@ class JournalThread(threading.Thread):
             self._unsaved = self._before._unsaved
             self._before = None
 
-    def _end(self, last: list[Job], error: BaseException | None) -> None:
+    def _end(self, error: BaseException | None) -> None:
         """Close the file, and let nobody wait any more."""
         with self._lock:
             self._over = True
+        taken, left = self._jobs, list[Job]()
         with suppress(Empty):
             while True:
-                last.append(self._queue.get_nowait())
+                left.append(self._queue.get_nowait())
         atexit.unregister(self._finish)
         try:
             if error is not None:
-                self._fail(last, self._unforeseen(error))
-            elif self._unsaved or not all(job.is_end for job in last):
-                self._serve([job for job in last if not job.is_end])
+                self._keep_what_matters({**self._unsaved, **_changes([*taken, *left])})
+                self._fail([*taken, *left], self._unforeseen(error))
+            elif self._unsaved or left:
+                self._serve(left)
             self._tell_what_is_missing()
             if self._store is not None:
                 self._store.close()
         finally:
-            self._watchdog.stop()
-            Waiter.wake(job.waiter for job in last if job.waiter is not None)
+            with suppress(RuntimeError):  # it has not started
+                self._watchdog.stop()
+            Waiter.wake(job.waiter for job in (*taken, *left) if job.waiter is not None)
 
-    def _piled_up(self) -> list[Job]:
+    def _take_jobs(self) -> None:
         self._watchdog.idle()
-        jobs = [self._queue.get()]
+        self._jobs = [self._queue.get()]
         self._watchdog.busy()
         with suppress(Empty):
-            while len(jobs) < MOST:
-                jobs.append(self._queue.get_nowait())
-        return jobs
+            while len(self._jobs) < MOST:
+                self._jobs.append(self._queue.get_nowait())
 
     def _serve(self, jobs: list[Job]) -> None:
+        """Do the jobs, and wake who waits for them, but for the end: that comes at the end."""
         try:
             self._write_and_answer(jobs)
         except BaseException as error:
@@ -143,7 +149,7 @@ class JournalThread(threading.Thread):
             logger.error("%s", told)
             self._fail(jobs, told)
         finally:
-            Waiter.wake(job.waiter for job in jobs if job.waiter is not None)
+            Waiter.wake(job.waiter for job in jobs if job.waiter and not job.is_end)
 
     @staticmethod
     def _fail(jobs: Iterable[Job], error: JournalError) -> None:
@@ -160,10 +166,9 @@ class JournalThread(threading.Thread):
         return told
 
     def _write_and_answer(self, jobs: list[Job]) -> None:
-        changes: Rows = dict(job.change for job in jobs if job.change is not None)
-        error, refused = self._write(changes)
+        error, refused = self._write(_changes(jobs))
         for job in jobs:
-            if job.waiter is None:
+            if job.waiter is None or job.is_end:
                 continue
             if job.change is not None:
                 job.waiter.error = refused.get(job.change[0]) or error
@@ -198,13 +203,11 @@ class JournalThread(threading.Thread):
                 self._store = Store(self._journal.path, self._journal.keep)
             if rows:
                 refused = self._write_all(self._store, rows)
-        except JournalError as error:
+        except BaseException as caught:
+            error = caught if isinstance(caught, JournalError) else self._unforeseen(caught)
             self._keep_what_matters(rows)
             self._tell(error)
             return error, {}
-        except BaseException:
-            self._keep_what_matters(rows)
-            raise
         self._unsaved = {}
         if self._failing and any(rows.values()):
             self._failing = False
@@ -266,6 +269,11 @@ class JournalThread(threading.Thread):
                 self._path,
                 ", ".join(open_tasks),
             )
+
+
+def _changes(jobs: Iterable[Job]) -> Rows:
+    """Return the latest row of each record."""
+    return dict(job.change for job in jobs if job.change is not None)
 
 
 def _named(error: BaseException) -> str:

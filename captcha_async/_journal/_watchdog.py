@@ -47,9 +47,14 @@ class Watchdog(threading.Thread):
         self._busy.clear()
 
     def stop(self) -> None:
-        """End the watch."""
+        """End the watch, and wait for its end.
+
+        Raises:
+            RuntimeError: it was not started.
+        """
         self._over.set()
         self._busy.set()
+        self.join()
 
     def run(self) -> None:
         """Watch until the end, or until there is no event loop to be told."""
