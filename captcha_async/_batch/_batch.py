@@ -34,6 +34,9 @@ __all__ = ["Batch", "BatchProgress", "Pairs", "Source"]
 
 S = TypeVar("S", bound=Solution)
 
+AT_ONCE = 50
+"""Tasks that are read from one turn of the event loop to the next."""
+
 Source = Iterable[Task[S]] | AsyncIterable[Task[S]] | Mapping[Any, Task[S]]
 """Where a batch takes its tasks from."""
 
@@ -261,6 +264,13 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 except StopAsyncIteration:
                     return
                 self._counts.read += 1
+                if not self._counts.read % AT_ONCE:
+                    # A source that never waits must not keep the event loop to itself.
+                    await checkpoint()
+                if self._resumption.is_done(key, task):
+                    self._counts.skipped += 1
+                    self._room.release()
+                    continue
                 lease = Lease(self._engine.slots)
                 item = _Item(key, task, lease, anyio.current_time())
                 self._items[item] = None
