@@ -29,6 +29,7 @@ CaptchaError
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -103,7 +104,11 @@ class InvalidArgument(CaptchaError, ValueError):
 
 def invalid(field: str, value: object, rule: str, *, show: bool = True) -> InvalidArgument:
     """Make the error for a certainly wrong argument; without *show* the value stays secret."""
-    shown = repr(value) if show else f"the given {type(value).__name__}"
+    shown = f"the given {type(value).__name__}"
+    if show:
+        # Not every value can be shown: a number of many digits, a class of the user's.
+        with suppress(Exception):
+            shown = repr(value)
     if len(shown) > 80:
         shown = f"{shown[:79]}…"
     return InvalidArgument(f"{field} must be {rule}, not {shown}", field=field, rule=rule)

@@ -134,7 +134,7 @@ def load_key(text: str) -> Any:
     """
     try:
         return _load(json.loads(text))
-    except (TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+    except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"no key: {error}") from None
 
 
