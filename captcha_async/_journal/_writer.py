@@ -69,13 +69,17 @@ class Writer:
         self._put(Job((record, record.row()), waiter=waiter))
         await self._wait(waiter)
 
-    async def ask(self, question: Callable[[Store], T], patience: float = LONGEST) -> T:
+    async def ask(self, question: Callable[[Store], T], patience: float | None = None) -> T:
         """Call *question* in the thread, after all that was put before.
+
+        Args:
+            question: what to call.
+            patience: seconds to wait for its value; `LONGEST` without.
 
         Raises:
             JournalError: the file cannot be used, or does not answer.
         """
-        waiter = Waiter(patience)
+        waiter = Waiter(LONGEST if patience is None else patience)
         self._put(Job(question=question, waiter=waiter))
         value: T = await self._wait(waiter)
         return value
