@@ -10,8 +10,10 @@ from .errors import *  # noqa: F403  # the errors' own list says what is public
 
 if typing.TYPE_CHECKING:
     from . import services, wire
-    from ._account._limits import Limits, RateLimitedSemaphore, SemaphoreStatistics
+    from ._account._account import Account
+    from ._account._limits import Limits
     from ._account._retry import Retries
+    from ._account._semaphore import RateLimitedSemaphore, SemaphoreStatistics
     from ._account._statistics import LatencyStatistics, Statistics
     from ._batch._batch import Batch, BatchProgress
     from ._callbacks import CallbackReceiver, CallbackStatistics
@@ -66,7 +68,9 @@ _HOLDS = {
         "TaskTakenUp",
     ),
     "_journal": ("Journal", "UncertainSubmission"),
-    "_account._limits": ("Limits", "RateLimitedSemaphore", "SemaphoreStatistics"),
+    "_account._account": ("Account",),
+    "_account._limits": ("Limits",),
+    "_account._semaphore": ("RateLimitedSemaphore", "SemaphoreStatistics"),
     "_outcome": ("Failed", "Solved"),
     "_solving._pending": ("PendingTask",),
     "_polling._schedule": ("FixedPolling", "PollState", "Schedule"),
@@ -85,6 +89,7 @@ __all__ = [
     "CAPSOLVER",
     "CAPTCHA69",
     "TWO_CAPTCHA",
+    "Account",
     "AdaptivePolling",
     "Batch",
     "BatchProgress",

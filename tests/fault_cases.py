@@ -54,6 +54,11 @@ def unsent(fault: Fault | str, *, tls: bool = False) -> Case:
     return Case(fault, None, None, None, None, tls=tls)
 
 
+def hopeless(fault: Fault | str) -> Case:
+    """Nothing has left, and nothing will; only an answer that was paid for is asked for again."""
+    return Case(fault, TransportError, None, TransportError, TransportError, tls=True)
+
+
 def fine(fault: Fault) -> Case:
     """It only looks odd."""
     return Case(fault, None, None, None, None)
@@ -82,8 +87,8 @@ CASES = {
     "no such host": unsent("dns"),
     "no TLS": unsent(f.no_tls, tls=True),
     "TLS cut off": unsent(f.cut_tls, tls=True),
-    "expired certificate": unsent("expired", tls=True),
-    "unknown authority": unsent("unknown", tls=True),
+    "expired certificate": hopeless("expired"),
+    "unknown authority": hopeless("unknown"),
     "reset before the request is read": lost(f.reset_unread),
     "reset after the request": lost(f.reset_after_request),
     "reset in the reply": lost(f.reset_in_reply),
@@ -110,7 +115,10 @@ CASES = {
     "no slot": fine(f.refusal(NO_SLOT)),
     "down with a word": fine(f.refusal("ERROR_SERVICE_NOT_AVAILABLE")),
     "banned": everywhere(f.refusal("ERROR_IP_BANNED"), AccountBlocked),
-    "result expired": everywhere(f.refusal("ERROR_NO_SUCH_CAPCHA_ID"), TaskExpired),
+    # Within seconds of createTask it is asked for once more before it is believed.
+    "result expired": attrs.evolve(
+        everywhere(f.refusal("ERROR_NO_SUCH_CAPCHA_ID"), TaskExpired), poll=None
+    ),
 }
 STEPS = ("submit", "poll", "report", "balance")
 

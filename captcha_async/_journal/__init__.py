@@ -14,15 +14,11 @@ from ._entry import Entry
 from ._options import Journal
 from ._record import Place, Record, UncertainSubmission
 
-# By its former name, until the parts above have taken the new one.
-JournalUse = ClientJournal
-
 __all__ = [
     "BatchRecord",
     "ClientJournal",
     "Entry",
     "Journal",
-    "JournalUse",
     "OtherTasks",
     "Place",
     "Record",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import warnings
 from typing import Any, cast
 
 import httpx
@@ -83,6 +84,13 @@ class AsyncioLink(asyncio.Protocol):
         self._transport.abort()
         while not self._lost:
             await self._wait(None)
+
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended."""
+        with warnings.catch_warnings():
+            # Of the transport, which nobody can close any more: the socket is closed with it.
+            warnings.simplefilter("ignore", ResourceWarning)
+            del self._transport
 
     # -- called by the event loop -----------------------------------------------------------------
 

@@ -15,7 +15,7 @@ import anyio
 import attrs
 import httpx
 
-from ._messages import KEEP_ALIVE, Call, NothingSent, Origin, RawReply
+from ._messages import FRESH, KEEP_ALIVE, Call, NothingSent, Origin, RawReply
 
 __all__ = ["Lane", "LanePool", "LaneStatistics"]
 
@@ -45,6 +45,10 @@ class Lane(Protocol):
         """Close the connection."""
         ...
 
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended."""
+        ...
+
 
 @attrs.frozen
 class LaneStatistics:
@@ -65,6 +69,7 @@ class LanePool(httpx.AsyncBaseTransport):
 
     def __init__(self, open_lane: Callable[[], Lane], size: int) -> None:
         self._open_lane = open_lane
+        self._size = size
         # A waiter is served in order of arrival; a slot is a lane's right to exist.
         self._slots = anyio.Semaphore(size, fast_acquire=True)
         # (lane, when it became idle), the newest last.
@@ -118,11 +123,10 @@ class LanePool(httpx.AsyncBaseTransport):
 
     async def _exchange(self, call: Call) -> RawReply:
         while True:
-            lane = await self._take_idle(call.head.origin)
+            lane = await self._take_idle(call.head.origin, FRESH if call.once else KEEP_ALIVE)
             used = lane is not None
             if lane is None:
-                self._opened += 1
-                lane = self._open_lane()
+                lane = await self._open()
             try:
                 reply = await lane.exchange(call)
             except BaseException as error:
@@ -131,20 +135,35 @@ class LanePool(httpx.AsyncBaseTransport):
                 await _close(lane)
                 if not isinstance(error, NothingSent):
                     raise
+                call.departure.stayed()
                 if not used:
                     raise httpx.ConnectError("the connection ended at once") from error
             else:
                 await self._put_back(lane)
                 return reply
 
-    async def _take_idle(self, origin: Origin) -> Lane | None:
-        """Take the newest lane that still works; the ones found dead are closed on the way."""
+    async def _take_idle(self, origin: Origin, longest: float) -> Lane | None:
+        """Take the newest lane that still works and was idle no longer than *longest* seconds.
+
+        The ones found dead are closed on the way.
+        """
+        now = anyio.current_time()
         while self._idle:
-            lane, since = self._idle.pop()
-            if anyio.current_time() - since <= KEEP_ALIVE and lane.is_ready_for(origin):
+            idle = now - self._idle[-1][1]
+            if longest < idle <= KEEP_ALIVE:
+                return None
+            lane, _ = self._idle.pop()
+            if idle <= longest and lane.is_ready_for(origin):
                 return lane
             await _close(lane)
         return None
+
+    async def _open(self) -> Lane:
+        """Open a lane; the one that was idle for longest makes room for it."""
+        if self._idle and self._busy + len(self._idle) > self._size:
+            await _close(self._idle.popleft()[0])
+        self._opened += 1
+        return self._open_lane()
 
     async def _put_back(self, lane: Lane) -> None:
         if self._closed or not lane.reusable:
@@ -154,6 +173,12 @@ class LanePool(httpx.AsyncBaseTransport):
         self._idle.append((lane, now))
         while now - self._idle[0][1] > KEEP_ALIVE:
             await _close(self._idle.popleft()[0])
+
+    def abandon(self) -> None:
+        """Let go of all idle lanes, whose event loop has ended."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop()[0].abandon()
 
     async def aclose(self) -> None:
         """Close the idle lanes; a busy one closes when its request is over."""

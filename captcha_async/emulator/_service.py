@@ -83,7 +83,7 @@ class EmulatedService:
             spent=ledger.spent,
         )
 
-    # -- reading and recording ---------------------------------------------------------------------
+    # -- reading and recording --------------------------------------------------------------------
 
     def _read(self, request: Request, now: float) -> Exchange:
         try:

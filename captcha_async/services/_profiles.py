@@ -137,6 +137,8 @@ class Service:
     """Class names of the models that the service takes; None where the list is open."""
     report_methods: Mapping[ReportKind, str] = attrs.field(factory=dict, repr=False)
     """Path of the method that takes the report of a wrong answer, by kind of task."""
+    charges_unsolvable: bool = False
+    """Whether a task costs also if it could not be solved."""
     user_agent_url: str | None = None
     """Where the service tells the current user agent it works with."""
     soft_id: int | str | None = None
@@ -270,6 +272,8 @@ ANTI_CAPTCHA = Service(
         "token": "/reportIncorrectRecaptcha",
     },
     numeric_codes=NUMERIC_CODES,
+    # apidoc/errors: code 12 is charged.
+    charges_unsolvable=True,
 )
 """anti-captcha.com."""
 

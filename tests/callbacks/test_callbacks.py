@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from captcha_async import CallbackReceiver, InvalidArgument
 from captcha_async._callbacks import Callback
-from captcha_async._callbacks._receiver import MOST_BYTES
+from captcha_async._callbacks._reception import MOST_BYTES
 from captcha_async._callbacks._tokens import MOST_ENDED
 from captcha_async.wire._posted import FORM, read_posted
 

@@ -23,7 +23,7 @@ from captcha_async import (
     RecaptchaV2Task,
     SubmitUncertain,
 )
-from captcha_async._asgi import serve_app
+from captcha_async._serving._asgi_server import serve_app
 from captcha_async.emulator import Emulator, Latency
 
 GAP = 0.05
@@ -148,7 +148,7 @@ async def test_a_process_killed_again_and_again_loses_nothing(tmp_path: Path, se
     service = Service(random.Random(seed))
     files = str(tmp_path / "captchas.db"), str(tmp_path / "results")
     async with (
-        serve_app(service, "127.0.0.1", 0, what="the emulator", on_trio="") as url,
+        serve_app(service, "127.0.0.1", 0, "the emulator") as url,
         service.emulator.running(),
     ):
         for number in range(1000):

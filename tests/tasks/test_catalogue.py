@@ -14,7 +14,8 @@ import pytest
 
 from captcha_async import tasks
 from captcha_async.errors import InvalidArgument
-from captcha_async.services import ANTI_CAPTCHA, CAPSOLVER, POLLING, SERVICES, TWO_CAPTCHA
+from captcha_async.services import ANTI_CAPTCHA, CAPSOLVER, SERVICES, TWO_CAPTCHA
+from captcha_async.services._profiles import POLLING
 from captcha_async.tasks import RawTask, Task
 from captcha_async.tasks._families import FAMILIES, all_models, find_model
 from captcha_async.tasks._model import solution_type

@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 import pytest
-from test_catalogue import TABLE, examples, models_of
+from tasks.test_catalogue import TABLE, examples, models_of
 
 from captcha_async.emulator._answers import solution_for
 from captcha_async.emulator._bodies import refusal

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
-from test_events import cause_trouble, troubled_emulator
+from solving.test_events import cause_trouble, troubled_emulator
 from test_secrets import QUICK, SUFFIXED, Traces, make_emulator, meet_trouble
 
 import captcha_async.telemetry._handler

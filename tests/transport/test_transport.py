@@ -13,7 +13,7 @@ from anyio.lowlevel import checkpoint
 from raw_server import raw_server, read_request, reply
 
 from captcha_async._transport import HttpTransport
-from captcha_async._transport._http import _environment_proxy
+from captcha_async._transport._settings import environment_proxy
 from captcha_async.errors import TransportError
 
 pytestmark = pytest.mark.real_time
@@ -365,7 +365,7 @@ async def test_the_environments_proxy_is_found(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("https_proxy", "proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "mirror.example")
-    assert _environment_proxy("https://api.capmonster.cloud") == "http://proxy.example:3128"
-    assert _environment_proxy("https://mirror.example/v1") is None
-    assert _environment_proxy("https://127.0.0.1:8000") is None
-    assert _environment_proxy("http://api.example") is None
+    assert environment_proxy("https://api.capmonster.cloud") == "http://proxy.example:3128"
+    assert environment_proxy("https://mirror.example/v1") is None
+    assert environment_proxy("https://127.0.0.1:8000") is None
+    assert environment_proxy("http://api.example") is None

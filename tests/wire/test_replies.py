@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captcha_async import CAPMONSTER, TWO_CAPTCHA, CaptchaError, errors
-from captcha_async._transport import Reply
 from captcha_async.services._error_codes import ERROR_CODES, NUMERIC_CODES
 from captcha_async.wire._replies import (
     Created,
+    Reply,
     TaskResult,
     read_balance,
     read_created,
