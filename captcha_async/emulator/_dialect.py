@@ -61,8 +61,6 @@ class Dialect:
     """How a ready reply states what the task cost."""
     details: bool = False
     """Whether a ready reply has ip, createTime, endTime and solveCount."""
-    at_once: frozenset[str] = frozenset()
-    """Wire types that createTask itself answers with the solution."""
     balance_extra: Mapping[str, Any] = attrs.field(factory=dict)
     """What getBalance replies besides the balance."""
 
@@ -91,10 +89,14 @@ def routes(service: Service) -> dict[str, str]:
         "get_balance": GET_BALANCE,
     }
     paths = {path: names[method] for method, path in service.methods.items()}
-    reports = [*service.report_methods.values()]
+    reports = {
+        report.path
+        for methods in (service.reports_incorrect, service.reports_correct)
+        for report in methods.values()
+    }
     if "/reportIncorrectTokenCaptcha" in reports:
         # CapMonster documents it as another name of the same method.
-        reports.append("/reportIncorrectRecaptcha")
+        reports.add("/reportIncorrectRecaptcha")
     paths |= {path: path.rpartition("/")[2] for path in reports}
     return paths | {USER_AGENT_PATH: GET_USER_AGENT}
 
@@ -132,16 +134,6 @@ _CAPSOLVER = Dialect(
     other_status=400,
     first_id=None,
     cost=None,
-    at_once=frozenset(
-        {
-            "ImageToTextTask",
-            "ReCaptchaV2Classification",
-            "AwsWafClassification",
-            "FunCaptchaClassification",
-            "HCaptchaClassification",
-            "VisionEngine",
-        }
-    ),
     balance_extra={"packages": []},
 )
 

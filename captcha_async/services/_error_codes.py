@@ -18,7 +18,7 @@ class ErrorCode:
     code: str
     """The errorCode as it is on the wire."""
     error: type[errors.ServiceError] | None
-    """The error to raise; None for the one code that only means "still processing"."""
+    """The error to raise; None for the codes that only mean "still processing"."""
     advice: str
     """What the caller should do, as the second half of a sentence."""
 
@@ -31,6 +31,8 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
         """
         ERROR_KEY_DOES_NOT_EXIST
         ERROR_WRONG_USER_KEY
+        ERROR_WRONG_USERKEY
+        ERROR_IP_ADDRES
         ERROR_KEY_NOT_AUTHORIZED
         ERROR_KEY_DENIED_ACCESS
         ERROR_IP_NOT_ALLOWED
@@ -50,6 +52,7 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
         """
         ERROR_IP_BANNED
         ERROR_IP_BLOCKED
+        IP_BANNED
         ERROR_ACCOUNT_SUSPENDED
         ERROR_KEY_TEMP_BLOCKED
         """,
@@ -68,6 +71,9 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
         """
         ERROR_TOO_MUCH_REQUESTS
         ERROR_RATE_LIMIT
+        ERROR_TOO_MANY_REQUESTS
+        MAX_USER_TURN
+        TOO_MANY_BAD_IMAGES
         """,
     ),
     (
@@ -104,6 +110,16 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
         ERROR_RECAPTCHA_INVALID_SITEKEY
         ERROR_RECAPTCHA_INVALID_DOMAIN
         ERROR_RECAPTCHA_OLD_BROWSER
+        ERROR_ACCESS_DENIED
+        ERROR_WRONG_ID_FORMAT
+        ERROR_CAPTCHA_ID
+        ERROR_CAPTCHAIMAGE_BLOCKED
+        ERROR_WRONG_FILE_EXTENSION
+        ERROR_UPLOAD
+        ERROR_GOOGLEKEY
+        ERROR_WRONG_GOOGLEKEY
+        ERROR_BAD_TOKEN_OR_PAGEURL
+        ERROR_EMPTY_ACTION
         ERROR_WRONG_USERAGENT
         ERROR_INVISIBLE_RECAPTCHA
         ERROR_VISIBLE_RECAPTCHA
@@ -140,6 +156,9 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
         """
         ERROR_NO_SUCH_CAPCHA_ID
         WRONG_CAPTCHA_ID
+        ERROR_WRONG_CAPTCHA_ID
+        ERROR_NO_SUCH_CAPTCHA_ID
+        ERROR_WRONG_TASK_ID
         ERROR_TASKID_INVALID
         ERROR_TASK_NOT_FOUND
         """,
@@ -160,12 +179,25 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
         ERROR_PROXY_INCOMPATIBLE_HTTP_VERSION
         ERROR_BAD_PROXY
         ERROR_PROXY_CONNECTION_FAILED
+        ERR_PROXY_CONNECTION_FAILED
+        """,
+    ),
+    (
+        errors.TaskRejected,
+        "nothing is left to do: the service takes no such report any more",
+        """
+        REPORT_NOT_RECORDED
+        ERROR_REPORT_NOT_RECORDED
+        ERROR_DUPLICATE_REPORT
         """,
     ),
     (
         None,
         "keep polling",
-        "CAPTCHA_NOT_READY",
+        """
+        CAPTCHA_NOT_READY
+        CAPCHA_NOT_READY
+        """,
     ),
 ]
 
@@ -174,6 +206,13 @@ _ADVICE = {
     "ERROR_WRONG_USERAGENT": "use a current user agent, see `client.user_agent()`",
     "ERROR_INVISIBLE_RECAPTCHA": "create the task with is_invisible=True",
     "ERROR_VISIBLE_RECAPTCHA": "create the task without is_invisible",
+    "MAX_USER_TURN": "send less often, and nothing for 10 s",
+    "IP_BANNED": "send nothing for 5 minutes, then with the right key",
+    "ERROR_IP_ADDRES": "register the callback's address from a machine that it belongs to",
+    "ERROR_ACCESS_DENIED": "ask about an app of your own only",
+    "REPORT_NOT_RECORDED": "report sooner, and not too many of the answers",
+    "ERROR_REPORT_NOT_RECORDED": "report sooner, and not too many of the answers",
+    "ERROR_DUPLICATE_REPORT": "do nothing: the answer was reported before",
     "ERROR_RECAPTCHA_TIMEOUT": "create a new task, with a faster proxy if it has one",
     "ERROR_TOO_MUCH_REQUESTS": "poll less often",
     "ERROR_TASK_NOT_SUPPORTED": "use a task type that the service has",

@@ -40,7 +40,7 @@ __all__ = [
     "read_user_agent",
 ]
 
-NOT_READY = "CAPTCHA_NOT_READY"
+NOT_READY = ("CAPTCHA_NOT_READY", "CAPCHA_NOT_READY")
 
 
 @attrs.frozen
@@ -114,7 +114,7 @@ def read_task_result(service: Service, reply: Reply) -> TaskResult:
         return TaskResult(status or "ready", solution, _decimal(_get(data, "cost")))
     error = _service_error(service, reply, data)
     if error is not None:
-        if error.code == NOT_READY:
+        if error.code in NOT_READY:
             return TaskResult("processing")
         raise error
     if not status:
