@@ -10,7 +10,7 @@ from ._anti_captcha_types import ANTI_CAPTCHA_TYPES
 from ._capmonster_types import CAPTCHA69_TYPES
 from ._capsolver_types import CAPSOLVER_TYPES
 from ._error_codes import NUMERIC_CODES
-from ._service import POLLING, SERVICES, PollTimes, ReportMethod, Service
+from ._service import METHODS, POLLING, SERVICES, PollTimes, ReportMethod, Service
 from ._two_captcha_types import TWO_CAPTCHA_TYPES
 
 __all__ = ["ANTI_CAPTCHA", "CAPMONSTER", "CAPSOLVER", "CAPTCHA69", "TWO_CAPTCHA"]
@@ -70,6 +70,12 @@ ANTI_CAPTCHA = Service(
     },
     max_image_bytes=500_000,
     dialects=ANTI_CAPTCHA_TYPES,
+    methods={
+        **METHODS,
+        "push_variable": "/pushAntiGateVariable",
+        "queue_statistics": "/getQueueStats",
+        "spending_statistics": "/getSpendingStats",
+    },
     reports_incorrect={
         "image": ReportMethod(
             "/reportIncorrectImageCaptcha",

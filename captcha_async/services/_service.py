@@ -20,6 +20,7 @@ from ._dialect import TypeDialect
 from ._error_codes import ERROR_CODES, ErrorCode
 
 __all__ = [
+    "METHODS",
     "POLLING",
     "SERVICES",
     "Method",
@@ -29,7 +30,14 @@ __all__ = [
     "find_service",
 ]
 
-Method = Literal["create_task", "get_task_result", "get_balance"]
+Method = Literal[
+    "create_task",
+    "get_task_result",
+    "get_balance",
+    "push_variable",
+    "queue_statistics",
+    "spending_statistics",
+]
 
 METHODS: Mapping[Method, str] = {
     "create_task": "/createTask",
@@ -130,7 +138,7 @@ class Service:
     base_url: str = attrs.field(converter=_clean_base_url, repr=_without_user)
     """Address of the API, without the methods' paths."""
     methods: Mapping[Method, str] = attrs.field(default=METHODS, repr=False)
-    """Path of each method under the base URL."""
+    """Path of each method under the base URL; what is not there the service does not have."""
     min_poll_gap: float = 2.0
     """Least seconds between two polls of one task; closer ones are a reason for a ban."""
     max_polls: int = 120
