@@ -113,14 +113,20 @@ class Api:
     ) -> T:
         """Read a reply; what the service echoes of our secrets is blanked out of its errors."""
         try:
-            return read(self._service, reply)
+            result = read(self._service, reply)
         except CaptchaError as error:
-            # A key may carry suffixes (`KEY__nocache`); the service may echo it without them.
-            hidden = (self._api_key, self._api_key.partition("__")[0], _password(task))
-            error.args = (_blank(error.args[0], hidden),)
-            if isinstance(error, ServiceError) and error.description is not None:
-                error.description = _blank(error.description, hidden)
+            self._hide(error, task)
             raise
+        if isinstance(result, TaskResult) and result.doubt is not None:
+            self._hide(result.doubt, task)
+        return result
+
+    def _hide(self, error: CaptchaError, task: Task[Any] | None) -> None:
+        # A key may carry suffixes (`KEY__nocache`); the service may echo it without them.
+        hidden = (self._api_key, self._api_key.partition("__")[0], _password(task))
+        error.args = (_blank(error.args[0], hidden),)
+        if isinstance(error, ServiceError) and error.description is not None:
+            error.description = _blank(error.description, hidden)
 
 
 def _password(task: Task[Any] | None) -> str | None:

@@ -41,6 +41,9 @@ logger = logging.getLogger("captcha_async.requests")
 # The task itself is none the worse for these: the next poll may bring the answer.
 TRANSIENT = (TransportError, CapacityError, ProtocolError)
 
+MOST_DOUBTS = 2
+"""Replies of an unknown meaning after which a task has ended (see `TaskResult.doubt`)."""
+
 LEARNED_FROM = 4
 """One in so many callbacks is learned from: without polls there is little to plan."""
 
@@ -79,6 +82,8 @@ class OpenTask:
     """What the last poll said."""
     trouble: CaptchaError | None = None
     """Why the last poll brought no status."""
+    doubts: int = 0
+    """Polls whose reply was neither an answer, nor "not yet", nor an error."""
     number: int = 0
     """Serial number among the tasks that were polled; 0 before the first poll is planned."""
     last: float = 0.0
@@ -206,6 +211,10 @@ class Collector:
         try:
             result = self._api.read_callback(body, task.task)
             task.status = result.status
+            if result.doubt is not None:
+                # Only the service itself can tell now.
+                task.trouble = result.doubt
+                callback.discard()
             if result.solution is None:
                 return None
             answer = self.read(task, result.solution, result.cost)
@@ -240,6 +249,10 @@ class Collector:
             result = await self._gateway.call("poll", lambda: self._request(task, called))
             task.status = result.status
             task.trouble = None
+            if result.doubt is not None:
+                task.doubts += 1
+                if task.doubts >= MOST_DOUBTS:
+                    raise result.doubt
             if result.solution is None:
                 return None
             return self.read(task, result.solution, result.cost)
@@ -265,7 +278,7 @@ class Collector:
         finally:
             now = anyio.current_time()
             sent = failure.sent if isinstance(failure, TransportError) else True
-            asked = failure.retry_after if isinstance(failure, CapacityError) else None
+            asked = None if failure is None else failure.retry_after
             task.ledger.end(now, sent=sent, wait=asked or 0.0)
             task.last = now - task.born
             self._tell(task, begun, status, failure)

@@ -14,8 +14,6 @@ from ._callbacks import CallbackPlan
 
 __all__ = ["EmulatedTask", "Ledger"]
 
-UNSOLVABLE = "ERROR_CAPTCHA_UNSOLVABLE"
-
 
 @attrs.define(eq=False, kw_only=True)
 class EmulatedTask:
@@ -70,14 +68,14 @@ class Ledger:
         *,
         retention: float,
         max_tasks: int | None,
-        charges_unsolvable: bool = False,
+        charged_codes: frozenset[str] = frozenset(),
     ) -> None:
         self.balance = balance
         self.tasks: dict[TaskId, EmulatedTask] = {}
         self.created = self.processing = self.solved = self.failed = 0
         self.spent = Decimal(0)
         self._retention = retention
-        self._charges_unsolvable = charges_unsolvable
+        self._charged_codes = charged_codes
         self._max_tasks = max_tasks
         self._reserved = Decimal(0)
         # Heap of (moment, number, task): when the task ends, then when its result is dropped.
@@ -125,7 +123,7 @@ class Ledger:
         else:
             task.status = "failed"
             self.failed += 1
-        if task.error is None or (task.error == UNSOLVABLE and self._charges_unsolvable):
+        if task.error is None or task.error in self._charged_codes:
             task.charged = True
             self.balance -= task.price
             self.spent += task.price

@@ -56,7 +56,7 @@ class EmulatedService:
             settings.balance,
             retention=service.result_retention,
             max_tasks=settings.max_record,
-            charges_unsolvable=bool(service.charges_unsolvable),
+            charged_codes=service.charged_codes,
         )
         self.requests: deque[RecordedRequest] = deque(maxlen=settings.max_record)
         self.violations: deque[Violation] = deque(maxlen=settings.max_record)

@@ -30,8 +30,8 @@ CAPMONSTER = Service(
         "recaptcha": _TOKEN_REPORT,
         "token": _TOKEN_REPORT,
     },
-    # But for GeeTest v3 tasks that come with a used challenge.
-    charges_unsolvable=False,
+    # A GeeTest v3 task that comes with a used challenge.
+    charged_codes=frozenset({"ERROR_TOKEN_EXPIRED"}),
     # On another host than the API; known from the official MCP server.
     user_agent_url="https://capmonster.cloud/api/useragent/actual",
 )
@@ -91,7 +91,7 @@ ANTI_CAPTCHA = Service(
         "hcaptcha": ReportMethod("/reportIncorrectHcaptcha", window=60.0),
     },
     reports_correct={"recaptcha": ReportMethod("/reportCorrectRecaptcha", window=60.0)},
-    charges_unsolvable=True,
+    charged_codes=frozenset({"ERROR_CAPTCHA_UNSOLVABLE"}),
     currency="USD",
     numeric_codes=NUMERIC_CODES,
 )
@@ -118,7 +118,6 @@ TWO_CAPTCHA = Service(
     dialects=TWO_CAPTCHA_TYPES,
     reports_incorrect={"any": ReportMethod("/reportIncorrect", window=_WINDOW)},
     reports_correct={"any": ReportMethod("/reportCorrect", window=_WINDOW)},
-    charges_unsolvable=False,
     currency="USD",
     numeric_codes=NUMERIC_CODES,
 )

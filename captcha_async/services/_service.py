@@ -46,6 +46,26 @@ METHODS: Mapping[Method, str] = {
 }
 
 
+NOT_YET = frozenset(
+    {
+        "processing",
+        "idle",
+        "queued",
+        "pending",
+        "waiting",
+        "running",
+        "started",
+        "in_progress",
+        "inprogress",
+        "not_ready",
+        "captcha_not_ready",
+        "capcha_not_ready",
+    }
+)
+"""Statuses that mean that the task is still being solved: the documented two, `processing` and
+`idle`, and what else says so in plain words."""
+
+
 @attrs.frozen
 class PollTimes:
     """Default polling of a task family, in seconds; the service's gap is kept all the same.
@@ -166,8 +186,6 @@ class Service:
         factory=dict, repr=False
     )
     """The methods that take the report of a right answer, by kind of task."""
-    charges_unsolvable: bool | None = None
-    """Whether a task that could not be solved costs; None where nothing is documented."""
     currency: str | None = None
     """The currency of balance and costs, as its ISO code; None where none is documented."""
     user_agent_url: str | None = None
@@ -176,6 +194,10 @@ class Service:
     """Your partner id, sent with every task if it is set."""
     soft_id_key: str = "softId"
     """The key of createTask's body that carries it."""
+    not_yet: frozenset[str] = attrs.field(default=NOT_YET, repr=False)
+    """Statuses that mean "still processing", in small letters and with `_` for spaces."""
+    charged_codes: frozenset[str] = frozenset()
+    """The errorCodes after which a task is charged all the same."""
     error_codes: Mapping[str, ErrorCode] = attrs.field(default=ERROR_CODES, repr=False)
     """What each errorCode means."""
     numeric_codes: Mapping[int, str] = attrs.field(factory=dict, repr=False)
@@ -234,6 +256,11 @@ class Service:
         model = self._model(task_type)
         kind = None if model is None else model.spec.report
         return (methods.get(kind) if kind else None) or methods.get("any")
+
+    @property
+    def charges_unsolvable(self) -> bool:
+        """Whether a task that could not be solved is known to cost all the same."""
+        return "ERROR_CAPTCHA_UNSOLVABLE" in self.charged_codes
 
     @property
     def report_methods(self) -> Mapping[ReportKind, str]:
