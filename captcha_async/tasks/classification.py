@@ -85,7 +85,7 @@ class RecaptchaV2ClassificationTask(Task[RecaptchaV2ClassificationSolution]):
     Source: capsolver docs, ReCaptchaV2Classification.
     """
 
-    image: bytes | str = encoded.image("image")
+    image: encoded.File = encoded.image("image")
     """The whole grid, or one tile."""
     question: str = f.text("question")
     """Google's id of what is looked for, such as `/m/015qff` for traffic lights."""
@@ -102,7 +102,7 @@ class AwsWafClassificationTask(Task[AwsWafClassificationSolution]):
     Source: capsolver docs, AwsWafClassification.
     """
 
-    images: Sequence[bytes | str] = encoded.images("images", most=9)
+    images: Sequence[encoded.File] = encoded.images("images", most=9)
     """Nine images for `aws:grid:…`, one for `aws:toycarcity:…`."""
     question: str = f.text("question")
     """What is asked for, such as `aws:grid:bag`."""
@@ -119,9 +119,9 @@ class VisionEngineTask(Task[VisionEngineSolution]):
 
     module: str = f.text("module")
     """Which puzzle: `slider_1`, `rotate_1`, `rotate_2`, `shein`, `ocr_gif`, `space_detection`…"""
-    image: bytes | str = encoded.image("image")
+    image: encoded.File = encoded.image("image")
     """The moving piece, the inner picture, or the only one."""
-    image_background: bytes | str | None = encoded.image("imageBackground", default=None)
+    image_background: encoded.File | None = encoded.image("imageBackground", default=None)
     """The background, for `slider_1`, `rotate_1` and `rotate_2`."""
     question: str | None = f.text("question", default=None)
     """The instruction, for `shein` and `space_detection`."""

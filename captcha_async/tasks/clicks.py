@@ -127,11 +127,11 @@ class RotateSolution(Solution):
 class InstructedFields(Task[Any]):
     """What is shown to the workers."""
 
-    body: bytes | str = encoded.image("body", kw_only=False)
+    body: encoded.File = encoded.image("body", kw_only=False)
     """The image file's content: JPEG, PNG or GIF of at most 600 kB and 1000 pixels a side."""
     comment: str | None = f.text("comment", default=None)
     """What the workers are told."""
-    img_instructions: bytes | str | None = encoded.image("imgInstructions", default=None)
+    img_instructions: encoded.File | None = encoded.image("imgInstructions", default=None)
     """A picture that tells it, of at most 100 kB."""
 
 
@@ -199,7 +199,7 @@ class ImageToCoordinatesTask(Task[ImageToCoordinatesSolution]):
     Source: anti-captcha docs, ImageToCoordinatesTask.
     """
 
-    body: bytes | str = encoded.image("body", kw_only=False)
+    body: encoded.File = encoded.image("body", kw_only=False)
     """The image file's content, at most 500,000 bytes."""
     comment: str | None = f.text("comment", default=None)
     """The instruction in English, such as `select all cars`."""
@@ -227,9 +227,9 @@ class DragAndDropTask(Task[DragAndDropSolution]):
     Source: 2captcha docs, Drag and Drop.
     """
 
-    background: bytes | str = encoded.image("background")
+    background: encoded.File = encoded.image("background")
     """The background."""
-    images: Sequence[bytes | str] = encoded.images("images")
+    images: Sequence[encoded.File] = encoded.images("images")
     """The images to move; the answer has one place for each."""
     comment: str | None = f.text("comment", default=None)
     """What the workers are told."""

@@ -55,7 +55,7 @@ class DataDomeTask(Task[DataDomeSolution]):
     """`new` for the method that does `i.js` and `c.js`; without it the older one, `i.js` only."""
     user_agent: str | None = f.text("userAgent", default=None)
     """Browser that the solver must present; 2captcha and capsolver require it."""
-    html_page_base64: bytes | str | None = encoded.page("metadata.htmlPageBase64", default=None)
+    html_page_base64: encoded.File | None = encoded.page("metadata.htmlPageBase64", default=None)
     """The captcha page's HTML; in the docs of 2024 only."""
     domains: Sequence[str] | None = f.texts("domains", default=None)
     """Hosts that the cookies are to cover."""

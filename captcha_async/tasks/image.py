@@ -48,8 +48,9 @@ class ImageToTextTask(Task[ImageToTextSolution]):
     Sources: the docs of CapMonster (image-to-text), captcha69, anti-captcha, 2captcha, capsolver.
     """
 
-    body: bytes | str = encoded.image("body", kw_only=False)
-    """The image file's content, at least 100 bytes; text is taken as base64."""
+    body: encoded.File = encoded.image("body", kw_only=False)
+    """The image file's content, at least 100 bytes: bytes, base64 text, a `data:` URI, or the
+    `Path` of a file that is read at once."""
     cap_monster_module: str | None = f.text("capMonsterModule", default=None)
     """Recognition module, such as `yandex` or a user-trained one (an open list)."""
     recognizing_threshold: int | None = f.integer(
@@ -71,7 +72,7 @@ class ImageToTextTask(Task[ImageToTextSolution]):
     """Largest length of the text; 0 for any."""
     comment: str | None = f.text("comment", default=None)
     """What the workers are told, such as `enter the red letters`."""
-    img_instructions: bytes | str | None = encoded.image("imgInstructions", default=None)
+    img_instructions: encoded.File | None = encoded.image("imgInstructions", default=None)
     """A picture that tells it; 2captcha only."""
     language_pool: str | None = f.text("languagePool", default=None)
     """Language of the workers: `en` or `rn` at anti-captcha, a language's code at 2captcha."""
@@ -104,7 +105,7 @@ class ImageToTextBatchTask(Task[ImageToTextBatchSolution]):
     Source: capsolver docs, ImageToTextTask.
     """
 
-    images: Sequence[bytes | str] = encoded.images("images", most=9)
+    images: Sequence[encoded.File] = encoded.images("images", most=9)
     """The image files' content."""
     module: str = f.text("module")
     """The recognition module; `number` is the one that takes several images."""

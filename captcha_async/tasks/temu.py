@@ -39,7 +39,7 @@ class TemuImageTask(Task[CoordinatesSolution]):
     Source: 2captcha docs, Temu.
     """
 
-    image: bytes | str = encoded.image("image")
+    image: encoded.File = encoded.image("image")
     """The background."""
-    parts: Sequence[bytes | str] = encoded.images("parts")
+    parts: Sequence[encoded.File] = encoded.images("parts")
     """The pieces that can be moved; the answer has one point for each."""

@@ -116,7 +116,7 @@ class ClearanceFields(Task[ClearanceSolution]):
     """The page behind the challenge or the queue."""
     website_key: str | None = f.text("websiteKey", default=None)
     """The site key; CapMonster wants it to be there, with any text."""
-    html_page_base64: bytes | str | None = encoded.page("htmlPageBase64", default=None)
+    html_page_base64: encoded.File | None = encoded.page("htmlPageBase64", default=None)
     """The whole HTML of the "Just a moment" or Waiting Room page, or its base64 text; CapMonster
     requires it."""
     user_agent: str | None = f.text("userAgent", default=None)

@@ -57,7 +57,7 @@ class VKCaptchaImageTask(Task[VKCaptchaImageSolution]):
     Source: 2captcha docs, VK Captcha.
     """
 
-    image: bytes | str = encoded.image("image")
+    image: encoded.File = encoded.image("image")
     """The picture."""
     steps: Sequence[int] = more.integers("steps")
     """The steps that `captchaNotRobot.getContent` gives."""

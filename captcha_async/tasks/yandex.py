@@ -70,9 +70,9 @@ class SmartCaptchaTask(Task[CoordinatesSolution]):
     Source: 2captcha docs, Yandex Smart.
     """
 
-    image: bytes | str = encoded.image("image")
+    image: encoded.File = encoded.image("image")
     """The main picture, 320 by 180 pixels."""
-    img_instructions: bytes | str = encoded.image("imgInstructions")
+    img_instructions: encoded.File = encoded.image("imgInstructions")
     """The picture that shows the order, 480 by 180 pixels."""
     comment: str | None = f.text("comment", default=None)
     """What the workers are told."""
@@ -85,7 +85,7 @@ class PazlCaptchaTask(Task[PazlCaptchaSolution]):
     Source: 2captcha docs, Yandex Smart.
     """
 
-    image: bytes | str = encoded.image("image")
+    image: encoded.File = encoded.image("image")
     """The picture, 320 by 180 pixels."""
     task: Sequence[int] = more.integers("task", as_text=True)
     """The steps that the page gives."""
@@ -102,7 +102,7 @@ class YandexSmartCaptchaTaskProxyless(Task[YandexSmartCaptchaSolution]):
     """The page that shows the captcha."""
     website_key: str = f.text("websiteKey")
     """The widget's site key, or `yandex` on Yandex's own pages."""
-    html_page_base64: bytes | str | None = encoded.page("htmlPageBase64", default=None)
+    html_page_base64: encoded.File | None = encoded.page("htmlPageBase64", default=None)
     """The page's HTML or its base64 text; needed for Yandex's own pages."""
     user_agent: str | None = f.text("userAgent", default=None)
     """Browser that the solver must present; needed for Yandex's own pages."""

@@ -223,4 +223,5 @@ def _field_texts(body: Iterable[ast.stmt]) -> Iterator[tuple[str, tuple[str, str
             and isinstance(text.value, ast.Constant)
         ):
             meaning = " ".join(str(text.value.value).split())
-            yield field.target.id, (ast.unparse(field.annotation), meaning)
+            annotation = ast.unparse(field.annotation).replace("encoded.File", "bytes | str | Path")
+            yield field.target.id, (annotation, meaning)
