@@ -24,9 +24,9 @@ from ..errors import (
     CaptchaError,
     ClientClosed,
     QueueTimeout,
+    ServiceError,
     SolveTimeout,
     SubmitUncertain,
-    Unsolvable,
 )
 from ..tasks._model import Solution
 from ..wire._models import spec_of
@@ -283,7 +283,8 @@ class Books:
     def failed(self, solve: Solve, error: CaptchaError) -> None:
         """It will never have an answer."""
         error.ref = error.ref or solve.ref
-        charged = isinstance(error, Unsolvable) and solve.account.service.charges_unsolvable
+        code = error.code if isinstance(error, ServiceError) else None
+        charged = code in solve.account.service.charged_codes
         if solve.entry is not None:
             solve.entry.failed(type(error).__name__, solve.reserved if charged else None)
         settle = self._spend if charged else self._release

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -18,7 +20,12 @@ import orjson
 from ..errors import InvalidArgument, invalid
 from ._fields import Verbatim, WireField, as_tuple, declare, path_of
 
-__all__ = ["MIN_IMAGE_BYTES", "cookies", "escaped", "image", "images", "json_text", "page"]
+__all__ = ["MIN_IMAGE_BYTES", "File", "cookies", "escaped", "image", "images", "json_text", "page"]
+
+File = bytes | str | os.PathLike[str]
+"""What a file may be given as: its content, base64 text or a `data:` URI of it, or its path."""
+
+DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(;[\w=.+-]+)*;base64,", re.IGNORECASE)
 
 MIN_IMAGE_BYTES = 100
 """CapMonster, anti-captcha and 2captcha refuse a smaller image (ERROR_ZERO_CAPTCHA_FILESIZE)."""
@@ -102,7 +109,10 @@ def _repr_cookies(value: Mapping[str, str] | str | None) -> str:
 
 
 def image(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
-    """Declare an image file's content: bytes (base64 text is decoded); base64 on the wire."""
+    """Declare an image file's content: bytes, base64 text, a `data:` URI, or a `Path` to read.
+
+    It is base64 on the wire.
+    """
     return declare(
         WireField(path_of(wire), encode=_encode_file, decode=_verbatim, kind="file in base64"),
         default=default,
@@ -163,14 +173,19 @@ def page(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> An
 
 
 def _file_bytes(value: Any) -> Any:
-    """Decode text that is base64; leave everything else for the check to judge."""
+    """Read a file, decode text that is base64; leave everything else for the check to judge."""
+    if isinstance(value, os.PathLike):
+        return Path(value).read_bytes()
     if not isinstance(value, str):
         return bytes(value) if isinstance(value, bytearray | memoryview) else value
+    text = value
+    if value[:5].lower() == "data:" and (found := DATA_URI.match(value)):
+        text = value[found.end() :]
     try:
-        content = base64.b64decode(value, validate=True)
+        content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return value
-    return content if base64.b64encode(content).decode() == value else value
+    return content if base64.b64encode(content).decode() == text else value
 
 
 def _files_bytes(value: Any) -> Any:
@@ -187,14 +202,14 @@ def _page_bytes(value: Any) -> Any:
 def _check_file(name: str, value: Any, rule: str) -> None:
     if isinstance(value, Verbatim):
         if value.startswith("data:") or not value.strip():
-            raise invalid(name, value, "base64 text without a data: prefix")
+            raise invalid(name, value, "base64 text, or a data: URI of base64 text")
     elif not isinstance(value, bytes):
         raise invalid(name, value, rule)
 
 
 def _check_image(name: str, value: Any) -> None:
-    rule = "an image file's content as bytes or as base64 text"
-    _check_file(name, value, f"{rule} (for a path: from_file)" if name == "body" else rule)
+    rule = "an image file's content as bytes or as base64 text, or its Path"
+    _check_file(name, value, rule)
     if isinstance(value, bytes) and len(value) < MIN_IMAGE_BYTES:
         rule = f"an image of at least {MIN_IMAGE_BYTES} bytes"
         raise InvalidArgument(
