@@ -487,7 +487,7 @@ def test_bad_arguments_are_named(arguments: dict[str, Any], field: str | None) -
         ({"task": TOKEN_TASK, "timeout": float("nan")}, "timeout"),
         ({"task": TOKEN_TASK, "callback_url": "me.example"}, "callback_url"),
         ({"task": TOKEN_TASK, "soft_id": True}, "soft_id"),
-        ({"task": RawTask("X", {"body": b"bytes"})}, "task"),
+        ({"task": RawTask("X", {"body": {1, 2}})}, "task"),
     ],
 )
 async def test_bad_calls_are_refused_before_any_request(
