@@ -10,10 +10,12 @@ import re
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["IMAGE_FORMATS", "audio_format", "file_bytes", "image_format", "looks_like"]
+__all__ = ["IMAGE_FORMATS", "file_bytes", "image_format", "is_binary", "looks_like"]
 
 ImageFormat = Literal["PNG", "JPEG", "GIF", "WebP", "BMP", "SVG"]
 IMAGE_FORMATS: tuple[ImageFormat, ...] = ("PNG", "JPEG", "GIF", "WebP", "BMP", "SVG")
+
+UNKNOWN = "unknown binary data"
 
 MOST_LAYERS = 3
 """How often base64 may have been applied by mistake."""
@@ -47,7 +49,7 @@ _IMAGES: tuple[tuple[bytes, ImageFormat], ...] = (
 )
 
 
-def audio_format(content: bytes) -> str | None:
+def _audio_format(content: bytes) -> str | None:
     """Tell the format of an audio file by its first bytes; None if it is none."""
     if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
         return "WAV"
@@ -73,7 +75,7 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"http://", "a URL"),
     (b"https://", "a URL"),
     (b"pk\x03\x04", "a ZIP file"),
-    (b"\x1f\x8b", "gzip data"),
+    (b"\x1f\x8b", "a gzip file"),
     (b"ii*\0", "a TIFF image"),
     (b"mm\0*", "a TIFF image"),
     (b"\0\0\1\0", "an icon file"),
@@ -84,7 +86,7 @@ def looks_like(content: bytes) -> str:
     """Say what a file looks like that is not of the wanted kind."""
     if not content.strip():
         return "empty"
-    found = image_format(content) or audio_format(content)
+    found = image_format(content) or _audio_format(content)
     if found is not None:
         return f"{found} data"
     start = content[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -96,32 +98,44 @@ def looks_like(content: bytes) -> str:
     try:
         text = content[:1000].decode()
     except UnicodeDecodeError:
-        return "unknown binary data"
+        return UNKNOWN
     plain = all(character.isprintable() or character.isspace() for character in text)
-    return "plain text" if plain else "unknown binary data"
+    return "plain text" if plain else UNKNOWN
+
+
+def is_binary(content: bytes) -> bool:
+    """Tell whether a file may be a picture, a sound or a video: that it is no text or document."""
+    kind = looks_like(content)
+    return kind == UNKNOWN or kind.endswith(" data")
 
 
 def file_bytes(given: bytes | str) -> bytes | None:
     """Return a file's content from its bytes, its base64 text or a `data:` URI of it.
 
-    Line breaks, the alphabet of URLs and missing padding are no obstacle, and what was encoded
-    more than once is decoded as often. Bytes that are no such text are the content; a str that is
-    none is None.
+    Line breaks, the alphabet of URLs and missing padding are no obstacle where a picture or a sound
+    comes of it, and what was encoded more than once is decoded as often. Bytes that are no such
+    text are the content; a str that is none is None.
     """
     content = given.encode("utf-8", "surrogateescape") if isinstance(given, str) else given
-    decoded = None
     for _ in range(MOST_LAYERS):
-        if image_format(content) or audio_format(content):
-            return content
-        inner = _decode(content)
+        inner = None if _is_known(content) else _decode(content)
         if inner is None:
             break
-        content = decoded = inner
-    if isinstance(given, str):
-        return decoded
-    # Short words and digits can be read as base64 too: what decodes to nothing known stays itself.
-    known = decoded is not None and (image_format(decoded) or audio_format(decoded))
-    return decoded if known else given
+        content = inner
+    if _is_known(content):
+        return content
+    if isinstance(given, bytes):
+        return given
+    # Many a word can be read as base64 by so lenient a reader; here it has to be spelled right.
+    head, mark, strict = given.partition(";base64,")
+    strict = strict if mark and head[:5].lower() == "data:" else given
+    inner = _decode(strict.encode("utf-8", "surrogateescape"))
+    right = inner is not None and base64.b64encode(inner).decode() == strict
+    return inner if right else None
+
+
+def _is_known(content: bytes) -> bool:
+    return bool(image_format(content) or _audio_format(content))
 
 
 def _decode(text: bytes) -> bytes | None:

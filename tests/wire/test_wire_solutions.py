@@ -139,7 +139,7 @@ def test_an_answer_of_another_form_is_kept_in_the_error(answer: Any) -> None:
 
 def test_the_answer_to_an_unknown_type_is_raw() -> None:
     """Unknown names, and names of several variants, lead to the service's own object."""
-    for name in ("AntiGateTask", "CustomTask", "ComplexImageTask"):
+    for name in ("NewGateTask", "CustomTask", "ComplexImageTask"):
         solution = load_solution(name, {"a": 1})
         assert isinstance(solution, RawSolution)
         assert solution.raw == {"a": 1}
