@@ -17,10 +17,12 @@ CaptchaError
 │   ├── Unsolvable           a new task may work
 │   ├── ProxyFailed          take another proxy for the task
 │   ├── TaskExpired          the id is unknown or its result was dropped; create a new task
+│   ├── ReportRefused        let it be: the report comes too late, or was made before
 │   └── UnknownServiceError  a code that is in no documented list
 ├── TransportError         network trouble; no task was created by the request
 ├── SubmitUncertain        createTask may have been accepted: look before sending it again
 ├── SolveTimeout           the deadline passed (a TimeoutError); `client.attach(error.ref)` goes on
+│   └── QueueTimeout         it passed before createTask was sent: nothing was paid, call again
 ├── JournalError           the journal file cannot be used; what was paid for is still collected
 ├── SpendLimitReached      the client's own spending cap is reached; nothing was sent
 ├── PollLimitReached       the service's poll cap is used up
@@ -51,7 +53,9 @@ __all__ = [
     "PollLimitReached",
     "ProtocolError",
     "ProxyFailed",
+    "QueueTimeout",
     "RateLimited",
+    "ReportRefused",
     "ServiceError",
     "ServiceUnavailable",
     "SolveTimeout",
@@ -78,6 +82,8 @@ class CaptchaError(Exception):
     """Whether the very same call may be made again: it is safe, and it may succeed."""
     ref: TaskRef | None = None
     """The task this is about, if one was created; `client.attach(error.ref)` collects it later."""
+    retry_after: float | None = None
+    """Seconds that the service asked to wait, at most a day; None if it did not ask."""
 
     def __init__(self, message: str, /, **details: Any) -> None:
         super().__init__(message)
@@ -142,8 +148,6 @@ class ServiceError(CaptchaError):
     """The service's errorId."""
     http_status: int | None = None
     """HTTP status of the reply."""
-    retry_after: float | None = None
-    """Seconds that the service asked to wait, or None."""
 
 
 class AccountError(ServiceError):
@@ -202,8 +206,12 @@ class TaskExpired(ServiceError):
     """The service does not know the task id, or has dropped the result."""
 
 
+class ReportRefused(ServiceError):
+    """The service does not take this report: it is too late, or a repetition."""
+
+
 class UnknownServiceError(ServiceError):
-    """The service answered with a code that is in no documented list."""
+    """The service answered with a code or a status that is in no documented list."""
 
 
 class TransportError(CaptchaError):
@@ -217,6 +225,8 @@ class TransportError(CaptchaError):
     attempts_worth: int | None = None
     """How many attempts in all are worth while: 1 for what only a change of the settings mends,
     such as a certificate that is not trusted; None for what may pass by itself."""
+    http_status: int | None = None
+    """HTTP status of what answered in the service's place, such as a proxy or a firewall."""
 
 
 class SubmitUncertain(CaptchaError):
@@ -230,12 +240,29 @@ class SubmitUncertain(CaptchaError):
 
 
 class SolveTimeout(CaptchaError, TimeoutError):
-    """The deadline passed before the answer came."""
+    """The deadline passed before the answer came; the task is paid for.
 
+    Where nothing was paid yet it is a `QueueTimeout`: catch that one first.
+    """
+
+    # Narrower than the base's: whoever makes this error passes the reference, so that
+    # `client.attach(error.ref)` is sound. mypy and pyright know it by this line.
+    ref: TaskRef  # pyright: ignore[reportIncompatibleVariableOverride]
+    """The task; `client.attach(error.ref)` collects its answer later."""
     polls: int = 0
     """Polls made for the task."""
     last_status: str | None = None
     """The status that the last poll returned, such as `processing`."""
+
+
+class QueueTimeout(SolveTimeout):
+    """The deadline passed while the task waited for its turn; nothing was sent or paid.
+
+    Its `ref` is None: there is nothing to attach. The same call may be made again.
+    """
+
+    retryable = True
+    ref: None = None  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class JournalError(CaptchaError):

@@ -95,6 +95,11 @@ class Admission:
             error=self._error or error,
         )
 
+    def asked_to_wait(self, seconds: float | None) -> None:
+        """Note that an answer that is no error asks all requests to wait."""
+        if seconds is not None:
+            self._gates.pause.for_seconds(seconds)
+
     def blame(self, error: BaseException | None) -> None:
         """Say how the request has ended, if what leaves the block is a cancellation."""
         self._error = error

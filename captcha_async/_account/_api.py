@@ -25,6 +25,7 @@ from ..services import Service
 from ..tasks._model import RawTask, Task
 from ..wire import _replies, dump_task
 from ..wire._replies import Created, Reply, TaskResult
+from ..wire._values import read_object
 
 __all__ = ["Api"]
 
@@ -165,17 +166,29 @@ class Api:
         what the service said is blanked, however the words were put together.
         """
         try:
-            return read(self._service, reply)
+            result = read(self._service, reply)
         except CaptchaError as error:
-            secrets = secrets or self._secrets
-            code = error.code if isinstance(error, ServiceError) else None
-            known = None if isinstance(error, UnknownServiceError) else code
-            clean = attrs.evolve(reply, body=_without(reply.body, secrets, known))
-            if clean.body == reply.body:
-                raise
+            self._clean(error, read, reply, secrets or self._secrets)
+            raise
+        if isinstance(result, TaskResult) and result.doubt is not None:
+            self._clean(result.doubt, read, reply, secrets or self._secrets)
+        return result
+
+    def _clean(
+        self,
+        error: CaptchaError,
+        read: Callable[[Service, Reply], object],
+        reply: Reply,
+        secrets: Secrets,
+    ) -> None:
+        """Take the secrets out of an error that was made of a reply."""
+        code = error.code if isinstance(error, ServiceError) else None
+        known = None if isinstance(error, UnknownServiceError) else code
+        clean = attrs.evolve(reply, body=_without(reply.body, secrets, known))
+        if clean.body != reply.body:
             _take_words(error, _error_of(read, self._service, clean), secrets)
             # What was made on the way may quote the reply.
-            raise error from None
+            error.__cause__, error.__suppress_context__ = None, True
 
 
 def _error_of(
@@ -204,7 +217,7 @@ def _take_words(error: CaptchaError, clean: CaptchaError | None, secrets: Secret
 
 def _without(body: bytes, secrets: Secrets, known: str | None) -> bytes:
     """Blank the secrets in a reply; the known error code stays, whatever the key is."""
-    data = _replies.read_object(body)
+    data = read_object(body)
     if not data:
         text = body.decode("utf-8", "replace")
         clean = secrets.blank(text)

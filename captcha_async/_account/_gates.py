@@ -15,6 +15,7 @@ import anyio
 
 from .._events import FuseBlown, FuseClosed
 from ..errors import (
+    CaptchaError,
     ClientClosed,
     ProtocolError,
     ServiceError,
@@ -103,7 +104,7 @@ class Gates:
             creates: whether it was a createTask.
             error: what came in place of an answer.
         """
-        asked: float | None = getattr(error, "retry_after", None)
+        asked = error.retry_after if isinstance(error, CaptchaError) else None
         if asked is not None:
             self.pause.for_seconds(asked)
         unanswered = isinstance(error, TransportError | SubmitUncertain)

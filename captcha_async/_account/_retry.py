@@ -71,8 +71,7 @@ class Attempts:
         return self._delay(self.made, error)
 
     def _delay(self, number: int, error: CaptchaError) -> float:
-        asked: float = getattr(error, "retry_after", None) or 0.0
-        return max(asked, self._retries.delay(number, _dice.random()))
+        return max(error.retry_after or 0.0, self._retries.delay(number, _dice.random()))
 
 
 def _is_passing(error: CaptchaError, *, harmless: bool) -> bool:

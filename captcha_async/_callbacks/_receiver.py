@@ -54,7 +54,7 @@ class CallbackReceiver:
         self._tokens = Tokens()
         self._tally = Tally()
         self._reception = Reception(self._tokens, self._tally)
-        # Where `serve` listens; the flag tells that it did and does not any more.
+        # Where `serve` listens, while it does; the flag tells that it did and does not any more.
         self._served_at: str | None = None
         self._stopped = False
 

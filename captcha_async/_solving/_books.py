@@ -20,7 +20,14 @@ from .._events import Events, SolveEvents, Via
 from .._journal import ClientJournal, Entry
 from .._outcome import Solved
 from .._ref import TaskId, TaskRef
-from ..errors import CaptchaError, ClientClosed, SolveTimeout, SubmitUncertain, Unsolvable
+from ..errors import (
+    CaptchaError,
+    ClientClosed,
+    QueueTimeout,
+    SolveTimeout,
+    SubmitUncertain,
+    Unsolvable,
+)
 from ..tasks._model import Solution
 from ..wire._models import spec_of
 from ..wire._replies import Created
@@ -352,7 +359,7 @@ class Books:
         """Count a wait that ended at its deadline, and make its error."""
         self.counters.timed_out += 1
         if not solve.accepted:
-            return SolveTimeout(
+            return QueueTimeout(
                 f"{_task_of(solve).type} was not accepted within {wait:g} s; nothing was paid: "
                 "allow more time, or have fewer tasks in flight."
             )

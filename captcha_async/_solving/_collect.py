@@ -43,6 +43,12 @@ logger = logging.getLogger("captcha_async")
 # The task itself is none the worse for these: the next poll may bring the answer.
 TRANSIENT = (TransportError, CapacityError, ProtocolError)
 
+MOST_DOUBTS = 2
+"""Replies of an unknown meaning after which a task has ended (see `TaskResult.doubt`)."""
+
+MOST_DOUBTS = 2
+"""Replies of an unknown meaning after which a task has ended (see `TaskResult.doubt`)."""
+
 LEARNED_FROM = 4
 """One in so many callbacks is learned from: without polls there is little to plan."""
 
@@ -278,6 +284,10 @@ class Collector:
         try:
             result = solve.account.api.read_callback(body, solve.task)
             solve.status = result.status
+            if result.doubt is not None:
+                # Only the service itself can tell now.
+                solve.trouble = result.doubt
+                callback.discard()
             if result.solution is None:
                 return
             solution = self.read(solve, result.solution)
@@ -312,7 +322,7 @@ class Collector:
         """
         account = solve.account
         called = anyio.current_time() if due is None else due
-        async with account.admit("poll", solve.tenant, deadline=deadline):
+        async with account.admit("poll", solve.tenant, deadline=deadline) as admission:
             begun = anyio.current_time()
             if not solve.may_poll(begun):
                 # The one with the same id was polled meanwhile.
@@ -325,6 +335,7 @@ class Collector:
             try:
                 assert solve.task_id is not None
                 result = await account.api.get_task_result(solve.task_id, solve.task)
+                admission.asked_to_wait(result.retry_after)
             except CaptchaError as error:
                 failure = error
                 failure.ref = solve.ref
@@ -332,12 +343,17 @@ class Collector:
             finally:
                 now = anyio.current_time()
                 sent = failure.sent if isinstance(failure, TransportError) else True
-                asked: float | None = getattr(failure, "retry_after", None)
+                told = failure or result
+                asked = None if told is None else told.retry_after
                 solve.end_poll(now, sent=sent, wait=min(asked or 0.0, LONGEST_PAUSE))
                 status = None if result is None else result.status
                 self._books.polled(solve, begun, status, failure)
         ready = result.solution is not None
         account.schedule.observe(state, begun - solve.born, now - solve.born, ready)
+        if result.doubt is not None:
+            solve.doubts += 1
+            if solve.doubts >= MOST_DOUBTS:
+                raise result.doubt
         if result.solution is None:
             solve.since = begun - solve.born
             return None

@@ -109,6 +109,8 @@ class Solve:
     """What the last poll said."""
     doubted: bool = False
     """Whether the service has said once that there is no such task, and was not believed."""
+    doubts: int = 0
+    """Polls whose reply was neither an answer, nor "not yet", nor an error."""
     trouble: CaptchaError | None = None
     """Why the last poll brought no status."""
     turn: int = 0

@@ -102,6 +102,8 @@ class Submitter:
                     request.cut_off = False
                 finally:
                     admission.blame(request.error)
+                    if request.created is not None:
+                        admission.asked_to_wait(request.created.retry_after)
                     self._settle(solve, request)
         except BaseException:
             if solve.accepted:

@@ -164,11 +164,9 @@ class RawReply:
     reason: bytes
 
     def header(self, name: bytes) -> str | None:
-        """Return the first header of this name, given in small letters."""
-        for key, value in self.headers:
-            if key.lower() == name:
-                return value.decode("latin-1")
-        return None
+        """Return a header, named in small letters; repeated ones joined by commas, as in httpx."""
+        found = [value.decode("latin-1") for key, value in self.headers if key.lower() == name]
+        return ", ".join(found) if found else None
 
     def as_response(self) -> httpx.Response:
         """Return the reply as httpx has it."""

@@ -43,6 +43,26 @@ METHODS: Mapping[Method, str] = {
 }
 
 
+NOT_YET = frozenset(
+    {
+        "processing",
+        "idle",
+        "queued",
+        "pending",
+        "waiting",
+        "running",
+        "started",
+        "in_progress",
+        "inprogress",
+        "not_ready",
+        "captcha_not_ready",
+        "capcha_not_ready",
+    }
+)
+"""Statuses that mean that the task is still being solved: the documented two, `processing` and
+`idle`, and what else says so in plain words."""
+
+
 @attrs.frozen
 class PollTimes:
     """Default polling of a task family, in seconds; the service's gap is kept all the same.
@@ -145,6 +165,10 @@ class Service:
     """Your partner id, sent with every task if it is set."""
     soft_id_key: str = "softId"
     """The key of createTask's body that carries it."""
+    not_yet: frozenset[str] = attrs.field(default=NOT_YET, repr=False)
+    """Statuses that mean "still processing", in small letters and with `_` for spaces."""
+    charged_codes: frozenset[str] = frozenset()
+    """The errorCodes after which a task is charged all the same."""
     error_codes: Mapping[str, ErrorCode] = attrs.field(default=ERROR_CODES, repr=False)
     """What each errorCode means."""
     numeric_codes: Mapping[int, str] = attrs.field(factory=dict, repr=False)

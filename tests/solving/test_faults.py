@@ -83,6 +83,17 @@ async def test_each_fault_at_each_step(
             assert second - first >= case.pause
 
 
+@pytest.mark.real_time
+@pytest.mark.parametrize("step", ["submit", "poll"])
+@matrix
+async def test_each_fault_with_a_client_of_the_users(
+    case: Case, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same over an httpx client that follows redirects, and raises for every bad status."""
+    async with world(case, tmp_path, monkeypatch, users=True) as place:
+        await STEP[step](place, getattr(case, step))
+
+
 async def fault_in_submit(place: World, expected: Outcome) -> None:
     """createTask goes wrong."""
     await place.break_once()
