@@ -43,7 +43,14 @@ from ._solving._books import Books
 from ._solving._pending import PendingTask
 from ._solving._solve import Solve
 from ._solving._solver import Solver
-from .errors import CaptchaError, ClientClosed, InsufficientBalance, WrongEventLoop, invalid
+from .errors import (
+    CaptchaError,
+    ClientClosed,
+    InsufficientBalance,
+    JournalError,
+    WrongEventLoop,
+    invalid,
+)
 from .services import Service
 from .tasks._model import Solution, Task
 
@@ -138,10 +145,23 @@ class CaptchaClient:
         try:
             self._account.enter()
             await self._journal.open()
+            await self._recall_spending()
         except BaseException:
             await self.aclose()
             raise
         return self
+
+    async def _recall_spending(self) -> None:
+        """Let the spending cap know what earlier clients have spent, as the journal has it."""
+        limits = self._account.limits
+        if limits.max_spend is None:
+            return
+        try:
+            spent = await self._journal.spent(limits.per)
+        except JournalError:
+            # A journal with warnings, which have told it.
+            return
+        self._account.gates.spending.recall(spent)
 
     async def __aexit__(
         self,
