@@ -432,9 +432,8 @@ class CaptchaClient:
             TransportError: the page could not be reached.
         """
         self._account.enter()
-        self._tenant.check()
-        self._account.gates.fuse.check("balance")
-        return await self._account.api.get_user_agent()
+        async with self._account.admit("balance", self._tenant):
+            return await self._account.api.get_user_agent()
 
     def statistics(self) -> Statistics:
         """Return what the client has done so far."""
