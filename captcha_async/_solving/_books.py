@@ -25,11 +25,11 @@ from ..errors import (
     ClientClosed,
     PollLimitReached,
     QueueTimeout,
+    ServiceError,
     SolveTimeout,
     SubmitUncertain,
     TaskExpired,
     UnreadableSolution,
-    Unsolvable,
 )
 from ..tasks._model import Solution
 from ..wire._models import spec_of
@@ -288,7 +288,8 @@ class Books:
     def failed(self, solve: Solve, error: CaptchaError) -> None:
         """It will never have an answer."""
         error.ref = error.ref or solve.ref
-        charged = isinstance(error, Unsolvable) and solve.account.service.charges_unsolvable
+        code = error.code if isinstance(error, ServiceError) else None
+        charged = code in solve.account.service.charged_codes
         # A result that nobody got, or nobody can read, was paid for as far as anybody knows.
         lost = isinstance(error, TaskExpired | UnreadableSolution | PollLimitReached)
         if solve.entry is not None:

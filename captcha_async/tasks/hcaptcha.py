@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from . import _encoded as encoded
 from . import _fields as f
@@ -35,6 +36,10 @@ class HCaptchaFields(Task[HCaptchaSolution]):
     """True for the invisible widget."""
     data: str | None = f.text("data", default=None)
     """One-time `rqdata` value; some pages call it `gid`."""
+    is_enterprise: bool | None = f.flag("isEnterprise", default=None)
+    """True for Enterprise; anti-captcha only."""
+    enterprise_payload: Mapping[str, Any] | None = f.nested("enterprisePayload", default=None)
+    """Further parameters such as `sentry` or `apiEndpoint`; anti-captcha only."""
     user_agent: str | None = f.text("userAgent", default=None)
     """Browser that the solver must present."""
     cookies: Mapping[str, str] | str | None = encoded.cookies("cookies", default=None)
@@ -46,7 +51,7 @@ class HCaptchaFields(Task[HCaptchaSolution]):
 
 
 # The page is a draft in the docs, not a thing of the past: the official SDKs have the type.
-@task("HCaptchaTask", family="hcaptcha")
+@task("HCaptchaTask", family="hcaptcha", report="hcaptcha")
 class HCaptchaTask(HCaptchaFields):
     """Solve hCaptcha, with or without a proxy of yours.
 
@@ -57,7 +62,7 @@ class HCaptchaTask(HCaptchaFields):
     """Proxy of yours to open the page through."""
 
 
-@task("HCaptchaTaskProxyless", family="hcaptcha", historic=True)
+@task("HCaptchaTaskProxyless", family="hcaptcha", report="hcaptcha", historic=True)
 class HCaptchaTaskProxyless(HCaptchaFields):
     """Solve hCaptcha under its old proxyless name.
 
