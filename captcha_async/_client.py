@@ -187,6 +187,8 @@ class CaptchaClient:
             WrongEventLoop: the client lives in another event loop.
         """
         check_timeout(drain)
+        if not self._account.is_homeless:
+            self._account.enter()
         try:
             if drain is not None:
                 self._account.enter()
