@@ -66,7 +66,7 @@ async def test_a_lane_is_used_again(httpx_lanes: bool) -> None:
 
 async def test_no_more_lanes_are_opened_than_allowed() -> None:
     """More requests than lanes wait their turn, in the account."""
-    server = Server(body=b'{"errorId":0,"balance":1}')
+    server = Server(reply(b'{"errorId":0,"balance":1}'))
     limits = Limits(connections=3)
     async with raw_server(server) as url:
         async with CaptchaClient("key", base_url=url, limits=limits) as client:
