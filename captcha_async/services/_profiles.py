@@ -140,7 +140,7 @@ CAPSOLVER = Service(
 )
 """capsolver.com."""
 
-SERVICES |= {
-    service.name: service
+SERVICES.update(
+    (service.name, service)
     for service in (CAPMONSTER, CAPTCHA69, ANTI_CAPTCHA, TWO_CAPTCHA, CAPSOLVER)
-}
+)

@@ -269,12 +269,12 @@ class Service:
         Methods that want more than the task's id are left out.
         """
         kinds: tuple[ReportKind, ...] = ("image", "recaptcha", "hcaptcha", "token")
-        found = {kind: self.reports_incorrect.get(kind, self._any_report) for kind in kinds}
-        return {kind: method.path for kind, method in found.items() if method and not method.fields}
-
-    @property
-    def _any_report(self) -> ReportMethod | None:
-        return self.reports_incorrect.get("any")
+        paths: dict[ReportKind, str] = {}
+        for kind in kinds:
+            method = self.reports_incorrect.get(kind) or self.reports_incorrect.get("any")
+            if method is not None and not method.fields:
+                paths[kind] = method.path
+        return paths
 
     def _model(self, name: str) -> type[Task[Any]] | None:
         """The model of that class name, or the first of those that this service calls so."""

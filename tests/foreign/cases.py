@@ -23,7 +23,7 @@ UA = "Mozilla/5.0"
 FILE = bytes(range(150))
 TEXT = base64.b64encode(FILE).decode()
 PROXY = Proxy("http", "203.0.113.9", 8080, "user", "pass")
-PROXY_FIELDS = {
+PROXY_FIELDS: dict[str, Any] = {
     "proxyType": "http",
     "proxyAddress": "203.0.113.9",
     "proxyPort": 8080,
@@ -68,7 +68,7 @@ def cm(kind: str, task: Task[Any], *, proxy: bool = False, **fields: Any) -> Cas
     return Case("capmonstercloudclient", call, task, CAPMONSTER, CAPITALS)
 
 
-SITE = {"websiteUrl": URL, "websiteKey": "key"}
+SITE: dict[str, Any] = {"websiteUrl": URL, "websiteKey": "key"}
 PAGE64 = base64.b64encode(b"<html></html>").decode()
 HTML = b"<html></html>"
 
@@ -356,7 +356,7 @@ def ac(
     return Case("anticaptchaofficial", call, task, ANTI_CAPTCHA, aliases or {}, ignored)
 
 
-WHERE = {"website_url": URL, "website_key": "key"}
+WHERE: dict[str, Any] = {"website_url": URL, "website_key": "key"}
 
 ANTI_CAPTCHA_CASES = [
     ac(
@@ -892,7 +892,7 @@ def cs(kind: str, task: Task[Any], **fields: Any) -> Case:
     return Case("python3-capsolver", call, task, CAPSOLVER)
 
 
-KEYED = {"websiteURL": URL, "websiteKey": "key"}
+KEYED: dict[str, Any] = {"websiteURL": URL, "websiteKey": "key"}
 
 CAPSOLVER_CASES = [
     cs(

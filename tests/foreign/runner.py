@@ -15,7 +15,6 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-
 # Not there where the rest of the project is checked.
 requests: Any = importlib.import_module("requests")
 
