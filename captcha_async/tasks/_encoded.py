@@ -32,6 +32,9 @@ _FITS: Mapping[FileKind, Callable[[bytes], Any]] = {
     "media": is_binary,
 }
 
+IMAGE_KINDS = ("file in base64", "list of files in base64")
+"""What `WireField.kind` calls the fields that hold images."""
+
 MIN_IMAGE_BYTES = 100
 """CapMonster, anti-captcha and 2captcha refuse a smaller image (ERROR_ZERO_CAPTCHA_FILESIZE)."""
 
