@@ -34,7 +34,7 @@ FILES = {
     "capsolver.toml": "capsolver",
 }
 PROXY = {"proxyType": "http", "proxyAddress": "203.0.113.7", "proxyPort": 8080}
-FILE = base64.b64encode(bytes(range(150))).decode()
+FILE = base64.b64encode(b"\x89PNG" + bytes(range(150))).decode()
 # Keys that hold a file in base64; the samples shorten them to a few letters.
 FILE_KEYS = {
     *("body", "image", "images", "background", "parts", "imgInstructions", "imageBackground"),

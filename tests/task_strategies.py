@@ -19,7 +19,8 @@ NAMES = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_siz
 # No backslash: a text that looks like an escape is read as the letter it stands for.
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\\"), min_size=1).filter(str.strip)
 URLS = st.builds("https://{}.example/{}?{}=1".format, NAMES, NAMES, NAMES)
-FILES = st.binary(min_size=100, max_size=140)
+FILES = st.binary(min_size=100, max_size=140).map(b"\x89PNG\r\n\x1a\n".__add__)
+PAGES = st.binary(min_size=1, max_size=40).map(b"<html>".__add__)
 
 
 def json_values() -> st.SearchStrategy[Any]:
@@ -80,7 +81,7 @@ def _values(wire: WireField) -> st.SearchStrategy[Any]:
         "list of whole numbers, as text": _lists(integers, wire),
         "text or whole number": integers | TEXTS,
         "list of files in base64": _lists(FILES, wire),
-        "page in base64": FILES,
+        "page in base64": PAGES,
         "proxy": proxies(),
     }
     return kinds[wire.kind]  # type: ignore[no-any-return]

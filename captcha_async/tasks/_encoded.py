@@ -7,18 +7,18 @@ again; anything else is kept as it is (`Verbatim`), so that no body is changed b
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import orjson
 
 from ..errors import InvalidArgument, invalid
 from ._fields import Verbatim, WireField, as_tuple, declare, path_of
+from ._files import IMAGE_FORMATS, file_bytes, image_format, is_binary, looks_like
 
 __all__ = [
     "MIN_IMAGE_BYTES",
@@ -35,7 +35,15 @@ __all__ = [
 File = bytes | str | os.PathLike[str]
 """What a file may be given as: its content, base64 text or a `data:` URI of it, or its path."""
 
-DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(;[\w=.+-]+)*;base64,", re.IGNORECASE)
+FileKind = Literal["image", "media"]
+"""`media` is any binary data, such as a sound or a video."""
+_FITS: Mapping[FileKind, Callable[[bytes], Any]] = {
+    "image": image_format,
+    "media": is_binary,
+}
+
+IMAGE_KINDS = ("file in base64", "list of files in base64")
+"""What `WireField.kind` calls the fields that hold images."""
 
 MIN_IMAGE_BYTES = 100
 """CapMonster, anti-captcha and 2captcha refuse a smaller image (ERROR_ZERO_CAPTCHA_FILESIZE)."""
@@ -140,8 +148,9 @@ def images(
     kw_only: bool = True,
     least: int = 1,
     most: int | None = None,
+    of: FileKind = "image",
 ) -> Any:
-    """Declare a list of *least* to *most* image files, each as in `image`."""
+    """Declare a list of *least* to *most* files, each as in `image`; *of* tells what they are."""
     count = f"{least}" if least == most else f"{least} to {most}" if most else f"at least {least}"
     rule = f"a list of image files, {count}"
 
@@ -151,7 +160,7 @@ def images(
         if not least <= len(value) <= (most or len(value)):
             raise InvalidArgument(f"{name} must be {rule}, not {len(value)}", field=name, rule=rule)
         for index, item in enumerate(value):
-            _check_image(f"{name}[{index}]", item)
+            _check_image(f"{name}[{index}]", item, of)
 
     return declare(
         WireField(
@@ -201,19 +210,15 @@ def file(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True, what:
 
 
 def _file_bytes(value: Any) -> Any:
-    """Read a file, decode text that is base64; leave everything else for the check to judge."""
+    """Make a file's own bytes of what was given; leave everything else for the check to judge."""
     if isinstance(value, os.PathLike):
-        return Path(value).read_bytes()
-    if not isinstance(value, str):
-        return bytes(value) if isinstance(value, bytearray | memoryview) else value
-    text = value
-    if value[:5].lower() == "data:" and (found := DATA_URI.match(value)):
-        text = value[found.end() :]
-    try:
-        content = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        value = Path(value).read_bytes()
+    if isinstance(value, bytearray | memoryview):
+        value = bytes(value)
+    if not isinstance(value, str | bytes):
         return value
-    return content if base64.b64encode(content).decode() == text else value
+    content = file_bytes(value)
+    return value if content is None else content
 
 
 def _files_bytes(value: Any) -> Any:
@@ -224,6 +229,9 @@ def _files_bytes(value: Any) -> Any:
 def _page_bytes(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip().startswith("<"):
         return value.encode()
+    if isinstance(value, bytes) and not value.lstrip().startswith(b"<"):
+        content = file_bytes(value.decode("latin-1"))
+        return content if content and content.lstrip()[:1] == b"<" else value
     return _file_bytes(value)
 
 
@@ -235,14 +243,22 @@ def _check_file(name: str, value: Any, rule: str) -> None:
         raise invalid(name, value, rule)
 
 
-def _check_image(name: str, value: Any) -> None:
-    rule = "an image file's content as bytes or as base64 text, or its Path"
-    _check_file(name, value, rule)
-    if isinstance(value, bytes) and len(value) < MIN_IMAGE_BYTES:
-        rule = f"an image of at least {MIN_IMAGE_BYTES} bytes"
-        raise InvalidArgument(
-            f"{name} must be {rule}, not {len(value)} bytes", field=name, rule=rule
-        )
+def _check_image(name: str, value: Any, kind: FileKind = "image") -> None:
+    what = "an image" if kind == "image" else "a media"
+    _check_file(
+        name, value, f"{what} file's content as bytes or as base64 text, or its Path (from_file)"
+    )
+    if not isinstance(value, bytes):
+        return
+    fits = _FITS[kind](value)
+    if fits and len(value) >= MIN_IMAGE_BYTES:
+        return
+    formats = f" ({', '.join(IMAGE_FORMATS)})" if kind == "image" else ""
+    rule = f"{what} file{formats} of at least {MIN_IMAGE_BYTES} bytes"
+    like = "" if fits else f": it looks like {looks_like(value)}" if value else ": it is empty"
+    raise InvalidArgument(
+        f"{name} must be {rule}, not {len(value)} bytes{like}", field=name, rule=rule
+    )
 
 
 def _check_page(name: str, value: Any) -> None:

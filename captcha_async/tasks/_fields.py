@@ -53,6 +53,8 @@ class WireField:
     """The largest allowed value, or length of a list."""
     pattern: re.Pattern[str] | None = None
     """What the value looks like; tells apart variants that have the same keys."""
+    empty: bool = False
+    """Whether an empty list is an answer (solutions only)."""
 
 
 class Verbatim(str):
@@ -310,18 +312,22 @@ def answer(
     default: Any = attrs.NOTHING,
     decode: Callable[[Any], Any] | None = None,
     show: bool = False,
+    empty: bool = False,
 ) -> Any:
     """Declare a field of a solution by the dotted places where it may stand.
 
     `domains.*.cookies` means: under whichever host the service names. Values are hidden from the
-    repr unless *show* is set, because most of them are tokens.
+    repr unless *show* is set, because most of them are tokens. A place that holds nothing, such as
+    an empty text, counts as missing; with *empty* an empty list is an answer, such as the tiles to
+    click where none fits.
     """
     paths = [path_of(name) for name in wire]
+    field = WireField(paths[0], aliases=tuple(paths[1:]), decode=decode, empty=empty)
     return attrs.field(
         default=default,
         kw_only=True,
         repr=True if show else _repr_hidden,
-        metadata={"wire": WireField(paths[0], aliases=tuple(paths[1:]), decode=decode)},
+        metadata={"wire": field},
     )
 
 

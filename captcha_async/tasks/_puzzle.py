@@ -136,7 +136,7 @@ def _any(value: Any) -> PuzzleAnswer:
 class PuzzleSolution(Solution):
     """The answer to a puzzle of any kind."""
 
-    answer: PuzzleAnswer = f.answer("answer", decode=_any, show=True)
+    answer: PuzzleAnswer = f.answer("answer", decode=_any, show=True, empty=True)
     """Marked tiles, numbers, points or text."""
     answer_type: str | None = f.answer("metadata.AnswerType", default=None, show=True)
     """What the service calls the answer's shape: Grid, NumericArray, Coordinate or Text."""
@@ -146,7 +146,7 @@ class PuzzleSolution(Solution):
 class GridSolution(PuzzleSolution):
     """Which tiles to click."""
 
-    answer: tuple[bool, ...] = f.answer("answer", decode=_tiles, show=True)
+    answer: tuple[bool, ...] = f.answer("answer", decode=_tiles, show=True, empty=True)
     """One flag per tile, in reading order."""
 
 
@@ -179,7 +179,7 @@ class ImageAnswerSolution(PuzzleSolution):
     """Which images to click, or where in each of them."""
 
     answer: tuple[bool, ...] | tuple[Point, ...] = f.answer(
-        "answer", decode=_tiles_or_points, show=True
+        "answer", decode=_tiles_or_points, show=True, empty=True
     )
     """One flag or one point per image."""
 

@@ -42,7 +42,9 @@ def _place(value: Any) -> Point:
 class RecaptchaV2ClassificationSolution(Solution):
     """Which tiles show what was asked for."""
 
-    objects: tuple[int, ...] = f.answer("objects", default=(), decode=_indexes, show=True)
+    objects: tuple[int, ...] = f.answer(
+        "objects", default=(), decode=_indexes, show=True, empty=True
+    )
     """Numbers of the tiles in reading order, from 0; empty for a single tile."""
     has_object: bool | None = f.answer("hasObject", default=None, show=True)
     """Whether it is in the image, for a single tile."""
@@ -54,7 +56,9 @@ class RecaptchaV2ClassificationSolution(Solution):
 class AwsWafClassificationSolution(Solution):
     """Which images to click, or where; by the question."""
 
-    objects: tuple[int, ...] = f.answer("objects", default=(), decode=_indexes, show=True)
+    objects: tuple[int, ...] = f.answer(
+        "objects", default=(), decode=_indexes, show=True, empty=True
+    )
     """Numbers of the images, from 0, for `aws:grid:…`."""
     box: Point | None = f.answer("box", default=None, decode=_place, show=True)
     """The point, for `aws:toycarcity:…`."""

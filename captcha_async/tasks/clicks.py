@@ -71,7 +71,9 @@ def _targets(value: Any) -> tuple[Point | None, ...]:
 class ClickSolution(Solution):
     """Which tiles to click."""
 
-    click: tuple[int, ...] = f.answer("click", "answer", "text", decode=_clicks, show=True)
+    click: tuple[int, ...] = f.answer(
+        "click", "answer", "text", decode=_clicks, show=True, empty=True
+    )
     """Numbers of the tiles in reading order, from 1 (2captcha's pages on the tiles of reCAPTCHA and
     FunCaptcha count from 0); empty if nothing fits."""
 
@@ -81,7 +83,7 @@ class BoundingBoxSolution(Solution):
     """Boxes around what was asked for."""
 
     boxes: tuple[Box, ...] = f.answer(
-        "bounding_boxes", "coordinates", "answer", "text", decode=_boxes, show=True
+        "bounding_boxes", "coordinates", "answer", "text", decode=_boxes, show=True, empty=True
     )
     """The boxes; empty if nothing fits."""
 
@@ -108,7 +110,9 @@ class DrawAroundSolution(Solution):
 class DragAndDropSolution(Solution):
     """Where to drop each part."""
 
-    coordinates: tuple[Point | None, ...] = f.answer("coordinates", decode=_targets, show=True)
+    coordinates: tuple[Point | None, ...] = f.answer(
+        "coordinates", decode=_targets, show=True, empty=True
+    )
     """A point for each of the task's images; None for one that stays."""
 
 

@@ -49,7 +49,7 @@ class ComplexImageRecognitionTask(PuzzleFields[PuzzleSolution]):
     Source: CapMonster docs, ComplexImageTask-Recognition; the list of puzzles is open.
     """
 
-    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64")
+    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", of="media")
     """The files' content, in the order that the puzzle asks for."""
     task: str = f.text("metadata.Task")
     """The puzzle's name."""
@@ -143,7 +143,9 @@ class BillsAudioTask(PuzzleFields[TextSolution]):
     Source: CapMonster docs, ComplexImageTask-Recognition.
     """
 
-    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", least=1, most=1)
+    images_base64: Sequence[encoded.File] = encoded.images(
+        "imagesBase64", least=1, most=1, of="media"
+    )
     """The content of one WAV file."""
 
 

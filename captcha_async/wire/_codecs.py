@@ -7,6 +7,7 @@ functions are generated when a model is first used, so that importing the librar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,7 @@ from ..errors import UnreadableSolution
 from ..tasks._fields import WireField
 from ..tasks._model import Solution
 from ._paths import look_up, lower
+from ._values import is_empty
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -69,10 +71,11 @@ class SolutionCodec:
     def load(self, answer: Mapping[str, Any]) -> Solution:
         """Read an answer; every key is looked for in any letter case.
 
-        An optional key of an unknown form is left to `raw`, so that it cannot spoil the rest.
+        An optional field of an unknown form is left to `raw`, so that it costs nothing but itself.
 
         Raises:
-            UnreadableSolution: a documented key is missing or of an unknown form.
+            UnreadableSolution: a documented key is missing or of an unknown form, or nothing is in
+                any of them.
         """
         items = answer.items() if isinstance(answer, Mapping) else ()
         keys = {lower(key): value for key, value in items}
@@ -81,16 +84,26 @@ class SolutionCodec:
         except _UNKNOWN_FORM:
             pass
         try:
-            return self._read(answer, keys, self._required)
+            if self._required:
+                self._read(answer, keys, self._required)
+            return self._read(answer, keys, self._legible(answer, keys))
         except _UNKNOWN_FORM as error:
-            missing = [place.name for place in self._required if place.find(keys) is None]
-            form = f"a field has an unknown form ({type(error).__name__})"
-            problem = f"it has no {missing[0]}" if missing else form
+            problem = self._problem(keys, error)
         raise UnreadableSolution(
             f"An answer came that is no {self._model.__name__}: {problem}; "
             "it is kept in the error's `raw`.",
             raw=answer,
         )
+
+    def _legible(self, answer: Mapping[str, Any], keys: Mapping[str, Any]) -> list[_Place]:
+        """The places that can be read; each optional one is tried beside the required ones."""
+        found = list(self._required)
+        for place in self._fields:
+            if not place.required:
+                with suppress(*_UNKNOWN_FORM):
+                    self._read(answer, keys, [*self._required, place])
+                    found.append(place)
+        return found
 
     def _read(
         self, answer: Mapping[str, Any], keys: Mapping[str, Any], places: list[_Place]
@@ -98,21 +111,34 @@ class SolutionCodec:
         values: dict[str, Any] = {"raw": answer}
         for place in places:
             value = place.find(keys)
-            if value is not None:
-                values[place.name] = value if place.decode is None else place.decode(value)
+            if value is not None and place.decode is not None:
+                value = place.decode(value)
+            if not place.lacks(value):
+                values[place.name] = value
+        if len(values) == 1 and (self._fields or is_empty(answer)):
+            raise ValueError("nothing is in it")
         found: Solution = self._structure(values, self._model)
         return found
+
+    def _problem(self, keys: Mapping[str, Any], error: Exception) -> str:
+        missing = [place.name for place in self._required if place.find(keys) is None]
+        if missing:
+            return f"it has no {missing[0]}"
+        if any(place.find(keys) is not None for place in self._fields):
+            return f"a field has an unknown form ({type(error).__name__})"
+        return "nothing is in it"
 
 
 class _Place:
     """Where a field of a solution may stand."""
 
-    __slots__ = ("_paths", "decode", "name", "required")
+    __slots__ = ("_empty", "_paths", "decode", "name", "required")
 
     def __init__(self, name: str, wire: WireField, required: bool) -> None:
         self.name = name
         self.required = required
         self.decode = wire.decode
+        self._empty = wire.empty
         self._paths = [(path[0].lower(), path[1:]) for path in (wire.path, *wire.aliases)]
 
     def find(self, keys: Mapping[str, Any]) -> Any:
@@ -121,12 +147,25 @@ class _Place:
             value = keys.get(first)
             if value is not None and rest:
                 value = look_up(value, rest)
-            if value is not None:
+            if not self.lacks(value):
                 return value
         return None
 
+    def lacks(self, value: Any) -> bool:
+        """Tell whether a value holds nothing."""
+        if self._empty and isinstance(value, list | tuple):
+            return False
+        return is_empty(value)
 
-_UNKNOWN_FORM = (TypeError, ValueError, KeyError, AttributeError)
+
+_UNKNOWN_FORM = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 _solution_codecs: dict[type[Solution], SolutionCodec] = {}
 

@@ -503,7 +503,7 @@ async def test_an_image_over_the_services_limit_is_refused_before_any_request() 
     from captcha_async import ImageToTextTask
 
     emulator = Emulator()
-    image = ImageToTextTask(bytes(51_201))
+    image = ImageToTextTask(b"GIF89a".ljust(51_201))
     async with joined(emulator) as client:
         with pytest.raises(InvalidArgument, match="at most 51200 bytes at capmonster"):
             await client.solve(image)

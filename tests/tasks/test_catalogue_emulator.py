@@ -25,7 +25,7 @@ from captcha_async.services._error_codes import ERROR_CODES
 from captcha_async.tasks import TokenSolution
 from captcha_async.wire import dump_task, load_solution, load_task
 
-IMAGE = base64.b64encode(bytes(150)).decode()
+IMAGE = base64.b64encode(b"\x89PNG" + bytes(150)).decode()
 RECAPTCHA = {
     "type": "RecaptchaV2Task",
     "websiteURL": "https://example.com",
@@ -106,7 +106,10 @@ def test_an_unknown_type_gets_a_token() -> None:
         ({"type": "ImageToTextTask", "body": "?"}, CAPTCHA69, "ERROR_IMAGE_BODY_NOT_CORRECT"),
         ({"type": "ImageToTextTask", "body": "eA=="}, CAPMONSTER, "ERROR_ZERO_CAPTCHA_FILESIZE"),
         (
-            {"type": "ImageToTextTask", "body": base64.b64encode(bytes(60_000)).decode()},
+            {
+                "type": "ImageToTextTask",
+                "body": base64.b64encode(b"\x89PNG" + bytes(60_000)).decode(),
+            },
             CAPMONSTER,
             "ERROR_TOO_BIG_CAPTCHA_FILESIZE",
         ),

@@ -26,7 +26,7 @@ from captcha_async.tasks import Point, Proxy
 from captcha_async.wire import dump_request, dump_task, load_solution, load_task
 
 URL = "https://example.com"
-IMAGE = bytes(150)
+IMAGE = b"\x89PNG" + bytes(150)
 PROXY = Proxy("http", "203.0.113.7", 8080)
 
 every_row = pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)
@@ -162,7 +162,7 @@ def page(model: type[Any], **fields: Any) -> Any:
         ),
         (
             TWO_CAPTCHA,
-            tasks.GridTask(bytes(700_000), comment="cars"),
+            tasks.GridTask(IMAGE + bytes(700_000), comment="cars"),
             "body",
             "at most 614400 bytes",
         ),

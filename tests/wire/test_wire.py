@@ -113,7 +113,7 @@ def test_json_in_a_string_is_encoded() -> None:
 def test_letters_reach_the_service_as_escapes() -> None:
     """The Portuguese puzzle wants backslash-u escapes in upper-case hex inside of the JSON."""
     task = tasks.PortugalTextFindIconTask(
-        images_base64=[b"x" * 100], task_argument="Encontre o(a) avião."
+        images_base64=[b"GIF89a" * 20], task_argument="Encontre o(a) avião."
     )
     text = orjson.dumps(dump_task(task)).decode()
     assert r"Encontre o(a) avi\\u00E3o." in text
