@@ -302,7 +302,7 @@ class Service:
         if not isinstance(task, Task):
             raise invalid("task", task, "a task such as RecaptchaV2Task(...)", show=False)
         if isinstance(task, RawTask):
-            given = [*task.fields.values()]
+            given = [task.proxy, *task.fields.values()]
         else:
             given = [getattr(task, "proxy", None)]
             dialect = self._taken(task)

@@ -20,7 +20,7 @@ __all__ = ["CASES", "Case"]
 
 URL = "https://example.com/login"
 UA = "Mozilla/5.0"
-FILE = bytes(range(150))
+FILE = b"GIF89a" + bytes(range(144))
 TEXT = base64.b64encode(FILE).decode()
 PROXY = Proxy("http", "203.0.113.9", 8080, "user", "pass")
 PROXY_FIELDS: dict[str, Any] = {

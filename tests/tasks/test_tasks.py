@@ -389,6 +389,8 @@ def test_a_raw_task_takes_a_proxy_and_files() -> None:
         "m": 2,
     }
     assert "s3cret" not in repr(task)
+    inside = RawTask("NewTask", {"proxy": proxy})
+    assert dump_task(inside) == dump_task(RawTask("NewTask", proxy=proxy))
     with pytest.raises(InvalidArgument):
         RawTask("NewTask", proxy="http://203.0.113.9:8080")  # type: ignore[arg-type]
 
