@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
 from ..errors import InvalidArgument, invalid
+from ..tasks._encoded import IMAGE_KINDS
+from ..tasks._files import image_format
 from ..tasks._model import Task
 from ._dialect import FieldUse, TypeDialect, uses_of
 
-__all__ = ["check_fields", "check_proxy_use", "check_required", "check_sizes"]
+__all__ = ["check_fields", "check_formats", "check_proxy_use", "check_required", "check_sizes"]
 
 
 def check_proxy_use(task: Task[Any], dialect: TypeDialect, service: str) -> None:
@@ -84,3 +86,17 @@ def check_sizes(task: Task[Any], dialect: TypeDialect, service: str, largest: in
             raise InvalidArgument(
                 f"{field} must be {rule}, not {len(content)} bytes", field=field, rule=rule
             )
+
+
+def check_formats(task: Task[Any], service: str, formats: frozenset[str]) -> None:
+    """Refuse an image of a format that the service does not take."""
+    for field in attrs.fields(cast("Any", type(task))):
+        wire = field.metadata.get("wire")
+        if wire is None or wire.kind not in IMAGE_KINDS:
+            continue
+        value = getattr(task, field.name)
+        for item in value if isinstance(value, tuple) else (value,):
+            found = image_format(item) if isinstance(item, bytes) else None
+            if found is not None and found not in formats:
+                rule = f"an image of the format {', '.join(sorted(formats))} at {service}"
+                raise invalid(field.name, f"{found} data", rule)

@@ -24,7 +24,6 @@ CAPMONSTER = Service(
     # "50 KB": whether raw or base64 is not stated, so only what is over in any reading is refused.
     max_image_bytes=50 * 1024,
     forbidden_in_credentials="%",
-    private_proxies=False,
     reports_incorrect={
         "image": _IMAGE_REPORT,
         "recaptcha": _TOKEN_REPORT,
@@ -69,6 +68,9 @@ ANTI_CAPTCHA = Service(
         "antigate": _LONG,
     },
     max_image_bytes=500_000,
+    # "No host names, no local networks."
+    proxy_types=frozenset({"http", "socks4", "socks5"}),
+    proxy_host_names=False,
     dialects=ANTI_CAPTCHA_TYPES,
     methods={
         **METHODS,
@@ -115,6 +117,7 @@ TWO_CAPTCHA = Service(
         "recaptcha_v3": _RECAPTCHA,
     },
     max_image_bytes=100 * 1024,
+    image_formats=frozenset({"JPEG", "PNG", "GIF"}),
     dialects=TWO_CAPTCHA_TYPES,
     reports_incorrect={"any": ReportMethod("/reportIncorrect", window=_WINDOW)},
     reports_correct={"any": ReportMethod("/reportCorrect", window=_WINDOW)},
@@ -140,7 +143,7 @@ CAPSOLVER = Service(
 )
 """capsolver.com."""
 
-SERVICES |= {
-    service.name: service
+SERVICES.update(
+    (service.name, service)
     for service in (CAPMONSTER, CAPTCHA69, ANTI_CAPTCHA, TWO_CAPTCHA, CAPSOLVER)
-}
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
 from typing import Any, Literal
 
 import attrs
@@ -12,12 +11,14 @@ from .._ref import TaskId
 from ..errors import invalid
 from ..tasks._families import find_model, is_known
 from ..tasks._fields import check_url
+from ..tasks._files import IMAGE_FORMATS
 from ..tasks._model import RawTask, ReportKind, Task
-from ..tasks._proxy import Proxy
+from ..tasks._proxy import PROXY_TYPES, Proxy
 from ._capmonster_types import CAPMONSTER_TYPES
-from ._checks import check_fields, check_proxy_use, check_sizes
+from ._checks import check_fields, check_formats, check_proxy_use, check_sizes
 from ._dialect import TypeDialect
 from ._error_codes import ERROR_CODES, ErrorCode
+from ._proxies import check_address, check_credentials, check_type
 
 __all__ = [
     "METHODS",
@@ -45,6 +46,8 @@ METHODS: Mapping[Method, str] = {
     "get_balance": "/getBalance",
 }
 
+
+RASTER_FORMATS: frozenset[str] = frozenset(IMAGE_FORMATS) - {"SVG"}
 
 NOT_YET = frozenset(
     {
@@ -173,8 +176,14 @@ class Service:
     """Largest image that is accepted, or None where nothing is documented."""
     forbidden_in_credentials: str = ""
     """Characters that a proxy's login and password must not contain."""
-    private_proxies: bool = True
-    """False where a proxy in a private network is refused."""
+    private_proxies: bool = False
+    """Whether the service can reach a proxy in a private network, as one of your own may."""
+    proxy_types: frozenset[str] = attrs.field(default=frozenset(PROXY_TYPES), repr=False)
+    """The kinds of proxies that it takes."""
+    proxy_host_names: bool = True
+    """False where a proxy's address has to be an IP address."""
+    image_formats: frozenset[str] = attrs.field(default=RASTER_FORMATS, repr=False)
+    """The formats of images that it takes; no service documents SVG."""
     dialects: Mapping[str, TypeDialect] = attrs.field(default=CAPMONSTER_TYPES, repr=False)
     """What it calls each task type that it takes, and that type's fields, by the model's class
     name."""
@@ -269,12 +278,12 @@ class Service:
         Methods that want more than the task's id are left out.
         """
         kinds: tuple[ReportKind, ...] = ("image", "recaptcha", "hcaptcha", "token")
-        found = {kind: self.reports_incorrect.get(kind, self._any_report) for kind in kinds}
-        return {kind: method.path for kind, method in found.items() if method and not method.fields}
-
-    @property
-    def _any_report(self) -> ReportMethod | None:
-        return self.reports_incorrect.get("any")
+        paths: dict[ReportKind, str] = {}
+        for kind in kinds:
+            method = self.reports_incorrect.get(kind) or self.reports_incorrect.get("any")
+            if method is not None and not method.fields:
+                paths[kind] = method.path
+        return paths
 
     def _model(self, name: str) -> type[Task[Any]] | None:
         """The model of that class name, or the first of those that this service calls so."""
@@ -292,14 +301,18 @@ class Service:
         """
         if not isinstance(task, Task):
             raise invalid("task", task, "a task such as RecaptchaV2Task(...)", show=False)
-        if not isinstance(task, RawTask):
+        if isinstance(task, RawTask):
+            given = [task.proxy, *task.fields.values()]
+        else:
+            given = [getattr(task, "proxy", None)]
             dialect = self._taken(task)
             check_proxy_use(task, dialect, self.name)
             check_fields(task, dialect, self.name)
             check_sizes(task, dialect, self.name, self.max_image_bytes)
-        proxy = getattr(task, "proxy", None)
-        if isinstance(proxy, Proxy):
-            self._check_proxy(proxy)
+        for proxy in given:
+            if isinstance(proxy, Proxy):
+                self._check_proxy(proxy)
+        check_formats(task, self.name, self.image_formats)
 
     def _taken(self, task: Task[Any]) -> TypeDialect:
         """The dialect of a task that this service takes."""
@@ -314,29 +327,9 @@ class Service:
         raise invalid("task", model.__name__, f"a type that {self.name} takes ({where})")
 
     def _check_proxy(self, proxy: Proxy) -> None:
-        for name in ("login", "password"):
-            value = getattr(proxy, name)
-            if set(value or "") & set(self.forbidden_in_credentials):
-                rule = f"free of {' '.join(self.forbidden_in_credentials)} at {self.name}"
-                raise invalid(f"proxy.{name}", value, rule, show=False)
-        if not self.private_proxies and _is_private(proxy.address):
-            rule = f"an address that {self.name} can reach, not one of a private network"
-            raise invalid("proxy.address", proxy.address, rule, show=False)
-
-
-# Written out, because `ipaddress` counts the documentation's networks as private too.
-_PRIVATE_NETWORKS = (
-    "0.0.0.0/8 10.0.0.0/8 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 "
-    "::1/128 fc00::/7 fe80::/10"
-)
-
-
-def _is_private(address: str) -> bool:
-    try:
-        number = ip_address(address)
-    except ValueError:
-        return address.lower() == "localhost"
-    return any(number in ip_network(network) for network in _PRIVATE_NETWORKS.split())
+        check_type(proxy, self.name, self.proxy_types)
+        check_credentials(proxy, self.name, self.forbidden_in_credentials)
+        check_address(proxy, self.name, private=self.private_proxies, names=self.proxy_host_names)
 
 
 SERVICES: dict[str, Service] = {}

@@ -20,7 +20,17 @@ from ..errors import InvalidArgument, invalid
 from ._fields import Verbatim, WireField, as_tuple, declare, path_of
 from ._files import IMAGE_FORMATS, file_bytes, image_format, is_binary, looks_like
 
-__all__ = ["MIN_IMAGE_BYTES", "File", "cookies", "escaped", "image", "images", "json_text", "page"]
+__all__ = [
+    "MIN_IMAGE_BYTES",
+    "File",
+    "cookies",
+    "escaped",
+    "file",
+    "image",
+    "images",
+    "json_text",
+    "page",
+]
 
 File = bytes | str | os.PathLike[str]
 """What a file may be given as: its content, base64 text or a `data:` URI of it, or its path."""
@@ -31,6 +41,9 @@ _FITS: Mapping[FileKind, Callable[[bytes], Any]] = {
     "image": image_format,
     "media": is_binary,
 }
+
+IMAGE_KINDS = ("file in base64", "list of files in base64")
+"""What `WireField.kind` calls the fields that hold images."""
 
 MIN_IMAGE_BYTES = 100
 """CapMonster, anti-captcha and 2captcha refuse a smaller image (ERROR_ZERO_CAPTCHA_FILESIZE)."""
@@ -174,6 +187,24 @@ def page(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> An
         kw_only=kw_only,
         check=_check_page,
         converter=_page_bytes,
+        repr=_repr_bytes,
+    )
+
+
+def file(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True, what: str) -> Any:
+    """Declare a file's content that is no image: bytes or base64 text; base64 on the wire."""
+
+    def check(name: str, value: Any) -> None:
+        _check_file(name, value, f"the content of {what} as bytes or as base64 text")
+        if not value:
+            raise invalid(name, value, f"the content of {what}, not empty")
+
+    return declare(
+        WireField(path_of(wire), encode=_encode_file, decode=_verbatim, kind="file in base64"),
+        default=default,
+        kw_only=kw_only,
+        check=check,
+        converter=_file_bytes,
         repr=_repr_bytes,
     )
 

@@ -86,6 +86,8 @@ def looks_like(content: bytes) -> str:
     """Say what a file looks like that is not of the wanted kind."""
     if not content.strip():
         return "empty"
+    if content[4:12] in (b"ftypavif", b"ftypheic"):
+        return "an AVIF or HEIC image"
     found = image_format(content) or _audio_format(content)
     if found is not None:
         return f"{found} data"
@@ -93,8 +95,6 @@ def looks_like(content: bytes) -> str:
     known = next((name for begin, name in _OTHERS if start.startswith(begin)), None)
     if known is not None:
         return known
-    if content[4:12] in (b"ftypavif", b"ftypheic"):
-        return "an AVIF or HEIC image"
     try:
         text = content[:1000].decode()
     except UnicodeDecodeError:

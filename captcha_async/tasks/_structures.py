@@ -1,4 +1,4 @@
-"""Field declarations of what is rarer: lists of numbers, plain files, ids, and further keys."""
+"""Field declarations of what is rarer: lists of numbers, ids, and further keys."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import attrs
 import orjson
 
 from ..errors import InvalidArgument, invalid
-from ._encoded import _check_file, _encode_file, _file_bytes, _repr_bytes, _verbatim
 from ._fields import WireField, as_tuple, declare, path_of
 
-__all__ = ["extra", "file", "identifier", "integers"]
+__all__ = ["extra", "identifier", "integers"]
 
 
 def extra(*, default: Any, kw_only: bool = True) -> Any:
@@ -33,24 +32,6 @@ def extra(*, default: Any, kw_only: bool = True) -> Any:
         kw_only=kw_only,
         check=check,
         repr=False,
-    )
-
-
-def file(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True, what: str) -> Any:
-    """Declare a file's content that is no image: bytes or base64 text; base64 on the wire."""
-
-    def check(name: str, value: Any) -> None:
-        _check_file(name, value, f"the content of {what} as bytes or as base64 text")
-        if not value:
-            raise invalid(name, value, f"the content of {what}, not empty")
-
-    return declare(
-        WireField(path_of(wire), encode=_encode_file, decode=_verbatim, kind="file in base64"),
-        default=default,
-        kw_only=kw_only,
-        check=check,
-        converter=_file_bytes,
-        repr=_repr_bytes,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import _encoded as encoded
 from . import _fields as f
-from ._model import Solution, Task, shared, solution, task
+from ._model import S_co, Solution, Task, shared, solution, task
 from ._puzzle import Box, CoordinatesSolution, Point, boxes_of, point_of, points_of
 from ._rules import at_least_one
 
@@ -128,7 +128,7 @@ class RotateSolution(Solution):
 
 
 @shared
-class InstructedFields(Task[Any]):
+class InstructedFields(Task[S_co]):
     """What is shown to the workers."""
 
     body: encoded.File = encoded.image("body", kw_only=False)
@@ -140,7 +140,7 @@ class InstructedFields(Task[Any]):
 
 
 @task("GridTask", family="image", report="image")
-class GridTask(InstructedFields, Task[ClickSolution]):
+class GridTask(InstructedFields[ClickSolution]):
     """Say which tiles of a grid to click.
 
     Source: 2captcha docs, Grid.
@@ -169,7 +169,7 @@ class GridTask(InstructedFields, Task[ClickSolution]):
 
 
 @task("CoordinatesTask", family="image", report="image")
-class CoordinatesTask(InstructedFields, Task[CoordinatesSolution]):
+class CoordinatesTask(InstructedFields[CoordinatesSolution]):
     """Say where in an image to click.
 
     Sources: 2captcha docs, Coordinates; anti-captcha docs, ImageToCoordinatesTask.
@@ -184,7 +184,7 @@ class CoordinatesTask(InstructedFields, Task[CoordinatesSolution]):
 
 
 @task("BoundingBoxTask", family="image", report="image")
-class BoundingBoxTask(InstructedFields, Task[BoundingBoxSolution]):
+class BoundingBoxTask(InstructedFields[BoundingBoxSolution]):
     """Draw a box around each object of a kind.
 
     Sources: 2captcha docs, Bounding Box; anti-captcha docs, ImageToCoordinatesTask.
@@ -214,7 +214,7 @@ class ImageToCoordinatesTask(Task[ImageToCoordinatesSolution]):
 
 
 @task("DrawAroundTask", family="image", report="image")
-class DrawAroundTask(InstructedFields, Task[DrawAroundSolution]):
+class DrawAroundTask(InstructedFields[DrawAroundSolution]):
     """Draw a line around an object.
 
     Source: 2captcha docs, Draw Around.
@@ -240,7 +240,7 @@ class DragAndDropTask(Task[DragAndDropSolution]):
 
 
 @task("RotateTask", family="image", report="image")
-class RotateTask(InstructedFields, Task[RotateSolution]):
+class RotateTask(InstructedFields[RotateSolution]):
     """Say how far to turn an image.
 
     Source: 2captcha docs, Rotate.

@@ -14,6 +14,11 @@ from ._solutions import TokenSolution
 __all__ = ["HCaptchaSolution", "HCaptchaTask", "HCaptchaTaskProxyless"]
 
 
+TOKEN_LIFE = 120.0
+"""Seconds that an hCaptcha token is valid after it was made, if the site has not set another time
+(hCaptcha docs: the token expires after 120 seconds by default)."""
+
+
 @solution
 class HCaptchaSolution(TokenSolution):
     """An hCaptcha token."""
@@ -51,7 +56,7 @@ class HCaptchaFields(Task[HCaptchaSolution]):
 
 
 # The page is a draft in the docs, not a thing of the past: the official SDKs have the type.
-@task("HCaptchaTask", family="hcaptcha", report="hcaptcha")
+@task("HCaptchaTask", family="hcaptcha", report="hcaptcha", token_life=TOKEN_LIFE)
 class HCaptchaTask(HCaptchaFields):
     """Solve hCaptcha, with or without a proxy of yours.
 
@@ -62,7 +67,13 @@ class HCaptchaTask(HCaptchaFields):
     """Proxy of yours to open the page through."""
 
 
-@task("HCaptchaTaskProxyless", family="hcaptcha", report="hcaptcha", historic=True)
+@task(
+    "HCaptchaTaskProxyless",
+    family="hcaptcha",
+    report="hcaptcha",
+    token_life=TOKEN_LIFE,
+    historic=True,
+)
 class HCaptchaTaskProxyless(HCaptchaFields):
     """Solve hCaptcha under its old proxyless name.
 

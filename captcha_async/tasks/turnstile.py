@@ -19,12 +19,17 @@ __all__ = [
 ]
 
 
+TOKEN_LIFE = 300.0
+"""Seconds that a Turnstile token is valid after it was made, for one validation (Cloudflare docs,
+Turnstile, "Validate the token")."""
+
+
 @solution
 class TurnstileSolution(TokenSolution):
     """A Turnstile token."""
 
     token: str = f.answer("token")
-    """Goes into the form field `cf-turnstile-response`."""
+    """Goes into the form field `cf-turnstile-response`; good for 300 s and one use."""
 
 
 def _clearance(value: object) -> str:
@@ -64,7 +69,7 @@ class TurnstileFields(Task[TurnstileSolution]):
     """Browser that the solver must present."""
 
 
-@task("TurnstileTask", family="turnstile", report="token")
+@task("TurnstileTask", family="turnstile", report="token", token_life=TOKEN_LIFE)
 class TurnstileTask(TurnstileFields):
     """Solve a Turnstile widget, with or without a proxy of yours.
 
@@ -75,7 +80,13 @@ class TurnstileTask(TurnstileFields):
     """Proxy of yours to open the page through."""
 
 
-@task("TurnstileTaskProxyless", family="turnstile", report="token", historic=True)
+@task(
+    "TurnstileTaskProxyless",
+    family="turnstile",
+    report="token",
+    token_life=TOKEN_LIFE,
+    historic=True,
+)
 class TurnstileTaskProxyless(TurnstileFields):
     """Solve a Turnstile widget under the type's old proxyless name.
 
@@ -83,7 +94,13 @@ class TurnstileTaskProxyless(TurnstileFields):
     """
 
 
-@task("TurnstileTask", fixed={"cloudflareTaskType": "token"}, family="turnstile", report="token")
+@task(
+    "TurnstileTask",
+    fixed={"cloudflareTaskType": "token"},
+    family="turnstile",
+    report="token",
+    token_life=TOKEN_LIFE,
+)
 class TurnstileChallengeTokenTask(Task[TurnstileSolution]):
     """Get the token of a Challenge page, with or without a proxy of yours.
 

@@ -228,9 +228,11 @@ def _load_proxy(parts: Mapping[str, Any], *, typed: bool) -> Proxy:
 
 def dump_raw(task: RawTask) -> Values:
     """Return the task object of a task that is sent as it is."""
-    body = {"type": task.type, **_plain(task.fields)}
-    if task.proxy is not None:
-        body |= _dump_proxy(task.proxy)
+    proxies = [each for each in (*task.fields.values(), task.proxy) if isinstance(each, Proxy)]
+    fields = {key: each for key, each in task.fields.items() if not isinstance(each, Proxy)}
+    body = {"type": task.type, **_plain(fields)}
+    for proxy in proxies:
+        body |= _dump_proxy(proxy)
     return merge(body, task.extra) if task.extra else body
 
 

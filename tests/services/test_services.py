@@ -170,7 +170,7 @@ def test_check_allows_any_image_where_no_limit_is_documented() -> None:
 )
 def test_check_knows_forbidden_characters(login: str, password: str, field: str) -> None:
     """CapMonster refuses a % in proxy credentials; the error does not show them."""
-    task = recaptcha(Proxy("http", "10.0.0.7", 1, login, password))
+    task = recaptcha(Proxy("http", "203.0.113.7", 1, login, password))
     with pytest.raises(InvalidArgument) as caught:
         CAPMONSTER.check(task)
     assert caught.value.field == field
@@ -180,7 +180,7 @@ def test_check_knows_forbidden_characters(login: str, password: str, field: str)
 
 def test_type_names_follow_the_proxy() -> None:
     """Some services have a name of their own for tasks without proxy."""
-    proxied = recaptcha(Proxy("http", "10.0.0.7", 1))
+    proxied = recaptcha(Proxy("http", "203.0.113.7", 1))
     names = {
         name: (service.type_name(recaptcha()), service.type_name(proxied))
         for name, service in SERVICES.items()

@@ -86,7 +86,7 @@ def test_each_type_has_an_example_that_its_service_takes(
         assert [*module._example(model)] == []
         return
     monkeypatch.chdir(tmp_path)
-    Path("captcha.png").write_bytes(bytes(150))
+    Path("captcha.png").write_bytes(b"\x89PNG" + bytes(150))
     Path("page.html").write_bytes(b"<html></html>")
     lines = [*module._example(model)]
     assert len(lines) <= 18

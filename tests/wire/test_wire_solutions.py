@@ -219,8 +219,10 @@ def test_an_answer_with_nothing_in_it_is_unreadable(model: type[Task[Any]], blan
     fields = attrs.fields(solution_type(model))  # type: ignore[arg-type]
     wires = [field.metadata["wire"] for field in fields if field.name != "raw"]
     answer = {wire.path[0]: blank for wire in wires}
-    if blank == [] and any(wire.empty for wire in wires):
-        assert load_solution(model, answer).answer == ()  # type: ignore[attr-defined]
+    lists = [field.name for field in fields if field.name != "raw" and field.metadata["wire"].empty]
+    if blank == [] and lists:
+        solution = load_solution(model, answer)
+        assert [getattr(solution, name) for name in lists] == [()] * len(lists)
         return
     with pytest.raises(UnreadableSolution) as caught:
         load_solution(model, answer)
@@ -254,12 +256,12 @@ def test_an_empty_place_gives_way_to_the_next() -> None:
     assert solution.token == "t"
 
 
-@pytest.mark.parametrize("answer", [["t"], 7, "t", True, 1.5, [{"token": "t"}]])
+@pytest.mark.parametrize("answer", [["t"], 7, "t", True, 1.5, [{"token": "t"}]], ids=repr)
 @every_model
-def test_an_answer_that_is_no_object_is_kept_in_the_error(
-    model: type[Task[Any]], answer: Any
-) -> None:
-    """A list, a number, a bare text: never thrown away, for any type of task."""
-    with pytest.raises(UnreadableSolution) as caught:
-        load_solution(model, answer)
-    assert caught.value.raw is answer
+def test_an_answer_that_is_no_object_is_kept(model: type[Task[Any]], answer: Any) -> None:
+    """A list, a number, a bare text: what the model can read is typed, the rest is in the error."""
+    try:
+        kept = load_solution(model, answer).raw
+    except UnreadableSolution as error:
+        kept = {"": error.raw}
+    assert any(value is answer for value in kept.values())
