@@ -32,7 +32,7 @@ from ._arguments import (
 from ._batch._batch import Batch
 from ._batch._resume import Resumption, take_up
 from ._batch._source import Pairs, Source
-from ._callbacks import CallbackReceiver, CallbackUse
+from ._callbacks import CallbackReceiver, ClientCallbacks
 from ._checks import check_count, check_timeout
 from ._events import Event, Events
 from ._journal import Journal, UncertainSubmission
@@ -129,7 +129,7 @@ class CaptchaClient:
         # The client, as the account knows it: a member from now on until it is closed.
         self._tenant = Tenant(events, counters)
         self._journal = account.journal_of(to_journal(journal))
-        self._callbacks = CallbackUse(callbacks, account.service.name)
+        self._callbacks = ClientCallbacks(callbacks, account.service.name)
         self._books = Books(counters, events, self._journal)
         self._solver = Solver(account, self._tenant, self._books, self._callbacks, self._retries)
         account.join(self._tenant)

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from .._polling._overdue import overdue_age
 from ._callback import Callback
 from ._client_callbacks import ClientCallbacks
 from ._receiver import CallbackReceiver
 from ._tally import CallbackStatistics
 
-__all__ = [
-    "Callback",
-    "CallbackReceiver",
-    "CallbackStatistics",
-    "CallbackUse",
-    "ClientCallbacks",
-    "overdue_age",
-]
-
-# The name that the trunk imports until it is rebuilt.
-CallbackUse = ClientCallbacks
+__all__ = ["Callback", "CallbackReceiver", "CallbackStatistics", "ClientCallbacks"]

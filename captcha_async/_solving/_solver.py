@@ -11,7 +11,7 @@ import anyio
 from .._account._account import Account
 from .._account._retry import Retries
 from .._account._tenant import Tenant
-from .._callbacks import CallbackUse
+from .._callbacks import ClientCallbacks
 from .._journal import Entry
 from .._outcome import Solved
 from .._ref import TaskRef
@@ -45,7 +45,7 @@ class Solver:
         account: Account,
         tenant: Tenant,
         books: Books,
-        callbacks: CallbackUse,
+        callbacks: ClientCallbacks,
         retries: Retries,
     ) -> None:
         self.account = account

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from .._account._retry import Attempts, Retries
-from .._callbacks import CallbackUse
+from .._callbacks import ClientCallbacks
 from .._transport import Held
 from ..errors import CaptchaError, NoSlotAvailable, RateLimited, ServiceError
 from ..wire._replies import Created
@@ -21,7 +21,7 @@ class Submitter:
     """Submits one client's tasks."""
 
     def __init__(
-        self, books: Books, collector: Collector, callbacks: CallbackUse, retries: Retries
+        self, books: Books, collector: Collector, callbacks: ClientCallbacks, retries: Retries
     ) -> None:
         self._books = books
         self._collector = collector
