@@ -301,7 +301,7 @@ async def test_a_batch_that_has_something_left_is_not_forgotten(path: Path) -> N
     emulator.break_http("createTask", status=502, effect=True)
     jobs = {number: page(number) for number in range(3)}
     async with journalled(emulator, path) as client:
-        async with client.batch(jobs, name="b", timeout=0.2) as batch:
+        async with client.batch(jobs, name="b", timeout=2) as batch:
             errors = [getattr(await anext(batch), "error", None)]
             with pytest.raises(InvalidArgument, match="that has ended"):
                 await client.forget_batch("b")
