@@ -47,7 +47,6 @@ from .errors import (
     CaptchaError,
     ClientClosed,
     InsufficientBalance,
-    JournalError,
     WrongEventLoop,
     invalid,
 )
@@ -145,23 +144,11 @@ class CaptchaClient:
         try:
             self._account.enter()
             await self._journal.open()
-            await self._recall_spending()
+            await self._solver.recall_spending()
         except BaseException:
             await self.aclose()
             raise
         return self
-
-    async def _recall_spending(self) -> None:
-        """Let the spending cap know what earlier clients have spent, as the journal has it."""
-        limits = self._account.limits
-        if limits.max_spend is None:
-            return
-        try:
-            spent = await self._journal.spent(limits.per)
-        except JournalError:
-            # A journal with warnings, which have told it.
-            return
-        self._account.gates.spending.recall(spent)
 
     async def __aexit__(
         self,

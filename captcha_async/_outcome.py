@@ -52,9 +52,6 @@ class Solved(Generic[S_co]):
     have been used before."""
     key: Any = None
     """In a batch: the task's index, or its key in the mapping."""
-    replayed: bool = False
-    """Whether a journal has handed the answer out again: it is as old as `elapsed` and `expires_at`
-    say, and may have been used."""
 
     @property
     def expires_in(self) -> float | None:

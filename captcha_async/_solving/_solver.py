@@ -15,7 +15,7 @@ from .._callbacks import ClientCallbacks
 from .._journal import Entry
 from .._outcome import Solved
 from .._ref import TaskRef
-from ..errors import CaptchaError, SubmitUncertain
+from ..errors import CaptchaError, JournalError, SubmitUncertain
 from ..tasks._model import Task
 from ..wire._models import model_name, spec_of
 from ._books import Books, outcome_of
@@ -53,7 +53,29 @@ class Solver:
         self.books = books
         self.callbacks = callbacks
         self.collector: Collector = Collector(books)
+        # Whether the journal has yet to be asked for what was spent before: once, by who comes first.
+        self._unread = True
+        self._recalling = anyio.Lock()
         self._submitter = Submitter(books, self.collector, callbacks, retries)
+
+    async def recall_spending(self) -> None:
+        """Let the spending cap know once what earlier clients have spent, as the journal has it."""
+        async with self._recalling:
+            if not self._unread:
+                return
+            await self._read_spending()
+            self._unread = False
+
+    async def _read_spending(self) -> None:
+        limits, journal = self.account.limits, self.books.journal.journal
+        if limits.max_spend is None or journal is None:
+            return
+        gates = self.account.gates
+        # A client of the same account and journal may have done so before.
+        if gates.first_to_recall(journal.path):
+            # A journal with warnings has told its trouble.
+            with suppress(JournalError):
+                gates.spending.recall(await self.books.journal.spent(limits.per))
 
     # -- one solve --------------------------------------------------------------------------------
 
@@ -113,6 +135,8 @@ class Solver:
             solve.deadline = anyio.current_time() + solve.allowed
 
     async def _submit(self, solve: Solve) -> None:
+        if self._unread:
+            await self.recall_spending()
         if not solve.accepted:
             await self._submitter.submit(solve)
         elif solve.wants_slot:
