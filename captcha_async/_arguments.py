@@ -105,6 +105,10 @@ def check_ref(ref: TaskRef, service: Service) -> None:
         raise invalid("ref", ref, "a TaskRef, such as TaskRef.from_json(text)")
     if ref.service != service.name:
         raise invalid("ref.service", ref.service, f"{service.name!r}, this client's")
+    if not ref.named:
+        raise invalid(
+            "ref.task_id", ref.task_id, "an id of the service's: this answer came without"
+        )
 
 
 def to_profile(service: str | Service, base_url: str | None) -> Service:

@@ -19,7 +19,7 @@ from .._account._statistics import Counters
 from .._events import Events, SolveEvents, Via
 from .._journal import ClientJournal, Entry
 from .._outcome import Solved
-from .._ref import TaskId, TaskRef
+from .._ref import TaskId, TaskRef, one_id
 from ..errors import (
     CaptchaError,
     ClientClosed,
@@ -407,7 +407,7 @@ def outcome_of(solve: Solve) -> Solved[Any]:
 
 
 def _name(service: str, task_id: TaskId) -> str:
-    return f"{service} {task_id}"
+    return f"{service} {one_id(task_id)}"
 
 
 def _task_of(solve: Solve) -> Any:

@@ -53,7 +53,7 @@ class Solver:
         self.books = books
         self.callbacks = callbacks
         self.collector: Collector = Collector(books)
-        # Whether the journal has yet to be asked for what was spent before: once, by who comes first.
+        # Whether the journal has yet to be asked for what was spent before; it is once.
         self._unread = True
         self._recalling = anyio.Lock()
         self._submitter = Submitter(books, self.collector, callbacks, retries)
