@@ -102,6 +102,6 @@ class TaskRef:
             raise ValueError(f"a task reference must be JSON: {error}") from None
         if not isinstance(data, dict):
             raise ValueError(f"a task reference must be a JSON object, not {type(data).__name__}")
+        needed: dict[str, Any] = {"service": None, "task_id": None, "task_type": None}
         known = {field.name: data[field.name] for field in attrs.fields(cls) if field.name in data}
-        fields: dict[str, Any] = {"service": None, "task_id": None, "task_type": None, **known}
-        return cls(**fields)
+        return cls(**(needed | known))
