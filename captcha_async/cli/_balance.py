@@ -8,7 +8,7 @@ from decimal import Decimal
 import anyio
 import typer
 
-from .._client import CaptchaClient
+from .. import CaptchaClient
 from ._exits import reporting_errors
 from ._options import BaseUrlOption, JsonOutput, ServiceOption, open_client
 

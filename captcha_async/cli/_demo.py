@@ -13,8 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .._callbacks import CallbackReceiver
-from .._client import CaptchaClient
+from .. import CallbackReceiver, CaptchaClient
 from ..emulator import Emulator, Latency, serve
 from ..errors import CaptchaError
 from ..tasks import Task

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
-__all__ = ["messages"]
+__all__ = ["messages", "say"]
 
 
 class _Forgiving:
@@ -25,6 +26,9 @@ class _Forgiving:
         """Write *text*, or drop it."""
         try:
             return self._stream.write(text)
+        except UnicodeEncodeError:
+            encoding = self._stream.encoding
+            return self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         except OSError as error:
             self._give_up(error)
             return len(text)
@@ -46,7 +50,16 @@ class _Forgiving:
             os.close(nowhere)
 
 
+def say(text: str) -> None:
+    """Print a line on standard error, whole and as it is."""
+    stream = _Forgiving(sys.stderr)
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
 def messages(*, soft_wrap: bool = False, highlight: bool = True) -> Console:
     """Return a console on standard error."""
+    from rich.console import Console
+
     stream = cast("TextIO", _Forgiving(sys.stderr))
     return Console(file=stream, stderr=True, soft_wrap=soft_wrap, highlight=highlight)

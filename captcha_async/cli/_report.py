@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from .._client import CaptchaClient
-from .._ref import TaskRef
+from .. import CaptchaClient, TaskRef
 from ..services import Service, find_service
 from ..tasks import Task
 from ._exits import USAGE, fail, reporting_errors

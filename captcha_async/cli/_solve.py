@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from .._client import CaptchaClient
-from .._outcome import Solved
+from .. import CaptchaClient, Solved
 from ..errors import CaptchaError
 from ..tasks import (
     ImageToTextTask,

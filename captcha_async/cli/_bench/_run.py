@@ -14,8 +14,7 @@ from typing import Any
 import anyio
 import attrs
 
-from ..._account._limits import Limits
-from ..._client import CaptchaClient
+from ... import CaptchaClient, Limits
 from ...errors import AccountError, CaptchaError, SpendLimitReached
 from ...services import Service
 from ...tasks import Task
