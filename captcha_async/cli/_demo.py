@@ -19,7 +19,7 @@ from ..errors import CaptchaError
 from ..tasks import Task
 from ._exits import FAILED, INTERRUPTED, reporting_errors
 from ._messages import messages
-from ._options import JsonOutput, SeedOption, ServiceOption
+from ._options import JsonOutput, PlainService, SeedOption
 from ._progress import watch
 from ._samples import sample_tasks
 from ._tally import Row, Tally
@@ -28,16 +28,19 @@ __all__ = ["demo"]
 
 
 def demo(
-    tasks: Annotated[int, typer.Option(min=1, max=100_000, help="How many to solve.")] = 300,
-    service: ServiceOption = "capmonster",
-    seed: SeedOption = 0,
+    tasks: Annotated[
+        int, typer.Option("--tasks", metavar="N", min=1, max=100_000, help="How many to solve.")
+    ] = 300,
     latency: Annotated[
-        float, typer.Option(min=0.0, help="Median seconds that the local service takes.")
+        float,
+        typer.Option("--latency", metavar="SECONDS", min=0.0, help="Median time of a solve there."),
     ] = 4.0,
     callbacks: Annotated[
         bool, typer.Option("--callbacks", help="Have the answers posted instead of polling.")
     ] = False,
+    seed: SeedOption = 0,
     json_output: JsonOutput = False,
+    service: PlainService = "capmonster",
 ) -> None:
     """Solve tasks of all types at a local service: needs no account and no network.
 

@@ -31,6 +31,7 @@ __all__ = [
     "complete_type",
     "open_client",
     "profile_of",
+    "read_id",
     "read_key",
     "read_money",
     "type_names",
@@ -40,6 +41,7 @@ KEY_VARIABLE = "CAPTCHA_API_KEY"
 SERVICE_VARIABLE = "CAPTCHA_SERVICE"
 BASE_URL_VARIABLE = "CAPTCHA_BASE_URL"
 
+MOST_DIGITS = 18
 ACCOUNT = "Service"
 """Heading of these options in the help."""
 
@@ -64,11 +66,10 @@ def complete_type(incomplete: str) -> list[str]:
 
 
 def _service(**more: Any) -> Any:
-    names = ", ".join(SERVICES)
     return typer.Option(
         "--service",
         metavar="NAME",
-        help=f"{names}.",
+        help=" ".join(SERVICES),
         autocompletion=complete_service,
         rich_help_panel=ACCOUNT,
         **more,
@@ -121,6 +122,12 @@ def open_client(
     # Somebody sits there and waits.
     retries = Retries(attempts=3, backoff=0.5)
     return CaptchaClient(read_key(), service=profile, retries=retries, on_event=on_event)
+
+
+def read_id(text: str) -> int | str:
+    """Return a task's id: most services count their tasks, the others have UUIDs."""
+    counted = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
+    return int(text) if counted else text
 
 
 def read_money(name: str, text: str | None) -> Decimal | None:

@@ -84,7 +84,7 @@ def batch(
         make-tasks | captcha-async batch - --rate 10 | use-results
 
     Exit codes: 0 all solved, 1 some failed, 2 wrong usage, 3 account or --max-spend, 5 no answer,
-    130 interrupted; but for 0 and 2 the command that goes on is printed.
+    130 interrupted; what goes on is then printed.
     """
     given = SimpleNamespace(**context.params)
     with reporting_errors({"public_url": "--callbacks-url"}):

@@ -9,14 +9,14 @@ import typer
 
 from .._options import complete_type
 
-FILES, PACE, MONEY, CALLBACKS = "Files", "Pace", "Money", "Callbacks"
+FILES, PACE, MONEY, SERVICE = "Files", "Pace", "Money", "Service"
 
 Tasks = Annotated[
     list[Path],
     typer.Argument(
         metavar="TASKS",
         allow_dash=True,
-        help="JSON lines, a JSON array, CSV or images; .gz too; - is stdin.",
+        help="JSON lines, JSON array, CSV or images; - is stdin.",
     ),
 ]
 Output = Annotated[
@@ -153,15 +153,13 @@ CallbacksUrl = Annotated[
     typer.Option(
         "--callbacks-url",
         metavar="URL",
-        help="Public URL of a receiver that is started.",
-        rich_help_panel=CALLBACKS,
+        help="Have answers posted to a receiver, at this address.",
+        rich_help_panel=SERVICE,
     ),
 ]
 CallbacksHost = Annotated[
     str,
-    typer.Option(
-        "--callbacks-host", metavar="HOST", help="Where it listens.", rich_help_panel=CALLBACKS
-    ),
+    typer.Option("--callbacks-host", metavar="HOST", help="Where it listens.", hidden=True),
 ]
 CallbacksPort = Annotated[
     int,
@@ -171,6 +169,6 @@ CallbacksPort = Annotated[
         min=0,
         max=65535,
         help="Its port.",
-        rich_help_panel=CALLBACKS,
+        hidden=True,
     ),
 ]

@@ -6,7 +6,7 @@ import difflib
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
@@ -18,12 +18,12 @@ from ...tasks._families import find_model
 from ...wire import load_task
 from ...wire._codecs import task_codec
 from .._images import NotAnImage, read_image
-from .._types._catalogue import find_types
+from .._types._catalogue import fields_of, find_types
 from . import _json as json
 from ._bad import BadLine, shown
 from ._keys import Key
 
-__all__ = ["Reading", "image_task", "parse"]
+__all__ = ["Reading", "image_task", "parse", "typed"]
 
 TRUE = ("true", "yes", "1")
 FALSE = ("false", "no", "0")
@@ -61,7 +61,7 @@ def parse(piece: bytes | Mapping[str, str], reading: Reading) -> tuple[Key | Non
         body.setdefault("type", reading.type)
     _put_files(body, reading.folder)
     if not isinstance(piece, bytes):
-        body = _typed(body)
+        body = typed(body)
     return key, _load(body, reading)
 
 
@@ -99,7 +99,7 @@ def _load(body: dict[str, Any], reading: Reading) -> Task[Any]:
         reading.service.check(task)
     except InvalidArgument as error:
         rule = f"{error.field} must be {error.rule}" if error.rule else str(error)
-        raise BadLine(str(error), rule) from None
+        raise BadLine(str(error), rule) from error
     if isinstance(task, RawTask) and not reading.send_unknown:
         raise BadLine(_unknown(task.type), f"type {shown(task.type)} is not known")
     return task
@@ -148,7 +148,7 @@ def _put_files(body: dict[str, Any], folder: Path) -> None:
 
 def _takes_list(name: object) -> bool:
     found = find_types(name) if isinstance(name, str) else []
-    return bool(found) and all("images_base64" in _fields(model) for model in found)
+    return bool(found) and all("images_base64" in fields_of(model) for model in found)
 
 
 def _image(path: Path) -> str:
@@ -167,27 +167,22 @@ def _image(path: Path) -> str:
 # -- cells ----------------------------------------------------------------------------------------
 
 
-def _fields(model: type[Task[Any]]) -> dict[str, Any]:
-    found = attrs.fields(cast("type[attrs.AttrsInstance]", model))
-    return {field.name: field.metadata["wire"] for field in found}
-
-
-def _typed(body: dict[str, Any]) -> dict[str, Any]:
+def typed(body: dict[str, Any]) -> dict[str, Any]:
     """Turn cells, which are text, into what the type's fields are."""
     kinds: dict[str, str] = {"proxyport": "whole number"}
     for model in find_types(str(body.get("type", ""))):
-        for name, wire in _fields(model).items():
+        for name, wire in fields_of(model).items():
             kinds |= {name.lower(): wire.kind, ".".join(wire.path).lower(): wire.kind}
             kinds.setdefault(wire.path[-1].lower() if wire.path else name, wire.kind)
-    typed: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, cell in body.items():
         value = _value(kinds.get(name.lower(), "text"), cell) if isinstance(cell, str) else cell
         *outer, last = name.split(".")
-        place = typed
+        place = values
         for key in outer:
             place = place.setdefault(key, {})
         place[last] = value
-    return typed
+    return values
 
 
 def _value(kind: str, cell: str) -> Any:
