@@ -27,7 +27,7 @@ body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 1100px; background:
   color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.05rem; margin: 0 0 .5rem; }
 p { margin: .25rem 0; } .dim { color: var(--dim); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: .6rem;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(112px, 1fr)); gap: .6rem;
   margin: 1rem 0; }
 .tile, section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 .tile { padding: .5rem .8rem; } .tile b { display: block; font-size: 1.25rem; }
@@ -36,6 +36,7 @@ p { margin: .25rem 0; } .dim { color: var(--dim); }
 section { padding: .9rem; min-width: 0; } section.wide { grid-column: 1 / -1; }
 svg { width: 100%; height: auto; display: block; } svg text { fill: var(--dim);
   font: 12px system-ui, sans-serif; } .value { fill: var(--text) !important; }
+@media (max-width: 600px) { svg text { font-size: 17px; } }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid var(--line); }
 th { color: var(--dim); font-weight: 600; } th:first-child, td:first-child, td.text {

@@ -18,7 +18,7 @@ from ..emulator import Emulator, Latency, serve
 from ..errors import CaptchaError
 from ..tasks import Task
 from ._exits import FAILED, INTERRUPTED, reporting_errors
-from ._messages import messages
+from ._messages import messages, output
 from ._options import JsonOutput, PlainService, SeedOption
 from ._progress import watch
 from ._samples import sample_tasks
@@ -60,7 +60,7 @@ def demo(
         anyio.run(run.run, messages())
     except KeyboardInterrupt:
         run.interrupted = True
-    console = Console()
+    console = output()
     if json_output:
         print(json.dumps(run.summary(), indent=2))  # noqa: T201 (nothing else on stdout)
     else:

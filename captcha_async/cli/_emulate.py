@@ -42,8 +42,8 @@ def emulate(
 ) -> None:
     """Run a local captcha service, to develop and test against.
 
-    Prints its base URL and a key on standard output; logs requests on standard error: time, method,
-    type or id of the task, HTTP status, outcome. Ctrl-C ends it.
+    Prints its base URL and a key; a browser sees there what comes in. Logs requests on standard
+    error: time, method, type or id of the task, HTTP status, outcome. Ctrl-C ends it.
 
     Examples:
 
@@ -82,6 +82,8 @@ async def _serve(emulator: Emulator, port: int, log: Console | None) -> None:
     async with serve(emulator, port=port) as url:
         typer.echo(f"base URL  {url}")
         typer.echo(f"API key   {emulator.api_key}")
+        if log is not None:
+            log.print(f"watch it  {url}/", markup=False)
         if log is None:
             await anyio.sleep_forever()
         else:

@@ -10,25 +10,47 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["messages", "say"]
+__all__ = ["messages", "output", "say"]
+
+# What ASCII has for the signs that are used here and in tables.
+PLAIN = str.maketrans({"…": "...", "·": ".", "†": "+", "─": "-", "–": "-", "×": "x"})  # noqa: RUF001
 
 
-class _Forgiving:
-    """A stream that goes on when nobody takes what is written, or its disk is full."""
+def _is_plain() -> bool:
+    """Tell whether only ASCII was asked for; Python itself would write UTF-8 all the same."""
+    return os.environ.get("LC_ALL") in ("C", "POSIX")
+
+
+class _Readable:
+    """A stream that writes what its encoding lacks in other words."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.encoding: str = "ascii" if _is_plain() else stream.encoding or "utf-8"
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
+        """Write *text*.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        try:
+            text.encode(self.encoding)
+        except UnicodeEncodeError:
+            text = text.translate(PLAIN).encode(self.encoding, "backslashreplace").decode()
+        return self._stream.write(text)
+
+
+class _Forgiving(_Readable):
+    """One that goes on when nobody takes what is written, or its disk is full."""
+
+    def write(self, text: str) -> int:
         """Write *text*, or drop it."""
         try:
-            return self._stream.write(text)
-        except UnicodeEncodeError:
-            encoding = self._stream.encoding
-            return self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            return super().write(text)
         except OSError as error:
             self._give_up(error)
             return len(text)
@@ -55,6 +77,13 @@ def say(text: str) -> None:
     stream = _Forgiving(sys.stderr)
     stream.write(f"{text}\n")
     stream.flush()
+
+
+def output(*, highlight: bool = True) -> Console:
+    """Return a console on standard output."""
+    from rich.console import Console
+
+    return Console(file=cast("TextIO", _Readable(sys.stdout)), highlight=highlight)
 
 
 def messages(*, soft_wrap: bool = False, highlight: bool = True) -> Console:

@@ -65,10 +65,8 @@ class Screen:
         self._widths = []
 
     def _lines(self, picture: RenderableType) -> list[str]:
-        options = self._console.options.update(width=self.width, height=None)
         with self._console.capture() as captured:
-            for line in self._console.render_lines(picture, options, pad=False):
-                self._console.print(*line, sep="", end="\n", soft_wrap=True)
+            self._console.print(picture, width=self.width)
         height = max(2, self._console.size.height - 1)
         return captured.get().rstrip("\n").split("\n")[:height]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -58,3 +59,14 @@ def test_the_module_is_the_command(start: Start) -> None:
     out, _ = start("--help").communicate(timeout=PATIENCE)
     assert "demo" in out
     assert "\x1b" not in out
+
+
+def test_a_terminal_of_ascii_gets_ascii(start: Start) -> None:
+    """Where the locale is C nothing else is written, in tables neither."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C"}
+    command = [sys.executable, "-m", "captcha_async", "types", "--historic"]
+    told = subprocess.run(
+        command, env=environment, capture_output=True, timeout=PATIENCE, check=True
+    ).stdout
+    assert told.isascii()
+    assert b"TurnstileTask" in told

@@ -12,10 +12,10 @@ from typing import Any
 import anyio
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from .._exits import FAILED, USAGE, fail
+from .._messages import output
 from ._files import Files
 from ._formats import WrongFormat
 from ._lines import TaskLines
@@ -94,7 +94,7 @@ def _as_json(
 def _print(
     lines: TaskLines, counts: Counter[str], prices: Mapping[str, Decimal], cap: Decimal | None
 ) -> None:
-    console = Console()
+    console = output()
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)

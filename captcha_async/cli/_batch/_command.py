@@ -10,7 +10,6 @@ from typing import Any
 
 import anyio
 import typer
-from rich.console import Console
 
 from ... import CallbackReceiver, CaptchaClient, Limits, Retries
 from ...errors import AccountError, CaptchaError, SpendLimitReached
@@ -25,6 +24,7 @@ from .._exits import (
     reporting_errors,
 )
 from .._health import Health
+from .._messages import output
 from .._options import BaseUrlOption, ServiceOption, profile_of, read_key, read_money
 from .._screen import Screen
 from .._types._catalogue import find_types
@@ -186,7 +186,7 @@ def _end(run: BatchRun, hints: Hints, report: Any, *, json_output: bool) -> None
         told = summary_json(run, None if run.complete else hints.resume)
         typer.echo(json.dumps(told, indent=2))
     else:
-        print_summary(run, files.console if files.output is None else Console())
+        print_summary(run, files.console if files.output is None else output())
     end_of(run, hints)
     if report is not None:
         try:

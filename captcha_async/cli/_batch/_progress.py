@@ -80,7 +80,7 @@ def render(frame: Frame, width: int, glyphs: Glyphs | None = None) -> Renderable
         *_bar(frame, width, glyphs),
         *_flow(_counts(frame), width),
         *_flow(_plots(frame, width, glyphs), width),
-        *_flow([Text("spent ", "dim") + Text(spending(frame)), state], width),
+        *_flow([_cell("spent", spending(frame)), state], width),
     ]
     if frame.last_error:
         error = Text(f"last error: {frame.last_error}", style="dim")
@@ -105,7 +105,7 @@ def _flow(cells: list[Text], width: int) -> list[Text]:
 
 
 def _cell(name: str, value: str, style: str = "") -> Text:
-    return Text(f"{name} ", style="dim").append(value, style)
+    return Text().append(f"{name} ", "dim").append(value, style)
 
 
 def _counts(frame: Frame) -> list[Text]:
@@ -127,7 +127,7 @@ def _bar(frame: Frame, width: int, glyphs: Glyphs) -> list[Text]:
         text = f"{frame.lines:,} lines"
     else:
         share = frame.lines / frame.total if frame.total else 1.0
-        text = f"{frame.lines:,} of {frame.total:,}  {share:.0%}"
+        text = f"{frame.lines:,} of {frame.total:,}  {int(share * 100)}%"
         text += "" if frame.eta is None else f"  ETA {duration(frame.eta)}"
     room = width - len(text) - 2
     if room < 8:

@@ -11,13 +11,12 @@ from typing import Any, cast
 import anyio
 import attrs
 import typer
-from rich.console import Console
 
 from ...errors import CaptchaError
 from ...services import Service
 from ...tasks import RecaptchaV2Task
 from .._exits import FAILED, INTERRUPTED, exit_code, fail, reporting_errors
-from .._messages import messages
+from .._messages import messages, output
 from .._options import PlainBaseUrl, PlainService, SeedOption, profile_of, read_key, read_money
 from ._options import (
     JsonFile,
@@ -156,7 +155,7 @@ def _tell(run: Run, given: Given) -> None:
     if given.json_path == "-":
         typer.echo(text)
     else:
-        print_table(run, Console())
+        print_table(run, output())
     try:
         if given.json_path not in (None, "-"):
             Path(given.json_path or "").write_text(text + "\n", encoding="utf-8")

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import attrs
 import typer
-from rich.console import Console
 
 from ...services import find_service
 from ...tasks._families import all_models
 from .._exits import USAGE, fail, reporting_errors
+from .._messages import output
 from .._options import JsonOutput, complete_service, complete_type
 from ._catalogue import TaskType, describe, find_types
 from ._search import search
@@ -76,7 +76,7 @@ def types(
 
 
 def _show(known: list[TaskType], *, found: bool, everywhere: bool, hidden: bool) -> None:
-    console = Console(highlight=False)
+    console = output(highlight=False)
     if found and len(known) == 1:
         print_type(known[0], console)
         return
