@@ -48,6 +48,7 @@ def test_emulate_serves_until_interrupted(start: Start) -> None:
     assert process.stderr is not None
     base_url, key = (process.stdout.readline().split()[-1] for _ in range(2))
     assert run("balance", "--base-url", base_url, key=key).stdout == "7.5\n"
+    assert process.stderr.readline() == f"watch it  {base_url}/\n"
     assert process.stderr.readline().split()[1:] == ["getBalance", "-", "200", "balance", "7.5"]
     out, errors = end(process)
     assert (process.returncode, out) == (0, "")
