@@ -285,7 +285,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "transport": transport,
     "telemetry": telemetry,
     "journal": journal,
-    # soak
+    "soak": soak,
 }
 
 

@@ -56,10 +56,11 @@ def demo(
         emulator = Emulator(service, seed=seed, latency=Latency(median=latency), balance=1000)
         receiver = CallbackReceiver() if callbacks else None
         run = DemoRun(emulator, sample_tasks(tasks, seed, emulator.service), receiver)
-    try:
-        anyio.run(run.run, messages())
-    except KeyboardInterrupt:
-        run.interrupted = True
+    with reporting_errors():
+        try:
+            anyio.run(run.run, messages())
+        except KeyboardInterrupt:
+            run.interrupted = True
     console = output()
     if json_output:
         print(json.dumps(run.summary(), indent=2))  # noqa: T201 (nothing else on stdout)

@@ -60,12 +60,13 @@ def emulate(
         if script is not None:
             _load(emulator, script)
     log = messages(soft_wrap=True, highlight=False)
-    try:
-        anyio.run(_serve, emulator, port, None if quiet else log)
-    except KeyboardInterrupt:
-        pass
-    except OSError as error:
-        fail(f"port {port}: {error.strerror}", FAILED)
+    with reporting_errors():
+        try:
+            anyio.run(_serve, emulator, port, None if quiet else log)
+        except KeyboardInterrupt:
+            pass
+        except OSError as error:
+            fail(f"port {port}: {error.strerror}", FAILED)
     if not quiet:
         # A terminal has shown `^C` on this line.
         log.print("\n" if log.is_terminal else "", sum_up(emulator), sep="")

@@ -96,8 +96,8 @@ def reporting_errors(options: Mapping[str, str] | None = None) -> Generator[None
         fail(told(error, options), exit_code(error))
     except (KeyboardInterrupt, typer.Abort):
         fail("interrupted", INTERRUPTED)
-    except ModuleNotFoundError as error:
-        extra = {"uvicorn": "serve", "h2": "http2"}.get(error.name or "")
-        if extra is None:
+    except RuntimeError as error:
+        # Of an extra that is missing; the message says which.
+        if "pip install" not in str(error):
             raise
-        fail(f"this needs {error.name}: pip install 'captcha-async[{extra}]'", FAILED)
+        fail(str(error), FAILED)

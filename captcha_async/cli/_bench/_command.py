@@ -110,10 +110,11 @@ def bench(
         given = Given(kind, profile, latency, seed, json_output, plot, report)
         run = Run(plan, profile)
         key = read_key() if kind == "service" else ""
-    try:
-        anyio.run(_run, run, given, key)
-    except KeyboardInterrupt:
-        run.interrupted = True
+    with reporting_errors():
+        try:
+            anyio.run(_run, run, given, key)
+        except KeyboardInterrupt:
+            run.interrupted = True
     _tell(run, given)
 
 

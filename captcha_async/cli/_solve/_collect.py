@@ -18,7 +18,7 @@ from .._options import (
     read_id,
 )
 from .._types._catalogue import find_types
-from ._command import print_answer, run_one
+from ._command import print_answer, run_one, where
 from ._waiting import Waiting
 
 __all__ = ["collect"]
@@ -61,10 +61,10 @@ def collect(
     with reporting_errors():
         profile = profile_of(service, base_url)
         ref = TaskRef(profile.name, read_id(task_id), _name(task_type))
-        waiting = Waiting(profile.ban_window)
+        waiting = Waiting(profile.ban_window, where(service, base_url))
         waiting.task_id, waiting.task_type = ref.task_id, ref.task_type
         client = open_client(service, base_url, on_event=waiting)
-        solved = run_one(_collect(client, ref, timeout, waiting), waiting, service, json_output)
+        solved = run_one(_collect(client, ref, timeout, waiting), waiting, json_output)
     print_answer(solved, json_output=json_output)
 
 

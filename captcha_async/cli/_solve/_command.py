@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,10 +16,17 @@ from ...errors import CaptchaError
 from ...tasks import Task
 from .._exits import FAILED, INTERRUPTED, USAGE, exit_code, fail, reporting_errors, told
 from .._messages import say
-from .._options import BaseUrlOption, JsonOutput, ServiceOption, open_client, profile_of
+from .._options import (
+    BASE_URL_VARIABLE,
+    BaseUrlOption,
+    JsonOutput,
+    ServiceOption,
+    open_client,
+    profile_of,
+)
 from . import _options as options
 from ._answer import answer_of, describe, describe_error
-from ._waiting import Waiting, hint
+from ._waiting import Waiting
 from ._what import build_task
 
 __all__ = ["solve"]
@@ -64,9 +73,9 @@ def solve(
     with reporting_errors():
         profile = profile_of(service, base_url)
         task = build_task(what, _fields(given), profile)
-        waiting = Waiting(profile.ban_window)
+        waiting = Waiting(profile.ban_window, where(service, base_url))
         client = open_client(service, base_url, on_event=waiting)
-        solved = run_one(_solve(client, task, timeout, waiting), waiting, service, json_output)
+        solved = run_one(_solve(client, task, timeout, waiting), waiting, json_output)
     print_answer(solved, json_output=json_output)
 
 
@@ -94,7 +103,14 @@ async def _solve(
         return await client.solve(task, timeout=timeout)
 
 
-def run_one(work: Any, waiting: Waiting, service: str, json_output: bool) -> Solved[Any]:
+def where(service: str, base_url: str | None) -> str:
+    """Return the options that name the service, for a command that goes on."""
+    told = f"--service {service}"
+    known = base_url is None or base_url == os.environ.get(BASE_URL_VARIABLE)
+    return told if known else f"{told} --base-url {shlex.quote(base_url or '')}"
+
+
+def run_one(work: Any, waiting: Waiting, json_output: bool) -> Solved[Any]:
     """Wait for one answer; whatever ends that names the task that is paid for."""
 
     async def run() -> Solved[Any]:
@@ -104,7 +120,7 @@ def run_one(work: Any, waiting: Waiting, service: str, json_output: bool) -> Sol
     try:
         return anyio.run(run)
     except KeyboardInterrupt:
-        _left(waiting, service)
+        _left(waiting)
         fail("interrupted", INTERRUPTED)
     except CaptchaError as error:
         if json_output:
@@ -112,16 +128,13 @@ def run_one(work: Any, waiting: Waiting, service: str, json_output: bool) -> Sol
             raise typer.Exit(exit_code(error)) from None
         say(f"captcha-async: {told(error)}")
         if error.task_id is not None and exit_code(error) != FAILED:
-            _left(waiting, service)
+            _left(waiting)
         raise typer.Exit(exit_code(error)) from None
 
 
-def _left(waiting: Waiting, service: str) -> None:
+def _left(waiting: Waiting) -> None:
     if waiting.task_id is not None:
-        say(
-            f"task {waiting.task_id} is paid for; collect it within minutes:\n"
-            f"  {hint(service, waiting.task_type, waiting.task_id)}"
-        )
+        say(f"task {waiting.task_id} is paid for; collect it within minutes:\n  {waiting.hint()}")
 
 
 def print_answer(solved: Solved[Any], *, json_output: bool) -> None:

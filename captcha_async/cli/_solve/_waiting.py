@@ -14,14 +14,16 @@ from .._health import Health
 from .._messages import messages
 from .._screen import Screen, is_ascii, redrawing
 
-__all__ = ["Waiting", "hint"]
+__all__ = ["Waiting"]
 
 
 class Waiting:
     """Told the events of one solve."""
 
-    def __init__(self, ban_window: float) -> None:
+    def __init__(self, ban_window: float, where: str) -> None:
         self.health = Health(ban_window)
+        self.where: str = where
+        """The options that name the service."""
         self.task_id: int | str | None = None
         """The task's id, as soon as there is one."""
         self.task_type: str = ""
@@ -36,6 +38,10 @@ class Waiting:
         elif isinstance(event, TaskPolled):
             self._polls += 1
             self._status = event.status
+
+    def hint(self) -> str:
+        """Return the command that collects the task."""
+        return f"captcha-async collect {self.task_id} --type {self.task_type} {self.where}"
 
     @asynccontextmanager
     async def shown(self) -> AsyncGenerator[None]:
@@ -58,13 +64,8 @@ class Waiting:
         now = anyio.current_time()
         words, mood = self.health.words(now, waiting=True)
         what = "submitting" if self.task_id is None else f"task {self.task_id}"
-        polls = "" if not self._polls else f", {self._polls} polls"
+        polls = f", {self._polls} poll{'s' * (self._polls > 1)}" if self._polls else ""
         line = Text(f"{mark} {what}, {now - started:.0f} s{polls}", no_wrap=True, overflow="crop")
         if mood != "good":
             line.append(f"  {words}", "yellow" if mood == "warn" else "bold red")
         return line
-
-
-def hint(service: str, task_type: str, task_id: object) -> str:
-    """Return the command that collects a task."""
-    return f"captcha-async collect {task_id} --type {task_type} --service {service}"
