@@ -131,7 +131,9 @@ def _parameter(each: inspect.Parameter | str) -> str:
     if each.default is each.empty:
         return text
     default = repr(each.default)
-    return f"{text} = {default if len(default) <= LONGEST_DEFAULT else '...'}"
+    # An object's own text may be another one in each process.
+    plain = len(default) <= LONGEST_DEFAULT and "<" not in default
+    return f"{text} = {default if plain else '...'}"
 
 
 def _docstring(thing: Any) -> Iterator[str]:
