@@ -138,7 +138,7 @@ def cause_of(error: BaseException) -> str:
             continue
         found = found.__cause__ or found.__context__
     told = re.search(r"\(([^()]+)\)", str(error))
-    return _plain(told[1] if told else str(error))
+    return told[1] if told else str(error).partition(";")[0].rstrip(".")
 
 
 def _plain(text: str) -> str:

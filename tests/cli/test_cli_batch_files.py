@@ -302,6 +302,18 @@ def test_uncertain_tasks_are_hinted_at(emulator: Emulator, base_url: str) -> Non
     assert batch("tasks", "--resume", "--resend-uncertain", base_url=base_url).exit_code == 0
 
 
+def test_a_gateway_that_is_broken_burns_no_batch(emulator: Emulator, base_url: str) -> None:
+    """When one submission after the other gets lost the run ends; the others come later."""
+    emulator.break_http("createTask", status=504, times=1000)
+    lines = "".join(json.dumps({**TURNSTILE, "key": f"k{number}"}) + "\n" for number in range(200))
+    Path("tasks").write_text(lines, encoding="utf-8")
+    result = batch("tasks", "--max-in-flight", "5", base_url=base_url)
+    assert result.exit_code == 5
+    assert 10 <= len(emulator.requests_to("createTask")) <= 20
+    assert "stopped: the service has not answered for" in result.stderr
+    assert "lines left" in result.stdout
+
+
 def test_no_hint_where_it_would_not_help(emulator: Emulator, base_url: str) -> None:
     """A task that the service refuses for good is not to be tried again."""
     emulator.refuse("ERROR_DOMAIN_NOT_ALLOWED")

@@ -44,6 +44,8 @@ NOT_SENT = (TransportError, ServiceUnavailable)
 # What an outage leaves in flight is collected by the next run, not waited for.
 LAST_LOOK = 5.0
 RATES = 24
+MOST_LOST = 10
+"""Submissions in a row of which nobody knows what became of them."""
 
 
 class Outage(TransportError):
@@ -110,6 +112,8 @@ class BatchRun:
     _batch: Batch[Any] | None = attrs.field(default=None, init=False)
     _budget: Budget = attrs.field(init=False)
     _pace: Pace = attrs.field(factory=Pace, init=False)
+    # Submissions in a row that got lost.
+    _lost: int = attrs.field(default=0, init=False)
     # Cancelled when there is no more time for what is in flight.
     _scope: anyio.CancelScope = attrs.field(init=False)
 
@@ -201,6 +205,7 @@ class BatchRun:
         elif not self._spares(error):
             await results.write(describe_failed(job, error))
             self._count_failed(job, error)
+            self._brake(error)
 
     def _spares(self, error: CaptchaError) -> bool:
         """Tell whether a task is left for the next run: nothing was sent, and nothing can be."""
@@ -214,6 +219,13 @@ class BatchRun:
             self._give_up()
             return True
         return False
+
+    def _brake(self, error: CaptchaError) -> None:
+        """End the run when one submission after the other gets lost: the next ones would, too."""
+        lost = isinstance(error, SubmitUncertain) and self.health.silence(anyio.current_time()) > 0
+        self._lost = self._lost + 1 if lost else 0
+        if self._lost >= MOST_LOST:
+            self._give_up()
 
     def _count_failed(self, job: Job, error: CaptchaError) -> None:
         self.tally.add_failed(job.task, error)
