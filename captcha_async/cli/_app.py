@@ -6,7 +6,7 @@ import difflib
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -82,7 +82,7 @@ def _message(error: Any) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _fail(message: str, command: str) -> None:
+def _fail(message: str, command: str) -> NoReturn:
     _say(f"captcha-async: {message}; `{command} -h` shows how it is used")
     sys.exit(USAGE)
 

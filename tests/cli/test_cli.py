@@ -211,7 +211,7 @@ def site(tmp_path: Path) -> Generator[str]:
     (tmp_path / "page").write_text("<html><body>hello", encoding="utf-8")
 
     class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *_: Any) -> None:
             """Say nothing."""
 
     handler = partial(Quiet, directory=str(tmp_path))

@@ -106,17 +106,17 @@ class Files:
         if self._tasks is None and len(self._given) == 1:
             return
         heads = {path: _head(path) for path in self._given}
-        if all(image_kind(head) for head in heads.values()):
+        odd = next((path for path, head in heads.items() if not image_kind(head)), None)
+        if odd is None:
             self._images, self._tasks = self._given, None
         elif len(self._given) > 1:
-            odd = next(path for path, head in heads.items() if not image_kind(head))
             fail(
                 f"{odd} is no image but {looks_like(heads[odd])}: give one file of tasks, or only "
                 "images",
                 USAGE,
             )
-        elif heads[self._given[0]]:
-            self._check_format(self._given[0])
+        elif heads[odd]:
+            self._check_format(odd)
 
     def _check_format(self, path: Path) -> None:
         parser = Parser()

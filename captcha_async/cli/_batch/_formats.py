@@ -10,6 +10,7 @@ import csv
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .._images import image_kind, looks_like
 
@@ -176,7 +177,7 @@ class Parser:
 
     def __init__(self) -> None:
         self._head = b""
-        self._unpack: zlib._Decompress | None = None
+        self._unpack: Any = None  # a decompression object of zlib, whose class has no name
         self._packed = False
         self._format: Lines | Items | Rows | None = None
 
