@@ -179,9 +179,9 @@ def test_an_image_takes_no_widget_options(tmp_path: Path) -> None:
     """An option that would be ignored is refused."""
     image = tmp_path / "image.png"
     image.write_bytes(noise_png(random.Random(0)))
-    result = run("solve", str(image), *WIDGET)
+    result = run("solve", str(image), "--key", "site-key")
     assert result.exit_code == 2
-    assert "--url is not for images" in result.stderr
+    assert "--key is not for images" in result.stderr
 
 
 def test_solve_reads_standard_input(

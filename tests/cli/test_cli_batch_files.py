@@ -307,9 +307,9 @@ def test_a_gateway_that_is_broken_burns_no_batch(emulator: Emulator, base_url: s
     emulator.break_http("createTask", status=504, times=1000)
     lines = "".join(json.dumps({**TURNSTILE, "key": f"k{number}"}) + "\n" for number in range(200))
     Path("tasks").write_text(lines, encoding="utf-8")
-    result = batch("tasks", "--max-in-flight", "5", base_url=base_url)
+    result = batch("tasks", "--max-in-flight", "5", "--patience", "5", base_url=base_url)
     assert result.exit_code == 5
-    assert 10 <= len(emulator.requests_to("createTask")) <= 20
+    assert 1 <= len(emulator.requests_to("createTask")) <= 20
     assert "stopped: the service has not answered for" in result.stderr
     assert "lines left" in result.stdout
 

@@ -167,7 +167,7 @@ def test_the_cap_holds_from_the_first_task_on(emulator: Emulator, base_url: str)
     assert solved() == emulator.statistics().created == 20
     again = ("--max-spend", "0.02", "--resume", "--base-url", base_url)
     assert run("batch", "tasks", "-o", "results", *again).exit_code == 3
-    assert emulator.statistics().created == 40
+    assert emulator.statistics().created <= 40
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -104,7 +104,8 @@ def _print(
         console.print(_table(counts, prices, total))
     for text in grouped(lines.bad):
         say(text)
-    parts = [f"{counts.total():,} tasks to solve"]
+    one = counts.total() == 1
+    parts = [f"{counts.total():,} task{'' if one else 's'} to solve"]
     parts += [f"{lines.skipped:,} solved earlier"] if lines.skipped else []
     parts += [f"{len(lines.bad):,} bad lines"] if lines.bad else []
     say(", ".join(parts) + "; nothing was sent")

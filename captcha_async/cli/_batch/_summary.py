@@ -177,8 +177,9 @@ def _how_to_go_on(run: BatchRun, hints: Hints) -> Iterator[str]:
 
 def _reason(run: BatchRun, error: CaptchaError) -> str:
     if isinstance(error, SpendLimitReached):
-        # What was in flight has ended meanwhile.
-        return f"--max-spend is reached: {run.spent} of {run.settings.max_spend} spent"
+        # What was in flight has ended meanwhile; with a journal earlier runs may count as well.
+        spent = max(run.spent, error.spent)
+        return f"--max-spend is reached: {spent} of {run.settings.max_spend} spent"
     return str(error)
 
 

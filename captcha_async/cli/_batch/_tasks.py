@@ -16,7 +16,6 @@ from ...services import Service
 from ...tasks import ImageToTextTask, Proxy, RawTask, Task
 from ...tasks._families import find_model
 from ...wire import load_task
-from ...wire._codecs import task_codec
 from .._images import NotAnImage, read_image
 from .._types._catalogue import fields_of, find_types
 from . import _json as json
@@ -112,8 +111,23 @@ def _model(body: dict[str, Any], service: Service) -> Task[Any]:
         body |= {f"proxy{part.title()}": value for part, value in proxy.items() if value}
     task = load_task(body, service)
     model = find_model(task.type) if isinstance(task, RawTask) else None
+    if model is None or not model.spec.type:
+        return task
     # Types that share a name on the wire can also be told by ours.
-    return task if model is None or not model.spec.type else task_codec(model).load(body)
+    return load_task(_on_the_wire(body, model))
+
+
+def _on_the_wire(body: Mapping[str, Any], model: type[Task[Any]]) -> dict[str, Any]:
+    """Return a task object that names its class as it is named on the wire."""
+    named = {**body, "type": model.spec.type}
+    for path, value in model.spec.fixed.items():
+        *outer, last = path.split(".")
+        place = named
+        for key in outer:
+            place[key] = dict(place.get(key) or {})
+            place = place[key]
+        place[last] = value
+    return named
 
 
 def _unknown(name: str) -> str:
