@@ -313,13 +313,12 @@ class Complaints(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Note a record."""
-        if not record.name.startswith("uvicorn"):
-            self.texts.append(f"{record.name}: {record.getMessage()}")
+        self.texts.append(f"{record.name}: {record.getMessage()}")
 
     @classmethod
     def listen(cls) -> Complaints:
         """Begin to collect."""
-        # What it, and uvicorn, would tell of is ordered, and counted.
+        # What it would tell of is ordered, and counted.
         logging.getLogger("captcha_async").setLevel(logging.ERROR)
         complaints = cls()
         logging.getLogger().addHandler(complaints)

@@ -14,7 +14,7 @@ from ._ref import TaskId, TaskRef
 from .errors import CaptchaError
 from .tasks._model import Solution, Task
 
-__all__ = ["Failed", "Solved"]
+__all__ = ["Failed", "Reported", "Solved"]
 
 
 def _expires(solved: Solved[Any]) -> datetime | None:
@@ -79,3 +79,18 @@ class Failed:
     def task_id(self) -> TaskId | None:
         """The service's id of the task, or None if none was created."""
         return self.error.task_id
+
+
+@attrs.frozen
+class Reported:
+    """What became of a report of an answer; true if the service has taken it."""
+
+    taken: bool
+    """Whether the service has taken it."""
+    why: str | None = None
+    """Why it has not, or was not asked to; None if it has."""
+    error: CaptchaError | None = None
+    """What the service, or the way to it, has answered instead."""
+
+    def __bool__(self) -> bool:
+        return self.taken

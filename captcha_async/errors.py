@@ -3,6 +3,7 @@
 CaptchaError
 ├── InvalidArgument        correct the call (also a ValueError); nothing was sent
 ├── ClientClosed           open a new client; nothing was sent
+├── WrongEventLoop         use a client in the event loop where it was first used (a RuntimeError)
 ├── ServiceError           the service answered with an error:
 │   ├── AccountError         stop; the account needs attention (blows the fuse)
 │   │   ├── KeyRejected
@@ -31,10 +32,12 @@ CaptchaError
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from ._ref import TaskId, TaskRef
+from ._secrets import without_login
 
 __all__ = [
     "AccountBlocked",
@@ -64,6 +67,7 @@ __all__ = [
     "UnknownServiceError",
     "UnreadableSolution",
     "Unsolvable",
+    "WrongEventLoop",
 ]
 
 
@@ -108,8 +112,15 @@ class InvalidArgument(CaptchaError, ValueError):
 
 
 def invalid(field: str, value: object, rule: str, *, show: bool = True) -> InvalidArgument:
-    """Make the error for a certainly wrong argument; without *show* the value stays secret."""
-    shown = repr(value) if show else f"the given {type(value).__name__}"
+    """Make the error for a certainly wrong argument; without *show* the value stays secret.
+
+    A login in what may be a URL never shows.
+    """
+    shown = f"the given {type(value).__name__}"
+    if show:
+        # Not every value can be shown: a number of many digits, a class of the user's.
+        with suppress(Exception):
+            shown = repr(without_login(value) if isinstance(value, str) else value)
     if len(shown) > 80:
         shown = f"{shown[:79]}…"
     return InvalidArgument(f"{field} must be {rule}, not {shown}", field=field, rule=rule)
@@ -117,6 +128,13 @@ def invalid(field: str, value: object, rule: str, *, show: bool = True) -> Inval
 
 class ClientClosed(CaptchaError):
     """The client was closed before or during the call."""
+
+
+class WrongEventLoop(CaptchaError, RuntimeError):
+    """The client belongs to another event loop or process; nothing was sent.
+
+    A client, and an account, live in the event loop and the process of their first use.
+    """
 
 
 class ServiceError(CaptchaError):
@@ -161,6 +179,10 @@ class NoSlotAvailable(CapacityError):
 class RateLimited(CapacityError):
     """Requests come too fast."""
 
+    until: float | None = None
+    """Moment on the event loop's clock up to which the service asked to wait, if that is longer
+    than the call could: then nothing was sent."""
+
 
 class ServiceUnavailable(CapacityError):
     """The service is down or overloaded."""
@@ -198,6 +220,11 @@ class TransportError(CaptchaError):
     retryable = True
     sent: bool = False
     """Whether the service may have seen the request."""
+    reason: str = ""
+    """What failed, in a few words, such as `no reply within 10 s`."""
+    attempts_worth: int | None = None
+    """How many attempts in all are worth while: 1 for what only a change of the settings mends,
+    such as a certificate that is not trusted; None for what may pass by itself."""
     http_status: int | None = None
     """HTTP status of what answered in the service's place, such as a proxy or a firewall."""
 

@@ -44,9 +44,10 @@ The spelling is the services': CAPCHA and UNAVALIABLE are on the wire like that.
 A code that is not on this page raises `UnknownServiceError`.
 
 The codes are those in the documentation, the official clients and published lists of CapMonster
-Cloud, captcha69, anti-captcha, 2captcha and capsolver, read in March to August 2026.
+Cloud, captcha69, anti-captcha, 2captcha and capsolver, read in March to October 2026.
 A reply without a code is told by its HTTP status: 401 and 403 are a `KeyRejected`, 402 is an
-`InsufficientBalance`, 429 is a `RateLimited`.
+`InsufficientBalance`, 429 is a `RateLimited`. On a poll, or with a page of a proxy or a firewall,
+the first three are a `TransportError`: only the service's own codes speak of the account.
 
 | Code | Class | What to do | Number |
 |---|---|---|---:|

@@ -71,11 +71,13 @@ def _find(name: str, service: Service) -> type[Task[Any]]:
         rule = "the name of a task type (`captcha-async types` lists them)"
         fail(f"--type must be {rule}, not {name!r}", USAGE)
     # What has one name on the wire is reported in one way.
-    if models[0].spec.report not in service.report_methods:
+    if service.report_for(models[0].__name__, correct=False) is None:
         fail(f"{service.name} takes no reports of wrong answers to a {name}", USAGE)
     return models[0]
 
 
 async def _send(client: CaptchaClient, ref: TaskRef) -> None:
     async with client:
-        await client.report_incorrect(ref)
+        reported = await client.report_incorrect(ref)
+    if reported.error is not None:
+        raise reported.error

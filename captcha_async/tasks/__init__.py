@@ -130,7 +130,7 @@ if TYPE_CHECKING:
         SheinTask,
     )
     from .temu import TemuImageTask, TemuTask
-    from .tendi import TenDISolution, TenDITask, TencentTask
+    from .tendi import TencentTask, TenDISolution, TenDITask
     from .text_question import TextCaptchaTask
     from .tspd import TspdTask
     from .turnstile import (

@@ -26,7 +26,7 @@ import captcha_async
 from captcha_async.cli._app import app
 from captcha_async.cli._samples import noise_png
 from captcha_async.emulator import Emulator, Latency, serve
-from captcha_async.services import SERVICES, PollTimes, Service
+from captcha_async.services import SERVICES, PollTimes
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -76,7 +76,7 @@ def local_services(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Generator[dict[str, Emulator]]:
     """Let the two services of the README be emulated, and `captcha.png` be an image."""
-    profiles = cast("dict[str, Service]", SERVICES)
+    profiles = SERVICES
     emulators = {
         name: Emulator(name, api_keys=KEY, latency=Latency.fixed(0))
         for name in ("capmonster", "captcha69")

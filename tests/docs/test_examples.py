@@ -18,7 +18,7 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from captcha_async._asgi import serve_app
+from captcha_async._serving._asgi_server import serve_app
 from captcha_async.emulator import Emulator, Latency
 from examples.demo_site import Site
 
@@ -37,7 +37,7 @@ Start = Callable[..., Program]
 @contextmanager
 def served(site: Site) -> Iterator[str]:
     """Serve the site and its service from a thread, and give its address."""
-    server = serve_app(site.app, "127.0.0.1", 0, what="the site", on_trio="")
+    server = serve_app(site.app, "127.0.0.1", 0, "the site")
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(site.app.router.lifespan_context(site.app)),

@@ -18,7 +18,8 @@ from captcha_async.errors import InvalidArgument
 from captcha_async.services import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, SERVICES, TWO_CAPTCHA
 from captcha_async.tasks import Proxy, RawTask, Task
 from captcha_async.tasks._families import all_models
-from captcha_async.wire import _models, dump_task, load_task
+from captcha_async.wire import dump_task, load_task
+from captcha_async.wire._models import model_name, spec_of
 
 URL = "https://example.com"
 few = hypothesis.settings(max_examples=8)
@@ -256,10 +257,10 @@ def test_the_callers_objects_are_left_alone() -> None:
 def test_names_of_models_lead_back_to_them() -> None:
     """What a task reference stores is enough to read the answer and to poll in any process."""
     for model in all_models():
-        assert _models.spec_of(model.__name__) is model.spec
-    assert _models.spec_of("NewGateTask").family == "token"
-    assert _models.model_name(recaptcha()) == "RecaptchaV2Task"
-    assert _models.model_name(RawTask("NewGateTask")) == "NewGateTask"
+        assert spec_of(model.__name__) is model.spec
+    assert spec_of("NewGateTask").family == "token"
+    assert model_name(recaptcha()) == "RecaptchaV2Task"
+    assert model_name(RawTask("NewGateTask")) == "NewGateTask"
 
 
 def test_capmonster_is_the_common_language() -> None:
