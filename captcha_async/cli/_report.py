@@ -69,7 +69,7 @@ def _find(name: str, service: Service) -> type[Task[Any]]:
         rule = "the name of a task type (`captcha-async types` lists them)"
         fail(f"--type must be {rule}, not {name!r}", USAGE)
     # What has one name on the wire is reported in one way.
-    if models[0].spec.report not in service.report_methods:
+    if service.report_for(models[0].__name__, correct=False) is None:
         fail(f"{service.name} takes no reports of wrong answers to a {name}", USAGE)
     return models[0]
 

@@ -138,7 +138,7 @@ def test_pages_are_well_formed() -> None:
 # -- the reference --------------------------------------------------------------------------------
 
 REFERENCE = "\n".join(
-    path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").glob("*.md"))
+    path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").rglob("*.md"))
 )
 NAMES = [
     *(name for name in captcha_async.__all__ if not name.startswith("__")),
@@ -167,7 +167,7 @@ def test_every_public_name_is_in_the_reference(name: str) -> None:
     if isinstance(value_of(name), ModuleType):
         return
     entry = rf":: captcha_async\.(services\.)?{re.escape(name.removeprefix('services.'))}$"
-    heading = rf"^### {re.escape(name)}$"
+    heading = rf"^##+ {re.escape(name)}$"
     assert re.search(f"{entry}|{heading}", REFERENCE, re.MULTILINE)
 
 

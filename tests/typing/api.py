@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, assert_type
 
 import httpx
@@ -13,8 +14,10 @@ from captcha_async import (
     CAPMONSTER,
     CaptchaClient,
     CaptchaError,
+    ClickSolution,
     Failed,
     FixedPolling,
+    GridTask,
     ImageToTextSolution,
     ImageToTextTask,
     Limits,
@@ -57,7 +60,11 @@ async def solve_is_typed_in_its_task(client: CaptchaClient) -> None:
     assert_type(token.solution.token, str)
     assert_type(token.solution.cookies, Mapping[str, str] | None)
 
-    raw = await client.solve(RawTask("NewTask", {"websiteURL": URL}))
+    tiles = await client.solve(GridTask(Path("grid.png"), comment="cars", extra={"new": 1}))
+    assert_type(tiles.solution, ClickSolution)
+    assert_type(tiles.solution.click, tuple[int, ...])
+
+    raw = await client.solve(RawTask("NewTask", {"websiteURL": URL}, proxy=None))
     assert_type(raw.solution, RawSolution)
     assert_type(raw.solution.raw, Mapping[str, Any])
 
