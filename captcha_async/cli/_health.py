@@ -42,7 +42,7 @@ class Health:
     _answered: float | None = None
     _bad_since: float | None = None
     _error: BaseException | None = None
-    _blown: tuple[errors.AccountError, float] | None = None
+    _blown: tuple[errors.ServiceError, float] | None = None
     _busy: tuple[errors.CaptchaError, float] | None = None
     last_error: str = ""
     """The last thing that went wrong, of whatever kind; empty if nothing did."""
@@ -114,7 +114,7 @@ def _answers(error: BaseException) -> bool:
     return isinstance(error, errors.ServiceUnavailable)
 
 
-def _of_account(error: errors.AccountError, at: float, window: float, now: float) -> str:
+def _of_account(error: errors.ServiceError, at: float, window: float, now: float) -> str:
     if isinstance(error, errors.InsufficientBalance):
         return "out of money: top up the account"
     if isinstance(error, errors.KeyRejected):
