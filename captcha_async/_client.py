@@ -471,6 +471,26 @@ class CaptchaClient:
             raise invalid("submission", submission, "one of those that uncertain() returns")
         await self._journal.forget(submission.number)
 
+    async def forget_batch(self, name: str = "") -> int:
+        """Forget a batch that has ended, so that the same keys are solved anew.
+
+        What was paid for stays in the journal; the stored answers of the batch do not.
+
+        Args:
+            name: the batch's name; that of batches without one if it is left out.
+
+        Returns:
+            How many keys were forgotten.
+
+        Raises:
+            InvalidArgument: the client has no journal; or the batch is running, or something of it
+                is paid for and not collected, or uncertain.
+            JournalError: it cannot be written.
+        """
+        if not isinstance(name, str):
+            raise invalid("name", name, "a string")
+        return await self._journal.forget_batch(name)
+
     # -- inside -----------------------------------------------------------------------------------
 
     def _queue(

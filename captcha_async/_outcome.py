@@ -37,6 +37,9 @@ class Solved(Generic[S_co]):
     refused; None where its life is not documented."""
     key: Any = None
     """In a batch: the task's index, or its key in the mapping."""
+    replayed: bool = False
+    """Whether a journal has handed the answer out again: it is as old as `elapsed` and `expires_at`
+    say, and may have been used."""
 
     @property
     def task_id(self) -> TaskId:

@@ -32,6 +32,7 @@ CaptchaError
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -115,10 +116,11 @@ def invalid(field: str, value: object, rule: str, *, show: bool = True) -> Inval
 
     A login in what may be a URL never shows.
     """
-    if not show:
-        shown = f"the given {type(value).__name__}"
-    else:
-        shown = repr(without_login(value) if isinstance(value, str) else value)
+    shown = f"the given {type(value).__name__}"
+    if show:
+        # Not every value can be shown: a number of many digits, a class of the user's.
+        with suppress(Exception):
+            shown = repr(without_login(value) if isinstance(value, str) else value)
     if len(shown) > 80:
         shown = f"{shown[:79]}…"
     return InvalidArgument(f"{field} must be {rule}, not {shown}", field=field, rule=rule)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 import anyio
 
 from .._arguments import check_key, check_left_out, to_profile
-from .._journal import Journal, JournalUse
+from .._journal import ClientJournal, Journal
 from .._polling._adaptive import AdaptivePolling
 from .._polling._schedule import Schedule
 from .._transport import HttpTransport, LaneStatistics
@@ -206,9 +206,9 @@ class Account:
             error,
         )
 
-    def journal_of(self, journal: Journal | None) -> JournalUse:
+    def journal_of(self, journal: Journal | None) -> ClientJournal:
         """Return a client's use of *journal*, under this account's name."""
-        return JournalUse(journal, self._service.name, self._key)
+        return ClientJournal(journal, self._service.name, self._key)
 
     def lanes(self) -> LaneStatistics | None:
         """Return the lanes' numbers; None with an httpx client of the user's."""

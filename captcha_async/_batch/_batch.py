@@ -21,6 +21,7 @@ from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 from sniffio import current_async_library
 
 from .._account._semaphore import RateLimitedSemaphore
+from .._journal import OtherTasks
 from .._outcome import Failed, Solved
 from .._solving._outcomes import Outcomes
 from .._solving._solve import Solve
@@ -36,6 +37,9 @@ __all__ = ["Batch", "BatchProgress"]
 S = TypeVar("S", bound=Solution)
 
 logger = logging.getLogger("captcha_async")
+
+AT_ONCE = 50
+"""Tasks that are read from one turn of the event loop to the next."""
 
 
 @attrs.frozen(kw_only=True)
@@ -178,6 +182,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             error = error or _single(several)
         finally:
             self._give_up()
+            self._resumption.close()
         if error is not None:
             raise error
 
@@ -274,6 +279,13 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                     )
                     self._cancellation.__cause__ = error
                     return
+                if not self._outcomes.read % AT_ONCE:
+                    # A source that never waits must not keep the event loop to itself.
+                    await checkpoint()
+                if self._resumption.is_done(key, task):
+                    self._outcomes.passed_over()
+                    self._room.release()
+                    continue
                 solve = self._solver.make(task, self._timeout, key=key, wants_slot=True)
                 solve.position = self._outcomes.read
                 self._outcomes.entered(solve)
@@ -293,6 +305,11 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             if earlier is not None:
                 solve = self._exchange(solve, earlier)
             await self._solver.submit(solve)
+        except OtherTasks as error:
+            # It is wrong as a whole, and nothing of it was sent.
+            self._error = self._error or error
+            self._outcomes.dropped_out(solve)
+            self.stop()
         except CaptchaError as error:
             self._outcomes.ended(solve, error)
             self._stop_in_outage(error)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from typing import Any, Literal
 
+import anyio
+
 from .._journal import BatchRecord, Entry, Record
 from .._outcome import Solved
 from .._ref import TaskRef
 from .._solving._solve import Solve
 from .._solving._solver import Solver
-from ..errors import SubmitUncertain, TaskExpired
-from ..tasks._model import Task
+from ..errors import SubmitUncertain, TaskExpired, UnreadableSolution
+from ..tasks._model import Solution, Task
 from ..wire import load_solution
 from ..wire._models import spec_of
 
@@ -33,7 +35,12 @@ async def take_up(
     if solve.done:
         return solve
     if solution is not None:
-        solver.collector.answered(solve, solution, record.decimal_cost, "journal")
+        try:
+            read = solver.collector.read(solve, solution)
+        except UnreadableSolution as error:
+            solver.books.failed(solve, error)
+        else:
+            solver.books.solved(solve, _stored_answer(record, read, task), "journal")
     elif is_too_old(solver, record):
         # Asking for ids that are long gone gets an account banned.
         solver.books.failed(
@@ -55,8 +62,28 @@ def is_too_old(solver: Solver, record: Record) -> bool:
     return record.age > solving + service.result_retention
 
 
+def _stored_answer(record: Record, solution: Solution, task: Task[Any] | None) -> Solved[Any]:
+    """Make an answer anew of what the journal has of it, as old as it is."""
+    life = spec_of(record.task_type).token_life
+    born = anyio.current_time() - record.age
+    return Solved(
+        solution=solution,
+        task=task,
+        cost=record.decimal_cost,
+        elapsed=record.elapsed or 0.0,
+        polls=record.polls,
+        ref=TaskRef(record.owner.service, record.task_id or 0, record.task_type, record.polls),
+        key=record.key if task is None else None,
+        # The token may have been made right after the service last said that there is none.
+        expires_at=None if life is None else born + (record.since or 0.0) + life,
+        replayed=True,
+    )
+
+
 class Resumption:
     """A batch's keys: which are to be solved, and what there is of the others.
+
+    `open` before the first key, `is_done` or `look_up` for each, and `close` after the last.
 
     Args:
         solver: the client's.
@@ -75,16 +102,40 @@ class Resumption:
         self._indexed = indexed
         self._resume = resume
         self._resend = resend
-        self._known = BatchRecord(name)
+        # From `open` to `close`, if there is a journal.
+        self._record: BatchRecord | None = None
 
     async def open(self) -> None:
-        """Read what the journal has.
+        """Begin: keep others from the batch's keys, and read which of them are done.
+
+        Batches without a name that resume nothing do not look at what others write; any other batch
+        has its name alone.
 
         Raises:
-            JournalError: it cannot be read.
+            InvalidArgument: another batch of that name is running.
+            JournalError: the journal cannot be read.
         """
+        if self._journal.journal is None:
+            return
+        alone = self._resume or bool(self._name)
+        self._record = self._journal.enter_batch(self._name, alone=alone)
         if self._resume:
-            self._known = await self._journal.batch(self._name)
+            await self._journal.read_taken(self._record)
+
+    def close(self) -> None:
+        """End: let others have the batch's name. May be called again, or without `open`."""
+        if self._record is not None:
+            self._record = None
+            self._journal.leave_batch(self._name)
+
+    def is_done(self, key: Any, task: Task[Any]) -> bool:
+        """Tell whether nothing is left to do for a key: its answer was taken, and is not stored.
+
+        It costs little; `look_up` says `skip` for such a key as well, and what is wrong with one.
+        """
+        if self._record is None or not self._resume or not isinstance(task, Task):
+            return False
+        return self._record.is_taken(key, task, indexed=self._indexed and type(key) is int)
 
     async def look_up(self, solve: Solve) -> Solve | Solved[Any] | Literal["skip"] | None:
         """Give *solve* its place, and look what there is of it.
@@ -95,20 +146,22 @@ class Resumption:
 
         Raises:
             SubmitUncertain: whether a task exists is unknown, and it is not to be sent again.
-            InvalidArgument: the key is of no use, or belongs to another task.
+            OtherTasks: the batch has no name, and is not the one that the journal has; nothing of
+                it may be sent.
+            InvalidArgument: the key is of no use, was there before, or belongs to another task.
             JournalError: the journal cannot be read.
         """
-        if self._journal.journal is None or solve.task is None:
+        if self._record is None or solve.task is None:
             return None
         task = solve.task
         indexed = self._indexed and type(solve.key) is int
-        solve.place = self._known.place(solve.key, task, indexed=indexed)
-        found = self._known.find(solve.place)
+        solve.place = self._record.place(solve.key, task, indexed=indexed)
+        found = await self._record.find(solve.place) if self._resume else None
         if found is None:
             return None
         record, entry = found
         if record.state == "solved":
-            return await self._restore(record, task) or "skip"
+            return await self._restore(record, task)
         if record.state == "open":
             if is_too_old(self._solver, record):
                 entry.expired()
@@ -125,15 +178,14 @@ class Resumption:
             )
         return None
 
-    async def _restore(self, record: Record, task: Task[Any]) -> Solved[Any] | None:
+    async def _restore(
+        self, record: Record, task: Task[Any]
+    ) -> Solved[Any] | Literal["skip"] | None:
+        """Return the stored answer of a key whose answer was taken; None if it has to be made."""
+        if not record.has_solution:
+            return "skip"
         solution: Any = await self._journal.solution(record)
         if solution is None:
+            # Damaged, as a warning has told; whoever keeps answers wants this one again.
             return None
-        return Solved(
-            solution=load_solution(type(task), solution),
-            task=task,
-            cost=record.decimal_cost,
-            elapsed=record.elapsed or 0.0,
-            polls=record.polls,
-            ref=TaskRef(record.owner.service, record.task_id or 0, record.task_type, record.polls),
-        )
+        return _stored_answer(record, load_solution(type(task), solution), task)

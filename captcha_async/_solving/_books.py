@@ -17,7 +17,7 @@ import anyio
 
 from .._account._statistics import Counters
 from .._events import Events, SolveEvents, Via
-from .._journal import Entry, JournalUse
+from .._journal import ClientJournal, Entry
 from .._outcome import Solved
 from .._ref import TaskId, TaskRef
 from ..errors import (
@@ -58,7 +58,7 @@ class Books:
         journal: its journal.
     """
 
-    def __init__(self, counters: Counters, events: Events, journal: JournalUse) -> None:
+    def __init__(self, counters: Counters, events: Events, journal: ClientJournal) -> None:
         self.counters = counters
         self.events = events
         self.journal = journal
@@ -114,7 +114,7 @@ class Books:
     def entered(self, solve: Solve) -> Entry | None:
         """Open a line in the journal for a createTask that is about to be sent."""
         if self.journal.journal is not None:
-            solve.entry = self.journal.entry(solve.type, solve.place)
+            solve.entry = self.journal.entry(solve.type, solve.place, solve.reserved)
         return solve.entry
 
     def held_back(self, solve: Solve) -> None:
@@ -133,7 +133,7 @@ class Books:
         if reserved is not None:
             solve.account.gates.spending.presume(solve.type, reserved)
 
-    def _spend(self, solve: Solve, cost: Decimal | None) -> None:
+    def _spend(self, solve: Solve, cost: Decimal | None = None) -> None:
         """Count what it cost; None for what was set aside."""
         reserved, solve.reserved = solve.reserved or Decimal(0), None
         solve.account.gates.spending.spend(solve.type, reserved, cost)
@@ -252,7 +252,7 @@ class Books:
         """Its answer has come."""
         elapsed = anyio.current_time() - solve.born
         if solve.entry is not None:
-            solve.entry.answered(solution.raw, cost, solve.polls, elapsed)
+            solve.entry.answered(solution.raw, cost, solve.polls, elapsed, solve.since)
         life = spec_of(solve.type).token_life
         solved: Solved[Any] = Solved(
             solution=solution,
@@ -266,11 +266,15 @@ class Books:
             expires_at=None if life is None else solve.born + solve.since + life,
         )
         self._spend(solve, cost)
+        self.counters.latencies.add(elapsed)
+        self.solved(solve, solved, via)
+
+    def solved(self, solve: Solve, solved: Solved[Any], via: Via) -> None:
+        """It has its answer, from now on or, as a journal has it, since long ago."""
         self._ended[solve.name] = solve.polls, solve.allowed_at
         if len(self._ended) > MOST_ENDED:
             del self._ended[next(iter(self._ended))]
         self.counters.solved += 1
-        self.counters.latencies.add(elapsed)
         self._closed(solve, solved)
         if solve.events is not None:
             solve.events.via = via
@@ -279,12 +283,11 @@ class Books:
     def failed(self, solve: Solve, error: CaptchaError) -> None:
         """It will never have an answer."""
         error.ref = error.ref or solve.ref
+        charged = isinstance(error, Unsolvable) and solve.account.service.charges_unsolvable
         if solve.entry is not None:
-            solve.entry.failed(type(error).__name__)
-        if isinstance(error, Unsolvable) and solve.account.service.charges_unsolvable:
-            self._spend(solve, None)
-        else:
-            self._release(solve)
+            solve.entry.failed(type(error).__name__, solve.reserved if charged else None)
+        settle = self._spend if charged else self._release
+        settle(solve)
         self._exhausted[solve.name] = solve
         if len(self._exhausted) > MOST_EXHAUSTED:
             del self._exhausted[next(iter(self._exhausted))]

@@ -72,6 +72,11 @@ class Outcomes:
         """Count a task that was solved and taken before."""
         self.skipped += self._left(solve)
 
+    def passed_over(self) -> None:
+        """Count a task that was solved and taken before, and did not even enter."""
+        self.read += 1
+        self.skipped += 1
+
     def dropped_out(self, solve: Solve) -> None:
         """Count a task that is not submitted after all."""
         self.dropped += self._left(solve)
