@@ -38,6 +38,7 @@ if typing.TYPE_CHECKING:
     from ._polling._adaptive import AdaptivePolling, LearnedTimes
     from ._polling._schedule import FixedPolling, PollState, Schedule
     from ._ref import TaskId, TaskRef
+    from ._solving._choice import Offer
     from ._solving._pending import PendingTask
     from ._transport import LaneStatistics
     from .services import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, CAPTCHA69, TWO_CAPTCHA, Service
@@ -72,6 +73,7 @@ _HOLDS = {
     "_account._limits": ("Limits",),
     "_account._semaphore": ("RateLimitedSemaphore", "SemaphoreStatistics"),
     "_outcome": ("Failed", "Solved"),
+    "_solving._choice": ("Offer",),
     "_solving._pending": ("PendingTask",),
     "_polling._schedule": ("FixedPolling", "PollState", "Schedule"),
     "_ref": ("TaskId", "TaskRef"),
@@ -106,6 +108,7 @@ __all__ = [
     "LatencyStatistics",
     "LearnedTimes",
     "Limits",
+    "Offer",
     "PendingTask",
     "PollFailed",
     "PollState",

@@ -8,20 +8,20 @@ from weakref import ref as weak
 
 import anyio
 
-from .._account._account import Account
 from .._account._retry import Retries
-from .._account._tenant import Tenant
-from .._callbacks import CallbackUse
 from .._journal import Entry
 from .._outcome import Solved
 from .._ref import TaskRef
-from ..errors import CaptchaError, SubmitUncertain
+from ..errors import CaptchaError, SubmitUncertain, UnreadableSolution, Unsolvable
 from ..tasks._model import Task
 from ..wire._models import model_name, spec_of
 from ._books import Books, outcome_of
 from ._collect import Collector
+from ._hedge import Hedge
 from ._outcomes import Outcomes
 from ._pending import PendingTask
+from ._router import Router
+from ._seats import Seats
 from ._solve import EVER, Solve
 from ._submit import Submitter
 from ._watch import Watch
@@ -33,27 +33,26 @@ class Solver:
     """Solves the tasks of one client.
 
     Args:
-        account: where they are solved.
-        tenant: the client, as the account knows it.
+        seats: the accounts where they are solved.
         books: the client's books.
-        callbacks: the client's use of its receiver.
         retries: how often a request is repeated.
+        hedge: share of the earlier tasks beyond which a second one is created; None for never.
     """
 
     def __init__(
         self,
-        account: Account,
-        tenant: Tenant,
+        seats: Seats,
         books: Books,
-        callbacks: CallbackUse,
         retries: Retries,
+        hedge: float | None = None,
     ) -> None:
-        self.account = account
-        self.tenant = tenant
-        self.books = books
-        self.callbacks = callbacks
+        self.seats: Seats = seats
+        self.books: Books = books
         self.collector: Collector = Collector(books)
-        self._submitter = Submitter(books, self.collector, callbacks, retries)
+        submitter = Submitter(books, self.collector, retries)
+        self._router = Router(seats, submitter, books, retries)
+        hedges = hedge is not None and len(seats) > 1
+        self._hedge = Hedge(hedge or 0.0, seats, self.collector, self) if hedges else None
 
     # -- one solve --------------------------------------------------------------------------------
 
@@ -64,27 +63,75 @@ class Solver:
             task=task,
             type=model_name(task) if is_task else "",
             family=task.spec.family if is_task else "",
-            account=self.account,
-            tenant=self.tenant,
+            account=self.seats.first.account,
+            tenant=self.seats.first.tenant,
             deadline=EVER if timeout is None else anyio.current_time() + timeout,
             wait=timeout,
             **details,
         )
 
-    async def solve(self, solve: Solve) -> Solved[Any]:
+    async def solve(self, solve: Solve, attempts: int = 1) -> Solved[Any]:
         """Create the task and collect its answer, under one deadline for both.
+
+        Args:
+            solve: the task.
+            attempts: how many tasks may be created, if one proves unsolvable or its answer
+                unreadable.
+
+        Raises:
+            CaptchaError: there is no answer.
+        """
+        while True:
+            try:
+                solve = await self.answer(solve)
+            except (Unsolvable, UnreadableSolution):
+                attempts -= 1
+                if attempts < 1 or anyio.current_time() >= self._end_of(solve):
+                    raise
+                solve = self.anew(solve)
+            else:
+                self.books.taken(solve)
+                return outcome_of(solve)
+
+    async def answer(self, solve: Solve) -> Solve:
+        """Create the task and collect its answer, which stays to be taken.
+
+        Returns:
+            The task that has the answer: *solve*, or a second one in its place (`hedge`).
 
         Raises:
             CaptchaError: there is no answer.
         """
         try:
             await self.submit(solve)
-            await self.collector.wait(solve, solve.deadline, solve.allowed)
-            solve.account.gates.slots.succeeded()
-            self.books.taken(solve)
-            return outcome_of(solve)
+            if self._hedge is None:
+                winner = solve
+                await self.collector.wait(solve, solve.deadline, solve.allowed)
+            else:
+                winner = await self._hedge.wait(solve)
+            winner.account.gates.slots.succeeded()
+            return winner
         finally:
             solve.account.give_back_slot(solve)
+
+    def anew(self, solve: Solve) -> Solve:
+        """Make the record of another task in place of one that brought nothing: elsewhere, if it
+        can be, and with the same deadline for all of them.
+        """
+        end = self._end_of(solve)
+        return self.make(
+            solve.task,
+            None if end == EVER else max(0.0, end - anyio.current_time()),
+            callback_url=solve.callback_url,
+            soft_id=solve.soft_id,
+            wants_slot=solve.wants_slot,
+            tried=(*solve.tried, solve.account),
+        )
+
+    @staticmethod
+    def _end_of(solve: Solve) -> float:
+        # Without a timeout only the solving is bounded, of each task anew.
+        return EVER if solve.wait is None else solve.deadline
 
     async def submit(self, solve: Solve) -> None:
         """Create the task, unless it was taken up already, before its deadline.
@@ -114,7 +161,7 @@ class Solver:
 
     async def _submit(self, solve: Solve) -> None:
         if not solve.accepted:
-            await self._submitter.submit(solve)
+            await self._router.submit(solve)
         elif solve.wants_slot:
             await self._take_slot(solve)
 
@@ -170,16 +217,21 @@ class Solver:
         return outcome_of(solve)
 
     def take_up(self, ref: TaskRef, entry: Entry | None, task: Task[Any] | None = None) -> Solve:
-        """Return the task of *ref*: the one that is known, or a new record of it."""
-        known = self.books.find(ref.service, ref.task_id)
+        """Return the task of *ref*: the one that is known, or a new record of it.
+
+        Raises:
+            InvalidArgument: the client has no such account.
+        """
+        seat = self.seats.of_ref(ref)
+        known = self.books.find(seat.tenant, ref.task_id)
         if known is not None:
             return known
         solve = Solve(
             task=task,
             type=ref.task_type,
             family=spec_of(ref.task_type).family,
-            account=self.account,
-            tenant=self.tenant,
+            account=seat.account,
+            tenant=seat.tenant,
         )
         self.books.taken_up(solve, ref, entry)
         return solve
