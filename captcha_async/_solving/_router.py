@@ -8,6 +8,7 @@ may help, the router waits, and begins again.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 import anyio
 
@@ -16,6 +17,7 @@ from ..errors import (
     AccountError,
     CapacityError,
     CaptchaError,
+    NoSlotAvailable,
     SpendLimitReached,
     TaskRejected,
     TransportError,
@@ -23,9 +25,9 @@ from ..errors import (
     invalid,
 )
 from ._books import Books
-from ._seat import Seat
+from ._seat import SOON, Seat
 from ._seats import Seats
-from ._solve import Solve
+from ._solve import EVER, Solve
 from ._submit import Refusal, Submitter
 
 __all__ = ["Router"]
@@ -69,61 +71,91 @@ class Router:
             await self._submitter.submit(solve)
             return
         rounds = Attempts(self._retries)
-        while True:
-            refusals = await self._go_round(solve)
-            if not refusals:
-                return
+        # Why each of them has not accepted it, the last time that it was asked.
+        refusals: dict[Seat, Refusal] = {}
+        while not await self._go_round(solve, refusals):
             await self._wait(solve, rounds, refusals)
 
-    async def _go_round(self, solve: Solve) -> list[tuple[Seat, Refusal]]:
-        """Try one account after the other; returns why none has accepted, or nothing if one has."""
-        refusals: list[tuple[Seat, Refusal]] = []
+    async def _go_round(self, solve: Solve, refusals: dict[Seat, Refusal]) -> bool:
+        """Try one account after the other; tell whether one has accepted."""
         order = self._seats.ordered(solve)
         if not order:
             raise invalid("strategy", "no account", "a function that returns at least one")
         resting = order[0].resting()
         if resting is not None:
             # All are left alone, and there is no need to hear it once more.
-            return [(order[0], Refusal(resting[1], crowded=False))]
+            refusals[order[0]] = Refusal(resting[1], crowded=False)
+            return False
+        refused = False
         for seat in order:
             if solve.account is not seat.account:
                 solve.account.give_back_slot(solve)
-                self._books.moved(solve, seat.account, seat.tenant, refused=bool(refusals))
-            begun = anyio.current_time()
-            with seat.tried(solve):
-                refusal = await self._submitter.once(solve)
+                self._books.moved(solve, seat.account, seat.tenant, refused=refused)
+            refusal = await self._try(solve, seat, EVER if seat is order[-1] else SOON)
             if refusal is None:
-                seat.accepted(solve)
-                return []
+                return True
             if not _may_move(solve, refusal.error):
                 raise refusal.error
-            refusals.append((seat, refusal))
+            refusals[seat] = refusal
+            refused = True
             logger.info("%s did not accept a task: %s", seat.tenant.name, refusal.error)
-            if not refusal.crowded:
-                seat.refused(solve, refusal.error, begun)
-        return refusals
+        return False
 
-    async def _wait(
-        self, solve: Solve, rounds: Attempts, refusals: list[tuple[Seat, Refusal]]
-    ) -> None:
+    async def _try(self, solve: Solve, seat: Seat, patience: float) -> Refusal | None:
+        """Try one account, if it has a slot before *patience* seconds are over."""
+        begun = anyio.current_time()
+        with seat.tried(solve):
+            try:
+                await _take_slot(solve, patience)
+            except CaptchaError as error:
+                return Refusal(error, crowded=True)
+            refusal = await self._submitter.once(solve)
+        if refusal is None:
+            seat.accepted(solve)
+        elif not refusal.crowded:
+            seat.refused(solve, refusal.error, begun)
+        return refusal
+
+    async def _wait(self, solve: Solve, rounds: Attempts, refusals: dict[Seat, Refusal]) -> None:
         """Wait until they may be tried again, or raise why none has accepted."""
-        seat, refusal = next((pair for pair in refusals if pair[1].error.retryable), refusals[0])
-        crowded = any(refusal.crowded for _, refusal in refusals)
+        pairs = list(refusals.items())
+        seat, refusal = next((pair for pair in pairs if pair[1].error.retryable), pairs[0])
+        crowded = any(refusal.crowded for refusal in refusals.values())
         delay = rounds.after(refusal.error, crowded=crowded)
         if delay is None:
-            _tell_of_others(refusal.error, seat, refusals)
+            _tell_of_others(seat, refusals)
             raise refusal.error
         solve.account.give_back_slot(solve)
         resting = seat.resting()
         delay = max(delay, 0.0 if resting is None else resting[0])
         seat.account.tell_retry(refusal.error, delay, rounds.made)
-        try:
-            with seat.account.gates.fuse.guard("create", tenant=seat.tenant):
-                await anyio.sleep(delay)
-        except AccountError:
-            # That one cannot be used any more; the others need not be waited for any longer.
-            pass
+        # That one may become unusable; then the others need not be waited for any longer.
+        with suppress(AccountError), seat.account.gates.fuse.guard("create", tenant=seat.tenant):
+            await anyio.sleep(delay)
         solve.tenant.counters.retries += 1
+
+
+async def _take_slot(solve: Solve, patience: float) -> None:
+    """Take a slot of the account where a task is.
+
+    Raises:
+        NoSlotAvailable: none became free in time; nothing was sent.
+        CaptchaError: the account cannot be used any more.
+    """
+    if not solve.wants_slot or solve.has_slot:
+        return
+    semaphore = solve.account.gates.slots.semaphore
+    with (
+        solve.account.gates.fuse.guard("create", tenant=solve.tenant),
+        anyio.move_on_after(patience),
+    ):
+        await semaphore.acquire()
+        solve.has_slot = True
+    if not solve.has_slot:
+        raise NoSlotAvailable(
+            f"No task of ours at {solve.tenant.name} has ended within {patience:g} s; nothing was "
+            "sent: have fewer tasks in flight."
+        )
 
 
 def _may_move(solve: Solve, error: CaptchaError) -> bool:
@@ -131,7 +163,7 @@ def _may_move(solve: Solve, error: CaptchaError) -> bool:
     return not solve.accepted and not solve.uncertain and isinstance(error, MOVABLE)
 
 
-def _tell_of_others(error: CaptchaError, seat: Seat, refusals: list[tuple[Seat, Refusal]]) -> None:
-    for other, refusal in refusals:
+def _tell_of_others(seat: Seat, refusals: dict[Seat, Refusal]) -> None:
+    for other, refusal in refusals.items():
         if other is not seat:
-            error.add_note(f"{other.tenant.name}: {refusal.error}")
+            refusals[seat].error.add_note(f"{other.tenant.name}: {refusal.error}")

@@ -12,7 +12,15 @@ import attrs
 
 from .._account._account import Account
 from .._account._tenant import Tenant
-from ..errors import CapacityError, CaptchaError, InvalidArgument, TaskRejected, UnknownServiceError
+from ..errors import (
+    CapacityError,
+    CaptchaError,
+    InvalidArgument,
+    SubmitUncertain,
+    TaskRejected,
+    TransportError,
+    UnknownServiceError,
+)
 from ..tasks._model import Task
 from ._solve import EVER, Solve
 
@@ -21,8 +29,15 @@ __all__ = ["SOON", "Seat"]
 SOON = 3.0
 """Seconds for which a task waits for a slot before it goes to another account."""
 
-FIRST_REST, LONGEST_REST = 2.0, 120.0
-"""Seconds for which an account that has refused a task is passed over; doubled each time."""
+BUSY, SILENT = "", "?"
+"""Under what it is remembered that an account has no capacity, or does not reply; what is about a
+task type is remembered under its name."""
+
+RESTS = {BUSY: (2.0, 120.0), SILENT: (30.0, 300.0)}
+TYPE_RESTS = 60.0, 900.0
+"""Seconds for which an account is passed over after one refusal, doubled each time, and at most."""
+PROBE = 2.0
+"""Seconds that a task which finds out whether it is over is taken to need, at least."""
 
 UNSUPPORTED = "ERROR_TASK_NOT_SUPPORTED"
 
@@ -41,7 +56,7 @@ class _Rest:
     @property
     def hold(self) -> float:
         left = self.until - anyio.current_time()
-        return max(left, FIRST_REST) if self.probing else max(left, 0.0)
+        return max(left, PROBE) if self.probing else max(left, 0.0)
 
 
 class Seat:
@@ -55,8 +70,8 @@ class Seat:
     def __init__(self, account: Account, tenant: Tenant) -> None:
         self.account = account
         self.tenant = tenant
-        # By task type; under '' what holds for all of them. Made by a refusal, deleted when a task
-        # is accepted. Bans, outages and pauses are known by the account itself, for all clients.
+        # By task type, or one of the names above. Made by a refusal, deleted when a task is
+        # accepted. Bans and pauses are known by the account itself, for all of its clients.
         self._rests: dict[str, _Rest] = {}
 
     def __repr__(self) -> str:
@@ -82,7 +97,7 @@ class Seat:
         if gates.fuse.state == "open" or not gates.spending.affords(solve.type):
             return EVER
         pause = gates.pause.until - anyio.current_time()
-        rests = [self._rests[name].hold for name in ("", solve.type) if name in self._rests]
+        rests = [rest.hold for rest in self._rests_of(solve)]
         return max(0.0, pause, gates.brake.hold, *rests)
 
     def queue(self, solve: Solve) -> float:
@@ -104,8 +119,8 @@ class Seat:
         return times.first + times.interval
 
     def resting(self) -> tuple[float, CaptchaError] | None:
-        """Return for how long it is left alone after refusals, and the last one; None if not so."""
-        rest = self._rests.get("")
+        """Return for how long it is left alone for lack of capacity, and why; None if not."""
+        rest = self._rests.get(BUSY)
         return None if rest is None or not rest.hold else (rest.hold, copy.copy(rest.error))
 
     # -- what it has refused ----------------------------------------------------------------------
@@ -113,7 +128,7 @@ class Seat:
     @contextmanager
     def tried(self, solve: Solve) -> Generator[None]:
         """Have no other task find out meanwhile what this one does."""
-        probed = [self._rests[name] for name in ("", solve.type) if name in self._rests]
+        probed = self._rests_of(solve)
         for rest in probed:
             rest.probing = True
         try:
@@ -124,8 +139,8 @@ class Seat:
 
     def accepted(self, solve: Solve) -> None:
         """Note that a task was accepted: it can be used."""
-        self._rests.pop("", None)
-        self._rests.pop(solve.type, None)
+        for name in (BUSY, SILENT, solve.type):
+            self._rests.pop(name, None)
 
     def refused(self, solve: Solve, error: CaptchaError, begun: float) -> None:
         """Note why a task was refused, so that the next ones need not find out again.
@@ -136,9 +151,15 @@ class Seat:
             begun: moment at which it went there.
         """
         if isinstance(error, CapacityError):
-            self._rest("", error, begun)
+            self._rest(BUSY, error, begun)
+        elif isinstance(error, SubmitUncertain | TransportError):
+            self._rest(SILENT, error, begun)
         elif _is_about_type(error):
             self._rest(solve.type, error, begun)
+
+    def _rests_of(self, solve: Solve) -> list[_Rest]:
+        names = (BUSY, SILENT, solve.type)
+        return [self._rests[name] for name in names if name in self._rests]
 
     def _rest(self, name: str, error: CaptchaError, begun: float) -> None:
         rest, now = self._rests.get(name), anyio.current_time()
@@ -146,7 +167,8 @@ class Seat:
             # It was on its way already, and so it tells nothing new.
             return
         refusals = 1 if rest is None else rest.refusals + 1
-        seconds = min(LONGEST_REST, FIRST_REST * 2.0 ** min(refusals - 1, 10))
+        first, longest = RESTS.get(name, TYPE_RESTS)
+        seconds = min(longest, first * 2.0 ** min(refusals - 1, 10))
         self._rests[name] = _Rest(refusals, error, now, now + seconds)
 
 
