@@ -34,7 +34,7 @@ if typing.TYPE_CHECKING:
         TaskTakenUp,
     )
     from ._journal import Journal, UncertainSubmission
-    from ._outcome import Failed, Solved
+    from ._outcome import Failed, Reported, Solved
     from ._polling._adaptive import AdaptivePolling, LearnedTimes
     from ._polling._schedule import FixedPolling, PollState, Schedule
     from ._ref import TaskId, TaskRef
@@ -72,7 +72,7 @@ _HOLDS = {
     "_account._account": ("Account",),
     "_account._limits": ("Limits",),
     "_account._semaphore": ("RateLimitedSemaphore", "SemaphoreStatistics"),
-    "_outcome": ("Failed", "Solved"),
+    "_outcome": ("Failed", "Reported", "Solved"),
     "_solving._choice": ("Offer",),
     "_solving._pending": ("PendingTask",),
     "_polling._schedule": ("FixedPolling", "PollState", "Schedule"),
@@ -113,6 +113,7 @@ __all__ = [
     "PollFailed",
     "PollState",
     "RateLimitedSemaphore",
+    "Reported",
     "Retries",
     "Schedule",
     "SemaphoreStatistics",

@@ -35,7 +35,7 @@ from ._callbacks import CallbackReceiver
 from ._checks import check_count, check_timeout
 from ._events import Event, Events
 from ._journal import Journal, UncertainSubmission
-from ._outcome import Failed, Solved
+from ._outcome import Failed, Reported, Solved
 from ._polling._schedule import Schedule
 from ._ref import TaskRef
 from ._solving._books import Books
@@ -46,10 +46,16 @@ from ._solving._seat import Seat
 from ._solving._seats import take_seats
 from ._solving._solve import Solve
 from ._solving._solver import Solver
-from .errors import CaptchaError, InsufficientBalance, invalid
+from .errors import (
+    CaptchaError,
+    ClientClosed,
+    InsufficientBalance,
+    JournalError,
+    WrongEventLoop,
+    invalid,
+)
 from .services import Service
 from .tasks._model import Solution, Task
-from .wire._models import spec_of
 
 if TYPE_CHECKING:
     import httpx
@@ -151,10 +157,24 @@ class CaptchaClient:
         try:
             self._seats.enter()
             await self._journal.open()
+            await self._recall_spending()
         except BaseException:
             await self.aclose()
             raise
         return self
+
+    async def _recall_spending(self) -> None:
+        """Let the spending cap know what earlier clients have spent, as the journal has it."""
+        for seat in self._seats:
+            limits = seat.account.limits
+            if limits.max_spend is None:
+                continue
+            try:
+                spent = await self._journal.spent(limits.per, seat.tenant.owner)
+            except JournalError:
+                # A journal with warnings, which have told it.
+                return
+            seat.account.gates.spending.recall(spent)
 
     async def __aexit__(
         self,
@@ -180,6 +200,7 @@ class CaptchaClient:
             WrongEventLoop: the client lives in another event loop.
         """
         check_timeout(drain)
+        self._seats.enter(homeless=False)
         try:
             if drain is not None:
                 self._seats.enter()
@@ -403,28 +424,46 @@ class CaptchaClient:
             seat.account.gates.reset_fuse()
         return balance
 
-    async def report_incorrect(self, answer: Solved[Any] | TaskRef) -> None:
-        """Tell the service that an answer was wrong; the right method is chosen by the task.
+    async def report_incorrect(self, answer: Solved[Any] | TaskRef) -> Reported:
+        """Tell the service that an answer was wrong; see `report_correct`."""
+        return await self._report(answer, correct=False)
 
-        Paths are from the documentation of CapMonster Cloud, anti-captcha and 2captcha; captcha69
-        is taken to have CapMonster's.
+    async def report_correct(self, answer: Solved[Any] | TaskRef) -> Reported:
+        """Tell the service that an answer was right.
+
+        The method, its body and the time in which it is taken are each service's own; the facts are
+        from their documentation. A report that the service does not take costs nothing but itself:
+        that is told by what this returns, and not by an error.
+
+        Returns:
+            Whether the report was taken, and if not, why.
 
         Raises:
-            InvalidArgument: the service takes no such report for this kind of task.
-            ServiceError: the service refused the report.
+            InvalidArgument: *answer* is nothing that can be reported.
+            ClientClosed: the client is closed.
         """
+        return await self._report(answer, correct=True)
+
+    async def _report(self, answer: Solved[Any] | TaskRef, *, correct: bool) -> Reported:
         ref = answer.ref if isinstance(answer, Solved) else answer
         if not isinstance(ref, TaskRef):
             raise invalid("answer", answer, "what solve returned", show=False)
+        check_ref(ref)
         seat = self._seats.of_ref(ref)
         service = seat.account.service
-        kind = spec_of(ref.task_type).report
-        path = None if kind is None else service.report_methods.get(kind)
-        if path is None:
-            rule = f"of a type whose wrong answers {service.name} takes reports of"
-            raise invalid("answer", ref.task_type, rule)
-        report = partial(seat.account.api.report_incorrect, path, ref.task_id)
-        await self._ask(seat, "report", report, harmless=False)
+        method = service.report_for(ref.task_type, correct=correct)
+        if method is None:
+            what = "right" if correct else "wrong"
+            why = f"{service.name} takes no report of {what} answers to a {ref.task_type}."
+            return Reported(taken=False, why=why)
+        try:
+            request = partial(seat.account.api.report, method, ref.task_id)
+            await self._ask(seat, "report", request, harmless=False)
+        except (ClientClosed, WrongEventLoop):
+            raise
+        except CaptchaError as error:
+            return Reported(taken=False, why=str(error), error=error)
+        return Reported(taken=True)
 
     async def user_agent(self) -> str:
         """Return the user agent that the service works with now, to be put into tasks.
@@ -438,9 +477,8 @@ class CaptchaClient:
         """
         seat = self._seats.first
         seat.account.enter()
-        seat.tenant.check()
-        seat.account.gates.fuse.check("balance")
-        return await seat.account.api.get_user_agent()
+        async with seat.account.admit("balance", seat.tenant):
+            return await seat.account.api.get_user_agent()
 
     def statistics(self) -> Statistics:
         """Return what the client has done so far, in all and at each account."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from captcha_async import errors
 from captcha_async.services import SERVICES, Service
 from captcha_async.services._error_codes import ERROR_CODES, NUMERIC_CODES
+from captcha_async.tasks._families import all_models
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -55,7 +56,7 @@ SERVICES_START = """\
 # Services
 
 This page is written from `captcha_async.services` by `docs/generate_tables.py`.
-The facts are from each service's own documentation of March to August 2026.
+The facts are from each service's own documentation of March to October 2026.
 A profile is data: `CAPMONSTER.evolve(base_url="https://…")` is a mirror, and
 [Service](api-services.md) has every field.
 
@@ -69,7 +70,10 @@ SERVICES_END = """
 - *Kept* is how long a result can be fetched, in seconds.
 - *Ban* is for how many seconds an account error keeps the [fuse](../explanation/fuse.md) open.
 - *Image* is the largest image in bytes, where a limit is documented.
-- *Types* is the number of [task types](tasks.md) that are known to be taken; "open" sends any.
+- *Types* is the number of classes of [task types](tasks.md) that it takes; a `RawTask` goes
+  anywhere.
+- *Money* is the currency of balance and costs, where one is documented; *unsolved* tells whether a
+  task that could not be solved costs all the same.
 
 captcha69 documents createTask and getTaskResult only. Its protocol is CapMonster's in everything
 seen, so balance and reports are taken to be so too.
@@ -77,12 +81,22 @@ seen, so balance and reports are taken to be so too.
 ## Default times
 
 Where nothing has been learned of a task type yet, and where no `timeout` is given, these times
-apply to the task's family at every service.
-First and interval are those of CapMonster's official Python client, raised to the service's gap;
-the timeouts are this library's.
+apply to the task's family; `token` is every family that is not listed.
+They are those of the services' own clients, intervals raised to the service's gap; where a client
+gives up sooner than this library, a task that was paid for would be lost.
 
-| Family | First poll, s | Then every, s | Wait without a timeout, s |
-|---|---:|---:|---:|
+| Service | Family | First poll, s | Then every, s | Wait without a timeout, s |
+|---|---|---:|---:|---:|
+"""
+
+REPORTS = """
+## Reports
+
+Which methods take the report of an answer, by kind of task; *any* is every type.
+*Window* is the time after the answer within which a report is taken, where one is documented.
+
+| Service | Kind | Answer was | Method | Window, s | Note |
+|---|---|---|---|---:|---|
 """
 
 
@@ -113,21 +127,39 @@ def _tree() -> Iterator[tuple[int, str, str]]:
 
 def services_page() -> str:
     """Return the page of the services."""
-    head = "| Name | Constant | Address | Gap, s | Cap | Kept, s | Ban, s | Image | Types |"
-    lines = [SERVICES_START.rstrip("\n"), "", head, "|---|---|---|---:|---:|---:|---:|---:|---:|"]
+    names = ("Name", "Constant", "Address", "Gap, s", "Cap", "Kept, s", "Ban, s", "Image", "Types")
+    head = f"| {' | '.join(names)} | Money | Unsolved |"
+    rule = "|---|---|---|---:|---:|---:|---:|---:|---:|---|---|"
+    lines = [SERVICES_START.rstrip("\n"), "", head, rule]
     lines += map(_service, SERVICES.values())
     lines.append(SERVICES_END.rstrip("\n"))
-    polling = next(iter(SERVICES.values())).polling
-    for family, times in polling.items():
-        cells = f"{times.first:g} | {times.interval:g} | {times.timeout:g}"
-        lines.append(f"| `{family}` | {cells} |")
+    for service in SERVICES.values():
+        for family, times in service.polling.items():
+            interval = max(times.interval, service.min_poll_gap)
+            cells = f"{times.first:g} | {interval:g} | {times.timeout:g}"
+            lines.append(f"| {service.name} | `{family}` | {cells} |")
+    lines += [REPORTS.rstrip("\n"), *_reports()]
     return "\n".join(lines) + "\n"
+
+
+def _reports() -> Iterator[str]:
+    for service in SERVICES.values():
+        for told, methods in (
+            ("wrong", service.reports_incorrect),
+            ("right", service.reports_correct),
+        ):
+            for kind, method in methods.items():
+                window = "" if method.window is None else f"{method.window:g}"
+                note = " ".join(filter(None, (method.note, "Refunded." if method.refunds else "")))
+                cells = (service.name, kind, told, f"`{method.path}`", window, note)
+                yield f"| {' | '.join(cells)} |"
 
 
 def _service(service: Service) -> str:
     constant = service.name.upper().replace("-", "_").replace("2CAPTCHA", "TWO_CAPTCHA")
     image = "" if service.max_image_bytes is None else f"{service.max_image_bytes:,}"
-    types = "open" if service.types is None else str(len(service.types))
+    types = str(sum(map(service.takes, all_models())))
+    unsolved = "charged" if service.charges_unsolvable else ""
     numbers = (
         service.min_poll_gap,
         service.max_polls,
@@ -135,7 +167,13 @@ def _service(service: Service) -> str:
         service.ban_window,
     )
     cells = [f"`{service.name}`", f"`{constant}`", f"`{service.base_url}`"]
-    cells += [*(f"{number:g}" for number in numbers), image, types]
+    cells += [
+        *(f"{number:g}" for number in numbers),
+        image,
+        types,
+        service.currency or "",
+        unsolved,
+    ]
     return f"| {' | '.join(cells)} |"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 import fault_server as f
+import httpx
 import pytest
 import trustme
 from fault_server import Fault, FaultServer
@@ -30,6 +31,7 @@ from captcha_async import (
     TaskExpired,
     TransportError,
 )
+from captcha_async._transport._httpx_lane import default_ssl_context
 
 Outcome = type[CaptchaError] | None
 """The error that the user gets; None if all goes well in the end."""
@@ -108,6 +110,26 @@ CASES = {
     "slow bytes": fine(f.slow_bytes),
     "gzip": fine(f.gzipped),
     "wrong content type": fine(f.wrong_type),
+    "plain JSON that is called gzip": fine(f.plain_called_gzip),
+    "a reply in tiny chunks": fine(f.tiny_chunks),
+    "a reply too many": fine(f.surplus),
+    "gzip in layers": lost(f.gzip_in_layers),
+    "a giant in gzip": lost(f.giant),
+    "no HTTP but an echo": lost(f.echo),
+    "a redirect": Case(
+        f.refusal("", b"307 Moved", b"location: http://127.0.0.1:1/elsewhere\r\n"),
+        ProtocolError,
+        None,
+        ProtocolError,
+        ProtocolError,
+    ),
+    "a proxy that wants a login": Case(
+        f.refusal("", b"407 Proxy Authentication Required"),
+        TransportError,
+        None,
+        TransportError,
+        TransportError,
+    ),
     "429 with Retry-After": Case(
         f.refusal("", LIMITED, b"retry-after: 1\r\n"), None, None, None, None, pause=1.0
     ),
@@ -169,8 +191,30 @@ class World:
     break_once: Callable[[], Awaitable[None]]
 
 
+async def raise_for_status(response: httpx.Response) -> None:
+    """Raise for what the library has to read."""
+    response.raise_for_status()
+
+
 @asynccontextmanager
-async def world(case: Case, folder: Path, patch: pytest.MonkeyPatch) -> AsyncGenerator[World]:
+async def way_out(case: Case, *, users: bool) -> AsyncGenerator[dict[str, Any]]:
+    """Yield the settings of the way to the service: our lanes, or a client of the user's."""
+    context = client_context() if case.tls else None
+    if not users:
+        yield {"ssl_context": context}
+        return
+    async with httpx.AsyncClient(
+        verify=context or default_ssl_context(),
+        follow_redirects=True,
+        event_hooks={"response": [raise_for_status]},
+    ) as client:
+        yield {"http_client": client}
+
+
+@asynccontextmanager
+async def world(
+    case: Case, folder: Path, patch: pytest.MonkeyPatch, *, users: bool = False
+) -> AsyncGenerator[World]:
     """Open the world of a case."""
     server = FaultServer(server_context(authority()) if case.tls else None)
     names = Names(patch)
@@ -186,15 +230,18 @@ async def world(case: Case, folder: Path, patch: pytest.MonkeyPatch) -> AsyncGen
                 server.arm(bad_certificate(fault) if isinstance(fault, str) else fault)
 
         service = CAPMONSTER.evolve(base_url=url, min_poll_gap=0.01, ban_window=0.05)
-        async with CaptchaClient(
-            "the-key",
-            service=service,
-            journal=folder / "captchas.db",
-            limits=Limits(request_timeout=0.4),
-            polling=FixedPolling(first=0, interval=0.01),
-            retries=Retries(attempts=20, backoff=0.02, max_backoff=0.05),
-            ssl_context=client_context() if case.tls else None,
-        ) as client:
+        async with (
+            way_out(case, users=users) as options,
+            CaptchaClient(
+                "the-key",
+                service=service,
+                journal=folder / "captchas.db",
+                limits=Limits(request_timeout=0.4),
+                polling=FixedPolling(first=0, interval=0.01),
+                retries=Retries(attempts=20, backoff=0.02, max_backoff=0.05),
+                **options,
+            ) as client,
+        ):
             yield World(server, client, folder / "captchas.db", names, break_once)
 
 

@@ -10,12 +10,17 @@ from captcha_async._account._tenant import Tenant
 from captcha_async._events import Events
 from captcha_async._solving._solve import Solve
 
-__all__ = ["make_solve"]
+__all__ = ["make_solve", "make_tenant"]
+
+
+def make_tenant() -> Tenant:
+    """Make a client, as an account knows it."""
+    return Tenant(Events(()), Counters())
 
 
 def make_solve(service: Service = CAPMONSTER) -> Solve:
     """Make the record of an accepted task at *service*."""
-    tenant = Tenant(Events(()), Counters())
+    tenant = make_tenant()
     account = Account("key", service=service)
     task = TOKEN_TASK
     return Solve(task, "RecaptchaV2Task", "recaptcha", account, tenant, task_id=5)

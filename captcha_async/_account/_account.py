@@ -161,7 +161,15 @@ class Account:
         """Stop what a client waits for; the lanes are closed with the last one."""
         self.gates.stop(tenant)
         if self.gates.tenants.pop(tenant, tenant) is None and not self.gates.tenants:
-            await self._transport.aclose()
+            if self._home.is_gone:
+                self._transport.abandon()
+            else:
+                await self._transport.aclose()
+
+    @property
+    def is_homeless(self) -> bool:
+        """Whether the event loop that it was used in has ended."""
+        return self._home.is_gone
 
     def enter(self) -> None:
         """Check that the caller is in the account's event loop; begin afresh in a new one.

@@ -22,6 +22,7 @@ from ..errors import (
     invalid,
 )
 from ..services import Service
+from ..services._service import ReportMethod
 from ..tasks._model import RawTask, Task
 from ..wire import _replies, dump_task
 from ..wire._replies import Created, Reply, TaskResult
@@ -108,9 +109,9 @@ class Api:
         reply = await self._post(self._service.methods["get_balance"], {})
         return self._read(_replies.read_balance, reply)
 
-    async def report_incorrect(self, path: str, task_id: TaskId) -> None:
-        """Call the report method at *path*."""
-        reply = await self._post(path, {"taskId": task_id})
+    async def report(self, method: ReportMethod, task_id: TaskId) -> None:
+        """Call a method that takes the report of an answer."""
+        reply = await self._post(method.path, method.body(task_id))
         self._read(_replies.read_reported, reply)
 
     async def get_user_agent(self) -> str:

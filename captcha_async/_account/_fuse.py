@@ -115,7 +115,7 @@ class Fuse:
         """`closed` lets everything pass, `open` nothing, `half-open` one probe."""
         if self._error is None:
             return "closed"
-        return "open" if self._probing or anyio.current_time() < self._until else "half-open"
+        return "open" if self._probing or not self._is_over() else "half-open"
 
     @property
     def error(self) -> ServiceError | None:
@@ -206,6 +206,13 @@ class Fuse:
         if probe:
             self._probing = False
         return change
+
+    def _is_over(self) -> bool:
+        """Tell whether the ban window is over; where no event loop runs nobody knows."""
+        try:
+            return anyio.current_time() >= self._until
+        except RuntimeError:
+            return False
 
     def _stops(self, kind: RequestKind) -> bool:
         # Without money no task can be created, but what was paid for may be collected. The same

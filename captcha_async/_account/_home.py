@@ -15,15 +15,7 @@ from anyio.lowlevel import current_token
 
 from ..errors import WrongEventLoop
 
-__all__ = ["Home", "clock"]
-
-
-def clock() -> float:
-    """Return the present moment, or the end of time where no event loop runs."""
-    try:
-        return anyio.current_time()
-    except RuntimeError:
-        return float("inf")
+__all__ = ["Home"]
 
 
 class Home:
@@ -37,6 +29,11 @@ class Home:
         self._pid = 0
         # The last moment that is known on the loop's clock.
         self._now = 0.0
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether there was an event loop, and it will never run again."""
+        return self._loop is not None and _has_ended(self._loop)
 
     def enter(self, *, is_open: bool) -> float | None:
         """Check that the caller is at home.

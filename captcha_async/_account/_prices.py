@@ -36,7 +36,7 @@ def _models_on_the_wire(service: Service) -> dict[str, list[str]]:
     """Return the names of the models by what CapMonster and *service* call them."""
     found: dict[str, list[str]] = {}
     for model in all_models():
-        own = service.type_names.get(model.__name__)
+        own = service.dialect(model)
         for name in {model.spec.type, *(own.names if own is not None else ())}:
             found.setdefault(name, []).append(model.__name__)
     return found

@@ -7,8 +7,9 @@ price nobody knows one task goes at a time, until the service has told.
 
 from __future__ import annotations
 
+import bisect
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import anyio
@@ -18,6 +19,8 @@ from ..errors import SpendLimitReached
 __all__ = ["Spending"]
 
 ZERO = Decimal(0)
+A_SECOND = 1.0
+"""How well a journal knows the moment of a cost."""
 
 
 class Spending:
@@ -46,6 +49,10 @@ class Spending:
         # (moment, cost) within the window, oldest first, and their sum.
         self._recent: deque[tuple[float, Decimal]] = deque()
         self._sum = ZERO
+        # The moment of the first cost that was counted here; None before. Set once.
+        self._first: float | None = None
+        # Whether a journal has told what was spent before; set once.
+        self._has_recalled = False
         self.total: Decimal = ZERO
 
     @property
@@ -120,13 +127,40 @@ class Spending:
         self._note(cost)
         return cost
 
-    def recall(self, spent: Decimal) -> None:
-        """Count what earlier clients have spent within the window, as a journal has it."""
-        self._note(spent)
+    def recall(self, spent: Iterable[tuple[float, Decimal]]) -> None:
+        """Count what earlier clients have spent, as a journal has it.
+
+        Args:
+            spent: (seconds ago, cost), the oldest first. What is younger than the first cost that
+                was counted here is left out: it is the same.
+        """
+        now = anyio.current_time()
+        before = [
+            (now - ago, cost)
+            for ago, cost in spent
+            if self._first is None or now - ago < self._first - A_SECOND
+        ]
+        self._recent = deque(sorted([*before, *self._recent]))
+        self._sum += sum((cost for _, cost in before), ZERO)
+        self._has_recalled = True
+
+    def take_over(self, reserved: Decimal, ago: float) -> None:
+        """Set aside again what an earlier client has set aside for a task that is taken up.
+
+        Args:
+            reserved: how much.
+            ago: seconds since then.
+        """
+        self._reserved += reserved
+        if self._has_recalled and reserved:
+            # It was recalled as spent. This leaves the window before that does, not after it.
+            bisect.insort(self._recent, (anyio.current_time() - ago - 2 * A_SECOND, -reserved))
+            self._sum -= reserved
 
     def shift(self, seconds: float) -> None:
         """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""
         self._recent = deque((moment + seconds, cost) for moment, cost in self._recent)
+        self._first = None if self._first is None else self._first + seconds
         self._news = anyio.Event()
 
     def _check(self, price: Decimal) -> None:
@@ -150,6 +184,8 @@ class Spending:
     def _note(self, cost: Decimal) -> None:
         """Let *cost* count for the length of the window."""
         if self._most is not None and cost:
+            if self._first is None:
+                self._first = anyio.current_time()
             self._recent.append((anyio.current_time(), cost))
             self._sum += cost
 

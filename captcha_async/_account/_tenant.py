@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from .._callbacks import CallbackUse
+from .._callbacks import ClientCallbacks
 from .._events import Events
 from .._journal import Owner
 from ..errors import ClientClosed
@@ -27,7 +27,7 @@ class Tenant:
     service."""
     owner: Owner | None = None
     """Under whom the client's journal has the account's tasks."""
-    callbacks: CallbackUse = attrs.field(factory=lambda: CallbackUse(None, ""))
+    callbacks: ClientCallbacks = attrs.field(factory=lambda: ClientCallbacks(None, ""))
     """The client's use of its receiver at this account."""
     closed: bool = False
     """Whether the client was closed; set once, and only by that."""

@@ -60,7 +60,7 @@ def is_too_old(solver: Solver, record: Record) -> bool:
     if record.has_solution:
         return False
     service = solver.seats.of_owner(record.owner).account.service
-    solving = service.poll_times(spec_of(record.task_type).family).timeout
+    solving = service.poll_times(record.task_type).timeout
     return record.age > solving + service.result_retention
 
 

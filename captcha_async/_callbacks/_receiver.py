@@ -54,7 +54,9 @@ class CallbackReceiver:
         self._tokens = Tokens()
         self._tally = Tally()
         self._reception = Reception(self._tokens, self._tally)
-        # Where `serve` listens; the flag tells that it did and does not any more.
+        # Whether `serve` is entered; where it listens, while it does; and whether it did and does
+        # not any more.
+        self._served = False
         self._served_at: str | None = None
         self._stopped = False
 
@@ -102,14 +104,18 @@ class CallbackReceiver:
 
     @asynccontextmanager
     async def _serve(self, host: str, port: int) -> AsyncGenerator[str]:
-        if self._served_at is not None:
+        if self._served:
             raise RuntimeError("this CallbackReceiver is served already")
-        async with listen(self._reception, host, port, Bounds(body_bytes=MOST_BYTES)) as url:
-            self._served_at, self._stopped = url, False
-            try:
-                yield url
-            finally:
-                self._served_at, self._stopped = None, True
+        self._served = True
+        try:
+            async with listen(self._reception, host, port, Bounds(body_bytes=MOST_BYTES)) as url:
+                self._served_at, self._stopped = url, False
+                try:
+                    yield url
+                finally:
+                    self._served_at, self._stopped = None, True
+        finally:
+            self._served = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the server's lifespan."""

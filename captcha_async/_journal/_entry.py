@@ -53,6 +53,19 @@ class Entry:
         return self._record.key
 
     @property
+    def reserved(self) -> Decimal | None:
+        """The money that was set aside for it, as long as nobody knows its cost."""
+        record = self._record
+        if record.reserved is None or record.cost is not None or record.has_solution:
+            return None
+        return Decimal(record.reserved)
+
+    @property
+    def age(self) -> float:
+        """Seconds since its submission, when it was read from the file."""
+        return self._record.age
+
+    @property
     def keeps(self) -> bool:
         """Whether there is a journal."""
         return self._writer is not None

@@ -62,4 +62,5 @@ class Journal:
     """What happens when the file cannot be written: with `raise` no further task is created, with
     `warn` solving goes on and a warning is logged. What was paid for is collected either way."""
     keep: float = attrs.field(default=WEEK, kw_only=True, validator=_check_keep)
-    """Seconds after which a submission is forgotten; `resume=True` skips keys only until then."""
+    """Seconds after which a submission is forgotten: `resume=True` skips keys only until then, and
+    a cap on spending counts what earlier clients have spent only so far back."""

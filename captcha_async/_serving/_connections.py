@@ -76,7 +76,8 @@ class Connections:
         finally:
             for connection in list(self.open):
                 connection.cut()
-            with anyio.CancelScope(shield=True):
+            # The event loop closes them in its next round.
+            with anyio.move_on_after(GRACE, shield=True):
                 await self._none.wait()
 
     def _make_room(self) -> bool:

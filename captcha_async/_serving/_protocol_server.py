@@ -1,4 +1,4 @@
-"""Connections as protocols of asyncio's (or uvloop's) own event loop: no task for any of them."""
+"""Connections as protocols of asyncio's (or uvloop's) own event loop."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import anyio
+from anyio.abc import TaskGroup
 
 from ._connections import BUSY, READ_AHEAD, Connections
 from ._conversation import Conversation
+from ._first_read import Accepter, Movable
 from ._messages import Bounds, Handler, Response
 
 __all__ = ["serve_by_protocol"]
@@ -29,21 +31,33 @@ async def serve_by_protocol(
 ) -> AsyncGenerator[None]:
     """Serve what comes to a bound socket, as long as the block lasts."""
     connections = Connections(bounds)
+
+    def make() -> _Connection:
+        return _Connection(connections, handler, bounds)
+
     _name_the_library()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: _Connection(connections, handler, bounds), sock=listener, backlog=BACKLOG
-    )
+    async with anyio.create_task_group() as task_group:
+        accepting = await _accept(listener, make, task_group)
+        task_group.start_soon(_watch_deadlines, connections)
+        try:
+            yield
+        finally:
+            accepting.close()
+            await connections.end()
+            task_group.cancel_scope.cancel()
+
+
+async def _accept(
+    listener: socket.socket, make: Callable[[], Movable], task_group: TaskGroup
+) -> Accepter | asyncio.Server:
+    accepter = Accepter(listener, make, task_group)
     try:
-        async with anyio.create_task_group() as task_group:
-            task_group.start_soon(_watch_deadlines, connections)
-            try:
-                yield
-            finally:
-                server.close()
-                await connections.end()
-                task_group.cancel_scope.cancel()
-    finally:
-        server.close()
+        accepter.start()
+    except NotImplementedError:
+        # As on Windows, where asyncio accepts by other means.
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(make, sock=listener, backlog=BACKLOG)
+    return accepter
 
 
 def _name_the_library() -> None:
@@ -67,7 +81,7 @@ async def _watch_deadlines(connections: Connections) -> None:
             cast(_Connection, connection).check(now)
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Movable):
     """One connection; its handler answers by it."""
 
     def __init__(self, connections: Connections, handler: Handler, bounds: Bounds) -> None:
@@ -157,6 +171,10 @@ class _Connection(asyncio.Protocol):
             self._transport.write(BUSY)
             self.conversation.hang_up()
             self._close()
+
+    def move(self, transport: asyncio.Transport) -> None:
+        """Take another transport, which has been told what the one before was."""
+        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Take in what came."""

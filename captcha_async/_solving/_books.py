@@ -24,10 +24,13 @@ from .._ref import TaskId, TaskRef
 from ..errors import (
     CaptchaError,
     ClientClosed,
+    PollLimitReached,
     QueueTimeout,
+    ServiceError,
     SolveTimeout,
     SubmitUncertain,
-    Unsolvable,
+    TaskExpired,
+    UnreadableSolution,
 )
 from ..tasks._model import Solution
 from ..wire._models import spec_of
@@ -214,9 +217,11 @@ class Books:
 
     def taken_up(self, solve: Solve, ref: TaskRef, entry: Entry | None) -> None:
         """It comes from a reference: it was accepted before."""
-        now = anyio.current_time()
-        solve.born = now
+        solve.born = now = anyio.current_time()
         solve.entry = entry
+        if entry is not None and entry.reserved is not None:
+            solve.reserved = entry.reserved
+            solve.account.gates.spending.take_over(entry.reserved, entry.age)
         gap = solve.account.service.min_poll_gap
         polls, not_before = self._ended.get(_name(solve.tenant, ref.task_id), (0, float("-inf")))
         # Of polls made elsewhere only the number is known: the last may have been just now.
@@ -302,10 +307,14 @@ class Books:
     def failed(self, solve: Solve, error: CaptchaError) -> None:
         """It will never have an answer."""
         error.ref = error.ref or solve.ref
-        charged = isinstance(error, Unsolvable) and solve.account.service.charges_unsolvable
+        code = error.code if isinstance(error, ServiceError) else None
+        charged = code in solve.account.service.charged_codes
+        # A result that nobody got, or nobody can read, was paid for as far as anybody knows.
+        lost = isinstance(error, TaskExpired | UnreadableSolution | PollLimitReached)
         if solve.entry is not None:
-            solve.entry.failed(type(error).__name__, solve.reserved if charged else None)
-        settle = self._spend if charged else self._release
+            cost = solve.reserved if charged or lost else None
+            solve.entry.failed(type(error).__name__, cost)
+        settle = self._spend if charged else self._presume if lost else self._release
         settle(solve)
         self._exhausted[solve.name] = solve
         if len(self._exhausted) > MOST_EXHAUSTED:

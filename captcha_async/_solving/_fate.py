@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from ..errors import ServiceError, SubmitUncertain, TransportError
+from ..errors import ProtocolError, ServiceError, SubmitUncertain, TransportError
 from ..wire._replies import Created
 
 __all__ = ["Fate", "fate_of"]
@@ -20,6 +20,7 @@ it may be sent again, `Retries` times |
     | an error reply: no slot, too fast, unavailable | refused | wait, send it again |
     | an error reply: key, balance, ban | refused | raise, and blow the fuse |
     | an error reply: the task is wrong | refused | raise |
+    | a redirect, or a page of a proxy or firewall (4xx) | refused | raise |
     | a reply with an id, or with the answer | accepted | the id is never lost |
     | the first byte may have left, and the connection broke or no reply came in time | uncertain \
 | raise `SubmitUncertain` |
@@ -49,7 +50,8 @@ def fate_of(*, left: bool, created: Created | None, error: Exception | None) -> 
         return Fate.ACCEPTED
     if isinstance(error, SubmitUncertain):
         return Fate.UNCERTAIN
-    if isinstance(error, ServiceError):
+    # A reply of no known form that certainly does not come from a service that has accepted.
+    if isinstance(error, ServiceError | ProtocolError):
         return Fate.REFUSED
     if isinstance(error, TransportError):
         return Fate.UNCERTAIN if error.sent else Fate.UNSENT

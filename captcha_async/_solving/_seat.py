@@ -115,7 +115,7 @@ class Seat:
         known = self.tenant.counters.typical(solve.type, 0.5)
         if known is not None:
             return known
-        times = self.account.service.poll_times(solve.family)
+        times = self.account.service.poll_times(solve.type)
         return times.first + times.interval
 
     def resting(self) -> tuple[float, CaptchaError] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._account._account import Account
 from .._account._tenant import Tenant
-from .._callbacks import CallbackReceiver, CallbackUse
+from .._callbacks import CallbackReceiver, ClientCallbacks
 from .._journal import Owner
 from .._ref import TaskRef
 from ..errors import invalid
@@ -58,14 +58,18 @@ class Seats:
         """How many requests may be on the wire to all of them."""
         return sum(seat.account.limits.connections for seat in self._seats)
 
-    def enter(self) -> None:
+    def enter(self, *, homeless: bool = True) -> None:
         """Check that the caller is in the event loop where the accounts live.
+
+        Args:
+            homeless: whether an account that was not used yet lives here from now on.
 
         Raises:
             WrongEventLoop: it is not; nothing was sent.
         """
         for seat in self._seats:
-            seat.account.enter()
+            if homeless or not seat.account.is_homeless:
+                seat.account.enter()
 
     def close(self) -> None:
         """Let the client send nothing any more."""
@@ -167,7 +171,7 @@ def take_seats(
         tenant = Tenant(books.events)
         tenant.name, tenant.owner = name, account.owner
         tenant.mark = name if services.count(service) > 1 else None
-        tenant.callbacks = CallbackUse(receiver, service)
+        tenant.callbacks = ClientCallbacks(receiver, service)
         if seats:
             books.journal.add(account.owner)
         seats.append(Seat(account, tenant))

@@ -143,7 +143,7 @@ class Solve:
         """The seconds that the wait for it may take: as asked for, or the service's default."""
         if self.wait is not None:
             return self.wait
-        return self.account.service.poll_times(self.family).timeout
+        return self.account.service.poll_times(self.type).timeout
 
     @property
     def has_answer(self) -> bool:

@@ -197,7 +197,7 @@ class Solver:
         if not solve.done:
             solve.account.enter()
             if timeout is None:
-                timeout = solve.account.service.poll_times(solve.family).timeout
+                timeout = solve.account.service.poll_times(solve.type).timeout
             await self.collector.wait(solve, anyio.current_time() + timeout, timeout)
         self.books.taken(solve)
         return outcome_of(solve)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-import warnings
+from contextlib import suppress
 from typing import Any, cast
 
 import httpx
@@ -87,10 +88,9 @@ class AsyncioLink(asyncio.Protocol):
 
     def abandon(self) -> None:
         """Let go of the connection without its event loop, which has ended."""
-        with warnings.catch_warnings():
-            # Of the transport, which nobody can close any more: the socket is closed with it.
-            warnings.simplefilter("ignore", ResourceWarning)
-            del self._transport
+        # asyncio's transport cannot be closed any more; but the other side hears of the end.
+        with suppress(OSError):
+            self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     # -- called by the event loop -----------------------------------------------------------------
 

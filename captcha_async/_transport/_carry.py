@@ -15,12 +15,13 @@ from typing import Any
 
 import anyio
 import httpx
+from anyio.lowlevel import cancel_shielded_checkpoint
 
 from ._departure import Departure
 from ._links import holds_more
 from ._messages import MAX_REPLY_BYTES, RawReply, too_large
 
-__all__ = ["NOT_SENT", "UsedConnection", "Watch", "carry", "connection_of", "is_silent"]
+__all__ = ["NOT_SENT", "UsedConnection", "Watch", "carry", "connection_of", "is_silent", "read_raw"]
 
 NOT_SENT = (
     httpx.ConnectError,
@@ -34,8 +35,16 @@ NOT_SENT = (
 Trace = Callable[[str, Any], Awaitable[None]]
 
 
+# After so many chunks others get their turn: httpcore takes 60 µs for one, however small.
+CHUNKS_IN_A_ROW = 256
+
+
 class UsedConnection(Exception):
     """The connection has carried other requests; nothing was sent over it, and it is closed."""
+
+
+class SentAgain(httpx.TransportError):
+    """The transport was about to send by itself what must not be sent a second time."""
 
 
 class Watch:
@@ -43,11 +52,13 @@ class Watch:
 
     Args:
         departure: told when the first byte may leave.
+        once: it cannot be sent again, also not by the transport itself.
         unused: refuse a connection that has carried another request, if it is HTTP/1.1.
     """
 
-    def __init__(self, departure: Departure, *, unused: bool = False) -> None:
+    def __init__(self, departure: Departure, *, once: bool = False, unused: bool = False) -> None:
         self._departure = departure
+        self._once = once
         self._unused = unused
         # A connection that was opened for it, and its stream until the request's head is begun.
         self._opened = False
@@ -57,14 +68,12 @@ class Watch:
 
     def attach(self, request: httpx.Request, body: bytes) -> None:
         """Look after *request*; a trace that it has already goes on being called."""
-        given: Trace | None = request.extensions.get("trace")
-
-        async def trace(event: str, info: Any) -> None:
-            self._note(event, info)
-            if given is not None:
-                await given(event, info)
-
-        request.extensions = {**request.extensions, "trace": trace}
+        given = request.extensions.get("trace")
+        if isinstance(given, _Tracing):
+            # An auth sends one request several times; each is watched by itself.
+            given = given.given
+        tracing = _Tracing(self._note, given)
+        request.extensions = {**request.extensions, "trace": tracing}
         request.stream = _Body(body, self._take)
 
     async def settle(self, error: BaseException) -> None:
@@ -86,8 +95,14 @@ class Watch:
             self._departure.stayed()
 
     def _take(self) -> None:
+        self._refuse_a_second()
         self._taken = True
         self._departure.leaving()
+
+    def _refuse_a_second(self) -> None:
+        # httpcore does it after an HTTP/2 GOAWAY, and a transport of the user's after anything.
+        if self._once and self._taken:
+            raise SentAgain("the transport wanted to send the request a second time")
 
     def _note(self, event: str, info: Any) -> None:
         self._told = True
@@ -102,9 +117,23 @@ class Watch:
                 return
             if self._unused and not self._opened and protocol == "http11":
                 raise UsedConnection
+            self._refuse_a_second()
             self._begun = True
             self._stream = None
             self._departure.leaving()
+
+
+class _Tracing:
+    """A trace, as httpcore calls it."""
+
+    def __init__(self, note: Callable[[str, Any], None], given: Trace | None) -> None:
+        self._note = note
+        self.given = given
+
+    async def __call__(self, event: str, info: Any) -> None:
+        self._note(event, info)
+        if self.given is not None:
+            await self.given(event, info)
 
 
 class _Body(httpx.AsyncByteStream):
@@ -115,16 +144,15 @@ class _Body(httpx.AsyncByteStream):
         self._taken = taken
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return _Once(self._content, self._taken)
+        self._taken()
+        return _Parts(self._content)
 
 
-class _Once(AsyncIterator[bytes]):
-    def __init__(self, content: bytes, taken: Callable[[], None]) -> None:
+class _Parts(AsyncIterator[bytes]):
+    def __init__(self, content: bytes) -> None:
         self._parts = [content] if content else []
-        self._taken = taken
 
     async def __anext__(self) -> bytes:
-        self._taken()
         if not self._parts:
             raise StopAsyncIteration
         return self._parts.pop()
@@ -141,7 +169,7 @@ async def carry(
     """
     response = await transport.handle_async_request(request)
     try:
-        body = await _read(response, request)
+        body = await read_raw(response)
         clean = _ends_there(response)
         if not clean and "network_stream" in response.extensions:
             _end(response.extensions["network_stream"])
@@ -157,14 +185,24 @@ async def carry(
     return raw, response, clean
 
 
-async def _read(response: httpx.Response, request: httpx.Request) -> bytes:
+async def read_raw(response: httpx.Response) -> bytes:
+    """Read a response's body as it came, within the bound.
+
+    Raises:
+        httpx.RemoteProtocolError: it is too large.
+    """
     stream = response.stream
     if not isinstance(stream, httpx.AsyncByteStream):
         raise TypeError("the transport's response cannot be read asynchronously")
     body = bytearray()
     full = False
+    count = 0
     with anyio.CancelScope() as scope:
         async for chunk in stream:
+            count += 1
+            if count % CHUNKS_IN_A_ROW == 0:
+                # Shielded for the same reason as below; the next read can be cancelled.
+                await cancel_shielded_checkpoint()
             if len(body) + len(chunk) > MAX_REPLY_BYTES:
                 # Leaving the loop would leave httpcore's generators half run; a cancellation
                 # inside of them ends them properly.
@@ -173,9 +211,7 @@ async def _read(response: httpx.Response, request: httpx.Request) -> bytes:
             else:
                 body += chunk
     if full:
-        error = too_large()
-        error.request = request
-        raise error
+        raise too_large()
     return bytes(body)
 
 

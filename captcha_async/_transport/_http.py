@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import lru_cache
+from typing import Any
 
 import anyio
 import httpx
@@ -65,7 +66,7 @@ class HttpTransport:
         open_lane = _lane_maker(ssl_context, proxy, httpx_lanes=httpx_lanes)
         self._lanes = LanePool(open_lane, connections)
 
-    async def post(
+    def post(
         self,
         url: str,
         body: bytes,
@@ -74,7 +75,7 @@ class HttpTransport:
         sending: Sending | None = None,
         once: bool = False,
         secrets: Secrets = NO_SECRETS,
-    ) -> Reply:
+    ) -> Coroutine[Any, Any, Reply]:
         """Post JSON.
 
         Args:
@@ -89,35 +90,36 @@ class HttpTransport:
             TransportError: no reply; its `sent` tells whether the service may have seen it.
         """
 
-        async def send(departure: Departure) -> Reply:
-            if self._client is None:
-                return await self._by_lane(
+        departure = Departure(sending)
+
+        def send() -> Awaitable[RawReply]:
+            if self._lanes is not None:
+                return self._lanes.exchange(
                     Call(_json_head(url), body, departure=departure, once=once)
                 )
-            return _reply(
-                await self._client.exchange(
-                    "POST", httpx.URL(url), body, _JSON, timeout, departure, once=once
-                )
+            assert self._client is not None
+            return self._client.exchange(
+                "POST", httpx.URL(url), body, _JSON, timeout, departure, once=once
             )
 
-        return await self._within(timeout, send, Departure(sending), secrets)
+        return self._within(timeout, send, departure, secrets)
 
-    async def get(self, url: str, *, timeout: float) -> Reply:
+    def get(self, url: str, *, timeout: float) -> Coroutine[Any, Any, Reply]:
         """Get a page.
 
         Raises:
             TransportError: no reply came.
         """
+        departure = Departure()
 
-        async def send(departure: Departure) -> Reply:
-            if self._client is None:
+        def send() -> Awaitable[RawReply]:
+            if self._lanes is not None:
                 head = _head(httpx.Request("GET", url, headers=_OURS))
-                return await self._by_lane(Call(head, b"", departure=departure))
-            return _reply(
-                await self._client.exchange("GET", httpx.URL(url), None, {}, timeout, departure)
-            )
+                return self._lanes.exchange(Call(head, b"", departure=departure))
+            assert self._client is not None
+            return self._client.exchange("GET", httpx.URL(url), None, {}, timeout, departure)
 
-        return await self._within(timeout, send, Departure(), NO_SECRETS)
+        return self._within(timeout, send, departure, NO_SECRETS)
 
     @property
     def closed(self) -> bool:
@@ -140,18 +142,10 @@ class HttpTransport:
         """Return the lanes' numbers, or None with a client of the user's."""
         return None if self._lanes is None else self._lanes.statistics()
 
-    async def _by_lane(self, call: Call) -> Reply:
-        # The lanes are called directly: of httpx's client nothing is needed here, and it would
-        # cost more than all the rest.
-        assert self._lanes is not None
-        raw = await self._lanes.exchange(call)
-        raw.body = unpack(raw)
-        return _reply(raw)
-
     async def _within(
         self,
         timeout: float,
-        send: Callable[[Departure], Awaitable[Reply]],
+        send: Callable[[], Awaitable[RawReply]],
         departure: Departure,
         secrets: Secrets,
     ) -> Reply:
@@ -159,20 +153,18 @@ class HttpTransport:
         scope = anyio.CancelScope()
         try:
             with anyio.fail_after(timeout) as scope:
-                reply = await send(departure)
+                raw = await send()
+            if self._lanes is not None:
+                raw.body = unpack(raw)
         except Exception as error:
             secrets.joined(self._secrets).in_error(error)
             timed_out = isinstance(error, TimeoutError) and scope.cancelled_caught
             raise failure(
                 error, sent=departure.may_have_left, timed_out=timeout if timed_out else None
             ) from error
-        if reply.status == 407:
-            raise refused_by_proxy(reply.status)
-        return reply
-
-
-def _reply(raw: RawReply) -> Reply:
-    return Reply(raw.status, raw.body, raw.header(b"retry-after"), raw.header(b"date"))
+        if raw.status == 407:
+            raise refused_by_proxy(raw.status)
+        return Reply(raw.status, raw.body, raw.header(b"retry-after"), raw.header(b"date"))
 
 
 def _lane_maker(

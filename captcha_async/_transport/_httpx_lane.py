@@ -56,7 +56,7 @@ class HttpxLane:
     async def exchange(self, call: Call) -> RawReply:
         """Send a request and read its whole reply."""
         self.reusable = False
-        watch = Watch(call.departure)
+        watch = Watch(call.departure, once=call.once)
         request = _request(call)
         watch.attach(request, call.body)
         try:

@@ -9,12 +9,15 @@ its hooks, its auth, its cookies and its own `send` go on working as they are.
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from typing import Any
 
 import anyio
+import attrs
 import httpx
 
-from ._carry import UsedConnection, Watch, carry, connection_of
+from .._secrets import error_chain
+from ._carry import UsedConnection, Watch, carry, connection_of, read_raw
 from ._departure import Departure
 from ._messages import FRESH, RawReply
 from ._unpacking import unpack
@@ -157,7 +160,7 @@ class _Exchange:
             return await transport.handle_async_request(request)
         self.reply = None
         before = self._departure.may_have_left
-        watch = Watch(self._departure, unused=self._once)
+        watch = Watch(self._departure, once=self._once, unused=self._once)
         watch.attach(request, await request.aread())
         if not isinstance(transport, httpx.AsyncHTTPTransport):
             # Nobody knows whether it tells when it sends.
@@ -169,6 +172,8 @@ class _Exchange:
             if before:
                 # The auth has made a request before, of which nobody knows.
                 self._departure.leaving()
+            if isinstance(error, Exception):
+                self.reply = await _carried(error)
             raise
         self._owner.note(response)
         body = unpack(raw)
@@ -209,6 +214,29 @@ class _Watched(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request."""
         return await self._exchange.send(self._transport, request)
+
+
+async def _carried(error: BaseException) -> RawReply | None:
+    """Return the reply that an error of a transport carries, as that of `raise_for_status` does."""
+    for found in error_chain(error):
+        response = getattr(found, "response", None)
+        if isinstance(response, httpx.Response):
+            try:
+                return _of(response)
+            except httpx.ResponseNotRead:
+                return await _unread(response)
+    return None
+
+
+async def _unread(response: httpx.Response) -> RawReply:
+    raw = RawReply(response.status_code, response.headers.raw, b"", b"HTTP/1.1", b"")
+    # Without a body the status still tells something.
+    with suppress(httpx.HTTPError, httpx.StreamError):
+        if not response.is_closed:
+            body = await read_raw(response)
+            await response.aclose()
+            raw.body = unpack(attrs.evolve(raw, body=body))
+    return raw
 
 
 def _of(response: httpx.Response) -> RawReply:

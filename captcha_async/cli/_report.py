@@ -78,4 +78,6 @@ def _find(name: str, service: Service) -> type[Task[Any]]:
 
 async def _send(client: CaptchaClient, ref: TaskRef) -> None:
     async with client:
-        await client.report_incorrect(ref)
+        reported = await client.report_incorrect(ref)
+    if reported.error is not None:
+        raise reported.error

@@ -26,7 +26,16 @@ from ..services._error_codes import ERROR_CODES
 from ._retry_after import read_retry_after
 from ._values import get, read_integer, read_text
 
-__all__ = ["Refusal", "Reply", "as_code", "find_refusal", "is_page", "service_said", "status_error"]
+__all__ = [
+    "NO_CODE",
+    "Refusal",
+    "Reply",
+    "as_code",
+    "find_refusal",
+    "is_page",
+    "service_said",
+    "status_error",
+]
 
 
 @attrs.frozen
@@ -61,8 +70,12 @@ class Refusal:
 # What looks like a code of some service: ERROR_…, ERR_…, or "ERROR: " with the reason behind it.
 _CODE = re.compile(r"(ERR(?:OR)?_[A-Z0-9_]+)\s*(?:[:|,;-]\s*(.*))?", re.IGNORECASE | re.DOTALL)
 _ERROR = re.compile(r"ERROR\s*[:|]\s*(.*)", re.IGNORECASE | re.DOTALL)
+_END = re.compile(r"[\s:|,;]")
 _WORD = re.compile(r"[A-Z0-9_]+")
 _NAME = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
+
+NO_CODE = "ERROR"
+"""What stands for the code of an error that is told in words only."""
 
 LONGEST_TEXT = 500
 """Characters of a bare text that may be an error; a longer one is a page."""
@@ -86,21 +99,24 @@ def as_code(
     text = text.strip().strip("\"'")
     if not text or len(text) > LONGEST_TEXT:
         return None
-    word, _, rest = text.partition(" ")
-    for name in (text, word.rstrip(":|,;")):
-        if name.upper() in codes:
-            return Refusal(name.upper(), rest.strip() if name is not text else "")
+    word = _END.split(text, maxsplit=1)[0]
+    rest = text[len(word) :].strip(" :|,;\r\n")
+    if word.upper() in codes:
+        return Refusal(word.upper(), rest)
     found = _CODE.fullmatch(text)
     if found:
         return Refusal(found[1].upper(), (found[2] or "").strip())
     found = _ERROR.fullmatch(text)
     if found is not None:
         reason = found[1].strip()
-        first = re.split(r"[\s:|,;]", reason, maxsplit=1)[0]
+        first = _END.split(reason, maxsplit=1)[0]
+        if first.isdecimal():
+            # Not a number of the newer interface's list, which means something else.
+            return Refusal(f"ERROR: {first}", reason[len(first) :].strip(" :|,;"))
         known = first.upper() in codes or _WORD.fullmatch(first)
-        return Refusal(first.upper() if known else "", reason)
-    if in_place_of_id and (_NAME.fullmatch(text) or rest):
-        return Refusal("" if rest else text, rest and text)
+        return Refusal(first.upper() if known else NO_CODE, reason)
+    if in_place_of_id and (rest or _NAME.fullmatch(text)):
+        return Refusal(NO_CODE if rest else text, text if rest else "")
     return None
 
 

@@ -29,7 +29,7 @@ from ..errors import (
     Unsolvable,
 )
 from ..services import Service
-from ._refusals import Refusal, Reply, as_code, find_refusal, service_said, status_error
+from ._refusals import NO_CODE, Refusal, Reply, as_code, find_refusal, service_said, status_error
 from ._values import (
     get,
     is_empty,
@@ -251,7 +251,7 @@ def _of_text(service: Service, reply: Reply, text: str, creates: bool) -> dict[s
         return {"taskId": rest} if creates else {"status": READY, "solution": rest}
     found = as_code(text, service.error_codes)
     # "ERROR: upstream timed out" with 502 is a gateway's, and leaves open what became of it.
-    if found is None or (not found.code and reply.status >= 500):
+    if found is None or (found.code == NO_CODE and reply.status >= 500):
         return None
     return {"errorId": 1, "errorCode": found.code, "errorDescription": found.description}
 
@@ -271,7 +271,8 @@ def _solution(data: Mapping[str, Any], *, ready: bool) -> Any:
     if isinstance(value, str):
         value = value.strip()
         inner = read_object(value.encode("utf-8", "replace")) if value[:1] == "{" else None
-        value = dict(inner) if inner else {"text": value, "token": value, "answer": value}
+        text = {"text": value, "token": value, "answer": value} if value else None
+        value = dict(inner) if inner else text
     if value is None or value in ("", [], {}):
         found = {key: get(data, key) for key in _ANSWERS} if ready else {}
         found = {key: item for key, item in found.items() if not is_empty(item)}

@@ -61,7 +61,7 @@ def test_services_are_completed(command: str) -> None:
 def test_types_are_completed() -> None:
     """The class names, for `types` and for `report --type`."""
     assert complete("types", "Imp") == ["ImpervaTask"]
-    assert complete("report", "1", "--type", "ImageT") == ["ImageToTextTask"]
+    assert complete("report", "1", "--type", "ImageToTextT") == ["ImageToTextTask"]
     assert complete("bench", "--target", "in") == ["in-process"]
 
 

@@ -15,8 +15,10 @@ import anyio
 import anyio.abc
 import pytest
 
-from captcha_async._serving import _protocol_server
+from captcha_async._serving import _first_read, _protocol_server
+from captcha_async._serving._conversation import Conversation
 from captcha_async._serving._messages import Bounds, Exchange, Request, Response
+from captcha_async._serving._own_task import OwnTask
 from captcha_async._serving._server import listen
 
 pytestmark = pytest.mark.real_time
@@ -24,10 +26,12 @@ pytestmark = pytest.mark.real_time
 on_trio = pytest.mark.parametrize("anyio_backend", ["trio-real"], indirect=True)
 
 RUNNERS: list[Any] = [asyncio.run]
+IN_ASYNCIO = ["asyncio-real"]
 if importlib.util.find_spec("uvloop") is not None:
     import uvloop
 
     RUNNERS.append(uvloop.run)
+    IN_ASYNCIO.append("uvloop-real")
 
 GET = b"GET /path HTTP/1.1\r\nhost: a\r\n\r\n"
 POST = b"POST /path HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello"
@@ -292,7 +296,7 @@ async def test_who_takes_no_answers_is_cut_off() -> None:
 
 @on_trio
 async def test_a_system_out_of_descriptors_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server goes on when there are some again; asyncio does the same by itself."""
+    """The server goes on when there are some again."""
     from anyio._backends._trio import TCPSocketListener
 
     accept = TCPSocketListener.accept
@@ -306,6 +310,86 @@ async def test_a_system_out_of_descriptors_is_waited_for(monkeypatch: pytest.Mon
     monkeypatch.setattr(TCPSocketListener, "accept", fail_first)
     async with serving() as place, place.call() as caller:
         assert (await caller.ask(POST)).endswith(b"hello")
+
+
+on_asyncio = pytest.mark.parametrize("anyio_backend", IN_ASYNCIO, indirect=True)
+
+
+@on_asyncio
+async def test_asyncio_out_of_descriptors_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server goes on when there are some again."""
+    accept = socket.socket.accept
+    errors = [OSError(errno.EMFILE, "too many"), OSError(errno.ECONNABORTED, "gone")]
+
+    def fail_first(listener: socket.socket) -> tuple[socket.socket, Any]:
+        if errors:
+            raise errors.pop()
+        return accept(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", fail_first)
+    async with serving() as place, place.call() as caller:
+        assert (await caller.ask(POST)).endswith(b"hello")
+    assert not errors
+
+
+@on_asyncio
+async def test_the_end_while_descriptors_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left to come back to."""
+    tried = anyio.Event()
+
+    def fail(listener: socket.socket) -> None:
+        tried.set()
+        raise OSError(errno.EMFILE, "too many")
+
+    monkeypatch.setattr(socket.socket, "accept", fail)
+    async with serving() as place:
+        connecting = socket.create_connection(("127.0.0.1", place.port))
+        await tried.wait()
+    with connecting, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", place.port))
+
+
+@on_asyncio
+async def test_a_loop_that_cannot_watch_sockets_accepts_by_its_own_means(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As asyncio on Windows: all is the same but the speed."""
+
+    def refuse(accepter: _first_read.Accepter) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(_first_read.Accepter, "start", refuse)
+    await test_one_connection_carries_many_requests()
+    await test_who_hangs_up_early_leaves_nothing_behind()
+    await test_too_many_at_once_are_told_to_come_again()
+    await test_the_end_lets_go_who_waits_for_nothing()
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_an_error_in_a_protocol_leaves_no_socket(
+    runner: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong in it, the connection is closed and the next one is served."""
+    receive = Conversation.receive
+    errors = [LookupError("mine")]
+
+    def fail_first(conversation: Conversation, data: bytes) -> None:
+        if errors:
+            raise errors.pop()
+        receive(conversation, data)
+
+    monkeypatch.setattr(Conversation, "receive", fail_first)
+
+    async def use() -> None:
+        async with serving() as place:
+            async with place.call() as caller:
+                await caller.stream.send(POST)
+                assert await caller.rest() == b""
+            async with place.call() as caller:
+                assert (await caller.ask(POST)).endswith(b"hello")
+
+    Context().run(runner, use())
+    assert "mine" in caplog.text
 
 
 # -- the end --------------------------------------------------------------------------------------
@@ -376,6 +460,33 @@ async def test_cancelling_at_the_end_leaves_nothing_open() -> None:
         assert await slow.rest() == b""
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", place.port))
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_all_tasks_cancelled_leaves_nothing_open(runner: Callable[..., None]) -> None:
+    """As some programs do at their end: in all states of a connection."""
+
+    async def use() -> None:
+        async with AsyncExitStack() as callers:
+            handler = Handler()
+            own = OwnTask(listen(handler, "127.0.0.1", 0), "the server")
+            async with own as url:
+                place = Place(handler, int(url.rpartition(":")[2]))
+                found = [await callers.enter_async_context(place.call()) for _ in range(4)]
+                await found[1].ask(POST)
+                await found[2].stream.send(POST[:-1])
+                await found[3].stream.send(GET.replace(b"/path", b"/later"))
+                await handler.asked.wait()
+                await anyio.wait_all_tasks_blocked()
+                others = asyncio.all_tasks() - {asyncio.current_task()}
+                for task in others:
+                    task.cancel()
+                await asyncio.wait(others)
+                assert [await caller.rest() for caller in found] == [b""] * 4
+                with pytest.raises(ConnectionRefusedError):
+                    socket.create_connection(("127.0.0.1", place.port))
+
+    Context().run(runner, use())
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

@@ -29,6 +29,7 @@ from captcha_async import (
     Limits,
     NoSlotAvailable,
     PollFailed,
+    QueueTimeout,
     ServiceUnavailable,
     SolveTimeout,
     SpendLimitReached,
@@ -176,7 +177,7 @@ async def test_who_is_cancelled_in_the_queue_is_told() -> None:
             await client.solve(TOKEN_TASK, timeout=1)
     assert (dropped.error, dropped.uncertain, dropped.task) == (None, False, TOKEN_TASK)
     late = [event for event in events if isinstance(event, TaskDropped)][1]
-    assert (type(late.error), late.uncertain) == (SolveTimeout, False)
+    assert (type(late.error), late.uncertain) == (QueueTimeout, False)
     check_lives(events)
 
 

@@ -157,7 +157,7 @@ def test_every_logger_is_below_the_package_s_and_documented() -> None:
 
 def test_the_library_is_silent_until_logging_is_set_up() -> None:
     """As libraries are: even a warning goes nowhere, and not to standard error."""
-    program = "import logging, captcha_async._account._account as e; e.logger.warning('the fuse')"
+    program = "import logging, captcha_async._account._gates as e; e.logger.warning('the fuse')"
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )

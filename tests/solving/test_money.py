@@ -418,11 +418,12 @@ async def test_a_refused_report_tells_why() -> None:
     from captcha_async import TaskExpired, TaskRef
 
     async with joined(Emulator()) as client:
-        with pytest.raises(TaskExpired):
-            await client.report_incorrect(TaskRef("capmonster", 4711, "RecaptchaV2Task"))
+        refused = await client.report_incorrect(TaskRef("capmonster", 4711, "RecaptchaV2Task"))
+        assert isinstance(refused.error, TaskExpired)
+        assert refused.why == str(refused.error)
     async with answered_by(lambda _: httpx.Response(404, html="no")) as client:
-        with pytest.raises(ProtocolError):
-            await client.report_incorrect(TaskRef("capmonster", 4711, "RecaptchaV2Task"))
+        refused = await client.report_incorrect(TaskRef("capmonster", 4711, "RecaptchaV2Task"))
+        assert isinstance(refused.error, ProtocolError)
 
 
 async def test_a_user_agent_page_that_is_none_is_a_protocol_error() -> None:

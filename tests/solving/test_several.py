@@ -17,7 +17,7 @@ from local import IMAGE_TASK, KEY, TOKEN_TASK, several
 from captcha_async import (
     Account,
     AccountBlocked,
-    AltchaTask,
+    AlibabaCookiesTask,
     CaptchaClient,
     CaptchaError,
     FixedPolling,
@@ -218,8 +218,7 @@ async def test_the_first_account_is_used_while_it_can_be() -> None:
 
 async def test_a_type_goes_to_the_account_that_takes_it() -> None:
     """What the first service does not know goes to the second; what neither knows is refused."""
-    text = {"challenge": "c", "salt": "s", "signature": "s"}
-    task = AltchaTask(website_url="https://example.com", website_key="", iterations=9, **text)
+    task = AlibabaCookiesTask(website_url="https://example.com")
     first, second = Emulator("2captcha"), Emulator("capmonster")
     async with several(first, second) as client:
         assert (await client.solve(task)).account == "capmonster"

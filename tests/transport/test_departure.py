@@ -334,6 +334,27 @@ class Stubborn(Wrapping):
 
 
 @pytest.mark.real_time
+async def test_a_transport_does_not_send_a_second_time_by_itself() -> None:
+    """A createTask is held back, and uncertain; a poll is the transport's own affair."""
+    requests: list[bytes] = []
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        requests.append(await read_request(stream))
+        if b"/again" in requests[-1]:
+            await stream.send(OK)
+
+    async with raw_server(handler) as url:
+        client = httpx.AsyncClient(transport=Stubborn(f"{url}/again"))
+        async with closing(HttpTransport(http_client=client)) as transport:
+            attempt = await Attempt().run(transport, url)
+            assert attempt.sent
+            assert len(requests) == 1
+            found = await transport.post(f"{url}/poll", b"{}", timeout=5)
+    assert found.status == 200
+    assert len(requests) == 3
+
+
+@pytest.mark.real_time
 async def test_a_transport_that_sends_again_by_itself_is_uncertain() -> None:
     """The last attempt found no connection, but the first one may have been carried out."""
 
@@ -407,8 +428,39 @@ FAULTS = {
     "oversized frame": b"\xff\xff\xff\x00\x00\x00\x00\x00\x01",
     "reply to nobody": b"\x00\x00\x01\x01\x04\x00\x00\x00\x09\x88",
     "reset of the stream": b"\x00\x00\x04\x03\x00\x00\x00\x00\x01\x00\x00\x00\x02",
+    # Of all the streams it says that it has taken none; httpcore would send the request again.
+    "going away": b"\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
     "hang up": b"",
 }
+
+
+@pytest.mark.real_time
+async def test_http2_does_not_send_a_second_time() -> None:
+    """After a GOAWAY httpcore sends what was not taken again, as it may; a createTask may not."""
+    received = 0
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        nonlocal received
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        connection.initiate_connection()
+        await stream.send(connection.data_to_send())
+        while True:
+            for event in connection.receive_data(await stream.receive()):
+                if isinstance(event, h2.events.StreamEnded):
+                    received += 1
+                    if received == 1:
+                        connection.send_headers(event.stream_id, [(":status", "200")], True)
+                    else:
+                        connection.close_connection(last_stream_id=1)
+            await stream.send(connection.data_to_send())
+
+    async with raw_server(handler) as url:
+        client = httpx.AsyncClient(http1=False, http2=True)
+        async with closing(HttpTransport(http_client=client)) as transport:
+            await transport.post(url, b"{}", timeout=5)
+            attempt = await Attempt().run(transport, url, timeout=2)
+    assert received == 2
+    assert attempt.sent
 
 
 @pytest.mark.real_time

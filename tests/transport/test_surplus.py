@@ -74,13 +74,17 @@ class Talkative:
     def __init__(self, surplus: Surplus) -> None:
         self.surplus = surplus
         self.connections = 0
+        # Set when all has been said to the last request.
+        self.done = anyio.Event()
 
     async def __call__(self, stream: anyio.abc.ByteStream) -> None:
         self.connections += 1
         while True:
             request = await read_request(stream)
+            done = self.done = anyio.Event()
             body = orjson.dumps(orjson.loads(request.partition(b"\r\n\r\n")[2]))
             await self.surplus(stream, reply(body))
+            done.set()
 
 
 @cache
@@ -131,7 +135,7 @@ async def test_surplus_is_never_another_requests_reply(
     async with raw_server(server, contexts()[0] if tls else None) as url, opened(way) as transport:
         for number, once in enumerate([False, False, True, True, False]):
             await ask(transport, url, number, once=once)
-            await anyio.sleep(0.06 if surplus is a_moment_later else 0)
+            await server.done.wait()
     assert server.connections == 5
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from anyio.lowlevel import checkpoint
 from raw_server import raw_server, read_request, reply
 
 from captcha_async._transport import HttpTransport
@@ -79,6 +80,38 @@ async def test_a_reply_is_read_whatever_a_hook_raises(status: bytes, once: bool,
     assert found.body == ANSWER
     assert found.retry_after == "7"
     assert len(service.requests) == 1
+
+
+class Raising(httpx.AsyncBaseTransport):
+    """A transport that raises for a status itself, as those that count failures do."""
+
+    def __init__(self, *, read: bool, close: bool) -> None:
+        self.inner = httpx.AsyncHTTPTransport()
+        self.read, self.close = read, close
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.inner.handle_async_request(request)
+        response.request = request
+        if self.read:
+            await response.aread()
+        if self.close:
+            await response.aclose()
+        response.raise_for_status()
+        return response
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+@pytest.mark.parametrize(
+    ("read", "close", "body"), [(True, True, ANSWER), (False, False, ANSWER), (False, True, b"")]
+)
+async def test_a_reply_that_an_error_carries_is_read(read: bool, close: bool, body: bytes) -> None:
+    """Also if it comes out of the transport; of one that was closed unread the status is left."""
+    service = Service(reply(ANSWER, b"402 Payment Required", headers=b"retry-after: 7\r\n"))
+    async with serving(service, transport=Raising(read=read, close=close)) as (transport, url):
+        found = await transport.post(url, BODY, timeout=5, once=True)
+    assert (found.status, found.body, found.retry_after) == (402, body, "7")
 
 
 class Refusing(httpx.Auth):
@@ -241,6 +274,29 @@ async def test_a_pool_of_used_connections_only_is_an_error() -> None:
         with pytest.raises(TransportError, match="not used before") as caught:
             await transport.post("http://x", BODY, timeout=5, once=True)
     assert not caught.value.sent
+
+
+async def test_tiny_chunks_leave_others_their_turn() -> None:
+    """httpcore takes its time for each, and never waits while it has any."""
+    body = b"".join(b"1\r\n%c\r\n" % byte for byte in ANSWER + b" " * 20_000)
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await checkpoint()
+            turns += 1
+
+    async with (
+        serving(Service(head + body + b"0\r\n\r\n")) as (transport, url),
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(take_turns)
+        found = await transport.post(url, BODY, timeout=20)
+        group.cancel_scope.cancel()
+    assert found.body.rstrip() == ANSWER
+    assert turns > 20_000 // 256
 
 
 async def test_a_trace_of_the_users_goes_on_being_called() -> None:

@@ -15,7 +15,7 @@ from ...services import Service
 from ...tasks import Proxy, RawTask, Task
 from ...tasks._families import find_model
 from ...wire import load_task
-from ...wire._codecs import task_codec
+from ...wire._task_codec import task_codec
 from ._pipes import CHUNK, RawFile, Reader
 
 __all__ = ["BadLine", "Job", "Key", "TaskLines", "count_lines", "parse_line", "split_lines"]

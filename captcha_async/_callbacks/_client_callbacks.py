@@ -1,4 +1,4 @@
-"""One client's use of a receiver: what it expects, what it counted, and whether it gave up."""
+"""The callbacks of one client: those it expects, what it counted, and whether it gave up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ._callback import Callback
 from ._receiver import CallbackReceiver
 from ._tally import CallbackStatistics, Tally
 
-__all__ = ["CallbackUse"]
+__all__ = ["ClientCallbacks"]
 
 logger = logging.getLogger("captcha_async")
 
@@ -19,8 +19,8 @@ UNREACHABLE = "ERROR_SERVICE_NOT_AVAILABLE"
 WORDS = ("callback", "pingback")
 
 
-class CallbackUse:
-    """Callbacks as one client has them.
+class ClientCallbacks:
+    """The callbacks of one client, whose receiver may serve others as well.
 
     Args:
         receiver: the client's receiver; None if it has none and polls.
@@ -30,7 +30,9 @@ class CallbackUse:
     def __init__(self, receiver: CallbackReceiver | None, service: str) -> None:
         self._receiver = receiver
         self._service = service
+        # This client's part of the receiver's numbers.
         self._tally = Tally()
+        # Set for good by `give_up`: from then on the client polls.
         self._refused = False
 
     def expect(self) -> Callback | None:
