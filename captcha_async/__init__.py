@@ -10,6 +10,7 @@ from .errors import *  # noqa: F403  # the errors' own list says what is public
 
 if typing.TYPE_CHECKING:
     from . import services, wire
+    from ._above._attempts import SolveAttempts
     from ._account._account import Account
     from ._account._limits import Limits
     from ._account._retry import Retries
@@ -69,6 +70,7 @@ _HOLDS = {
         "TaskTakenUp",
     ),
     "_journal": ("Journal", "UncertainSubmission"),
+    "_above._attempts": ("SolveAttempts",),
     "_account._account": ("Account",),
     "_account._limits": ("Limits",),
     "_account._semaphore": ("RateLimitedSemaphore", "SemaphoreStatistics"),
@@ -118,6 +120,7 @@ __all__ = [
     "Schedule",
     "SemaphoreStatistics",
     "Service",
+    "SolveAttempts",
     "Solved",
     "Statistics",
     "SubmitFailed",

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 
+from ._above._attempts import SolveAttempts
 from ._account._account import Account
-from ._account._fuse import RequestKind
 from ._account._given import accounts_given
 from ._account._limits import Limits
-from ._account._retry import Attempts, Retries
+from ._account._retry import Retries
 from ._account._statistics import Statistics
 from ._arguments import (
     check_callback_url,
@@ -38,6 +37,7 @@ from ._journal import Journal, UncertainSubmission
 from ._outcome import Failed, Reported, Solved
 from ._polling._schedule import Schedule
 from ._ref import TaskRef
+from ._solving._asker import Asker
 from ._solving._books import Books
 from ._solving._choice import Strategy, check_choice
 from ._solving._numbers import statistics_of
@@ -48,10 +48,7 @@ from ._solving._solve import Solve
 from ._solving._solver import Solver
 from .errors import (
     CaptchaError,
-    ClientClosed,
-    InsufficientBalance,
     JournalError,
-    WrongEventLoop,
     invalid,
 )
 from .services import Service
@@ -141,12 +138,13 @@ class CaptchaClient:
             ssl_context=ssl_context,
         )
         check_choice(strategy, hedge)
-        self._retries = retries or Retries()
+        retries = retries or Retries()
         self._journal = given[0].journal_of(to_journal(journal))
         self._books = Books(Events(to_handlers(on_event)), self._journal)
         # A tenant of each account from now on until the client is closed.
         self._seats = take_seats(given, self._books, callbacks, strategy)
-        self._solver = Solver(self._seats, self._books, self._retries, hedge)
+        self._solver = Solver(self._seats, self._books, retries, hedge)
+        self._asker = Asker(self._seats, retries)
 
     def __repr__(self) -> str:
         names = " and ".join(seat.tenant.name for seat in self._seats)
@@ -302,6 +300,46 @@ class CaptchaClient:
         owner = self._seats.of_ref(ref).tenant.owner
         return self._solver.handle(self._solver.take_up(ref, self._journal.attached(ref, owner)))
 
+    def attempts(
+        self,
+        task: Task[S],
+        attempts: int,
+        *,
+        timeout: float | None = None,
+        callback_url: str | None = None,
+        soft_id: int | str | None = None,
+    ) -> SolveAttempts[S]:
+        """Solve a task until its answer is taken where it is used.
+
+        ```python
+        async with client.attempts(task, 3, timeout=180) as attempts:
+            async for solved in attempts:
+                if await submit_form(solved.solution.token):
+                    break
+        ```
+
+        Leaving by `break` or `return` means that the answer was right, going round that it was
+        wrong, an exception neither; it is reported where the service takes such reports. A task
+        that proves unsolvable is an attempt too. When the attempts are used up the loop ends, or
+        raises if the last one brought no answer.
+
+        Args:
+            task: what to solve.
+            attempts: how many tasks may be created and paid for, at another account each time if
+                there is one.
+            timeout: seconds from the block's beginning for all of them, as for `solve`.
+            callback_url: as for `solve`.
+            soft_id: your partner id.
+
+        Raises:
+            InvalidArgument: an argument is certainly wrong; nothing was sent.
+        """
+        check_timeout(timeout)
+        check_count("attempts", attempts)
+        solve = self._queue(task, timeout, callback_url, soft_id)
+        solve.wants_slot = True
+        return SolveAttempts(self._solver, self._asker, solve, attempts)
+
     def batch(
         self,
         tasks: Source[S] | Pairs[S],
@@ -400,7 +438,7 @@ class CaptchaClient:
             AccountError: the key is not accepted.
             TransportError: the service could not be reached.
         """
-        return await self._balance(self._seats.first)
+        return await self._asker.balance(self._seats.first)
 
     async def balances(self) -> dict[str, Decimal | CaptchaError]:
         """Return the balance of each account by its name, or why it could not be had."""
@@ -408,7 +446,7 @@ class CaptchaClient:
 
         async def ask(seat: Seat) -> None:
             try:
-                found[seat.tenant.name] = await self._balance(seat)
+                found[seat.tenant.name] = await self._asker.balance(seat)
             except CaptchaError as error:
                 found[seat.tenant.name] = error
 
@@ -418,15 +456,9 @@ class CaptchaClient:
                 group.start_soon(ask, seat)
         return found
 
-    async def _balance(self, seat: Seat) -> Decimal:
-        balance = await self._ask(seat, "balance", seat.account.api.get_balance, harmless=True)
-        if balance > 0 and isinstance(seat.account.gates.fuse.error, InsufficientBalance):
-            seat.account.gates.reset_fuse()
-        return balance
-
     async def report_incorrect(self, answer: Solved[Any] | TaskRef) -> Reported:
         """Tell the service that an answer was wrong; see `report_correct`."""
-        return await self._report(answer, correct=False)
+        return await self._asker.report(answer, correct=False)
 
     async def report_correct(self, answer: Solved[Any] | TaskRef) -> Reported:
         """Tell the service that an answer was right.
@@ -442,28 +474,7 @@ class CaptchaClient:
             InvalidArgument: *answer* is nothing that can be reported.
             ClientClosed: the client is closed.
         """
-        return await self._report(answer, correct=True)
-
-    async def _report(self, answer: Solved[Any] | TaskRef, *, correct: bool) -> Reported:
-        ref = answer.ref if isinstance(answer, Solved) else answer
-        if not isinstance(ref, TaskRef):
-            raise invalid("answer", answer, "what solve returned", show=False)
-        check_ref(ref)
-        seat = self._seats.of_ref(ref)
-        service = seat.account.service
-        method = service.report_for(ref.task_type, correct=correct)
-        if method is None:
-            what = "right" if correct else "wrong"
-            why = f"{service.name} takes no report of {what} answers to a {ref.task_type}."
-            return Reported(taken=False, why=why)
-        try:
-            request = partial(seat.account.api.report, method, ref.task_id)
-            await self._ask(seat, "report", request, harmless=False)
-        except (ClientClosed, WrongEventLoop):
-            raise
-        except CaptchaError as error:
-            return Reported(taken=False, why=str(error), error=error)
-        return Reported(taken=True)
+        return await self._asker.report(answer, correct=True)
 
     async def user_agent(self) -> str:
         """Return the user agent that the service works with now, to be put into tasks.
@@ -574,29 +585,3 @@ class CaptchaClient:
             callback_url=check_callback_url(callback_url),
             soft_id=check_soft_id(soft_id),
         )
-
-    async def _ask(
-        self, seat: Seat, kind: RequestKind, request: Callable[[], Awaitable[T]], *, harmless: bool
-    ) -> T:
-        """Make a request that creates no task, with further attempts.
-
-        Args:
-            seat: the account.
-            kind: of the request.
-            request: sends it.
-            harmless: whether it changes nothing, so that it may be sent twice.
-        """
-        account = seat.account
-        account.enter()
-        attempts = Attempts(self._retries)
-        while True:
-            try:
-                async with account.admit(kind, seat.tenant):
-                    return await request()
-            except CaptchaError as error:
-                delay = attempts.after(error, harmless=harmless)
-                if delay is None:
-                    raise
-                account.tell_retry(error, delay, attempts.made)
-            with account.gates.fuse.guard(kind, tenant=seat.tenant):
-                await anyio.sleep(delay)

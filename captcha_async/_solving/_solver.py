@@ -8,6 +8,7 @@ from weakref import ref as weak
 
 import anyio
 
+from .._account._account import Account
 from .._account._retry import Retries
 from .._journal import Entry
 from .._outcome import Solved
@@ -86,7 +87,7 @@ class Solver:
                 solve = await self.answer(solve)
             except (Unsolvable, UnreadableSolution):
                 attempts -= 1
-                if attempts < 1 or anyio.current_time() >= self._end_of(solve):
+                if attempts < 1 or self.is_late(solve):
                     raise
                 solve = self.anew(solve)
             else:
@@ -118,20 +119,28 @@ class Solver:
         """Make the record of another task in place of one that brought nothing: elsewhere, if it
         can be, and with the same deadline for all of them.
         """
-        end = self._end_of(solve)
+        # Without a timeout only the solving is bounded, of each task anew.
+        left = None if solve.wait is None else max(0.0, solve.deadline - anyio.current_time())
+        return self._like(solve, left, (*solve.tried, solve.account))
+
+    def renewed(self, solve: Solve) -> Solve:
+        """Make the record of a task again whose time begins only now."""
+        return self._like(solve, solve.wait, solve.tried)
+
+    def _like(self, solve: Solve, timeout: float | None, tried: tuple[Account, ...]) -> Solve:
         return self.make(
             solve.task,
-            None if end == EVER else max(0.0, end - anyio.current_time()),
+            timeout,
             callback_url=solve.callback_url,
             soft_id=solve.soft_id,
             wants_slot=solve.wants_slot,
-            tried=(*solve.tried, solve.account),
+            tried=tried,
         )
 
     @staticmethod
-    def _end_of(solve: Solve) -> float:
-        # Without a timeout only the solving is bounded, of each task anew.
-        return EVER if solve.wait is None else solve.deadline
+    def is_late(solve: Solve) -> bool:
+        """Tell whether no further task can be made within the deadline of this one."""
+        return solve.wait is not None and anyio.current_time() >= solve.deadline
 
     async def submit(self, solve: Solve) -> None:
         """Create the task, unless it was taken up already, before its deadline.
