@@ -37,7 +37,6 @@ from ._journal import Journal, UncertainSubmission
 from ._outcome import Failed, Reported, Solved
 from ._polling._schedule import Schedule
 from ._ref import TaskRef
-from ._solving._asker import Asker
 from ._solving._books import Books
 from ._solving._choice import Strategy, check_choice
 from ._solving._numbers import statistics_of
@@ -138,13 +137,11 @@ class CaptchaClient:
             ssl_context=ssl_context,
         )
         check_choice(strategy, hedge)
-        retries = retries or Retries()
         self._journal = given[0].journal_of(to_journal(journal))
         self._books = Books(Events(to_handlers(on_event)), self._journal)
         # A tenant of each account from now on until the client is closed.
         self._seats = take_seats(given, self._books, callbacks, strategy)
-        self._solver = Solver(self._seats, self._books, retries, hedge)
-        self._asker = Asker(self._seats, retries)
+        self._solver = Solver(self._seats, self._books, retries or Retries(), hedge)
 
     def __repr__(self) -> str:
         names = " and ".join(seat.tenant.name for seat in self._seats)
@@ -338,7 +335,7 @@ class CaptchaClient:
         check_count("attempts", attempts)
         solve = self._queue(task, timeout, callback_url, soft_id)
         solve.wants_slot = True
-        return SolveAttempts(self._solver, self._asker, solve, attempts)
+        return SolveAttempts(self._solver, solve, attempts)
 
     def batch(
         self,
@@ -438,7 +435,7 @@ class CaptchaClient:
             AccountError: the key is not accepted.
             TransportError: the service could not be reached.
         """
-        return await self._asker.balance(self._seats.first)
+        return await self._solver.asker.balance(self._seats.first)
 
     async def balances(self) -> dict[str, Decimal | CaptchaError]:
         """Return the balance of each account by its name, or why it could not be had."""
@@ -446,7 +443,7 @@ class CaptchaClient:
 
         async def ask(seat: Seat) -> None:
             try:
-                found[seat.tenant.name] = await self._asker.balance(seat)
+                found[seat.tenant.name] = await self._solver.asker.balance(seat)
             except CaptchaError as error:
                 found[seat.tenant.name] = error
 
@@ -458,7 +455,7 @@ class CaptchaClient:
 
     async def report_incorrect(self, answer: Solved[Any] | TaskRef) -> Reported:
         """Tell the service that an answer was wrong; see `report_correct`."""
-        return await self._asker.report(answer, correct=False)
+        return await self._solver.asker.report(answer, correct=False)
 
     async def report_correct(self, answer: Solved[Any] | TaskRef) -> Reported:
         """Tell the service that an answer was right.
@@ -474,7 +471,7 @@ class CaptchaClient:
             InvalidArgument: *answer* is nothing that can be reported.
             ClientClosed: the client is closed.
         """
-        return await self._asker.report(answer, correct=True)
+        return await self._solver.asker.report(answer, correct=True)
 
     async def user_agent(self) -> str:
         """Return the user agent that the service works with now, to be put into tasks.

@@ -16,7 +16,6 @@ from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
 
 from .._outcome import Solved
-from .._solving._asker import Asker
 from .._solving._books import outcome_of
 from .._solving._group import single
 from .._solving._solve import Solve
@@ -43,9 +42,8 @@ class SolveAttempts(AsyncContextManagerMixin, Generic[S]):
     nobody waits for them, but for up to two seconds at the end of the block.
     """
 
-    def __init__(self, solver: Solver, asker: Asker, first: Solve, attempts: int) -> None:
+    def __init__(self, solver: Solver, first: Solve, attempts: int) -> None:
         self._solver = solver
-        self._asker = asker
         # The task of now; another one each time round.
         self._solve = first
         self._left = attempts
@@ -120,7 +118,7 @@ class SolveAttempts(AsyncContextManagerMixin, Generic[S]):
 
     async def _report(self, answer: Solved[Any], correct: bool) -> None:
         try:
-            reported = await self._asker.report(answer, correct=correct)
+            reported = await self._solver.asker.report(answer, correct=correct)
         except CaptchaError as error:
             logger.debug("An answer could not be reported: %s", error)
         else:

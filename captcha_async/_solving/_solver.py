@@ -16,6 +16,7 @@ from .._ref import TaskRef
 from ..errors import CaptchaError, SubmitUncertain, UnreadableSolution, Unsolvable
 from ..tasks._model import Task
 from ..wire._models import model_name, spec_of
+from ._asker import Asker
 from ._books import Books, outcome_of
 from ._collect import Collector
 from ._hedge import Hedge
@@ -49,6 +50,7 @@ class Solver:
     ) -> None:
         self.seats: Seats = seats
         self.books: Books = books
+        self.asker: Asker = Asker(seats, retries)
         self.collector: Collector = Collector(books)
         submitter = Submitter(books, self.collector, retries)
         self._router = Router(seats, submitter, books, retries)

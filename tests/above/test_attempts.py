@@ -10,6 +10,7 @@ from local import TOKEN_TASK, joined, several
 
 from captcha_async import (
     CaptchaClient,
+    FixedPolling,
     InvalidArgument,
     Limits,
     SolveTimeout,
@@ -197,7 +198,7 @@ async def test_an_unsolvable_task_is_an_attempt() -> None:
 
 async def test_the_time_runs_from_the_beginning_of_the_block() -> None:
     """It is one deadline for all attempts, and for what the crawler does between them."""
-    async with joined(made()) as client:
+    async with joined(made(), polling=FixedPolling(first=6, interval=5)) as client:
         made_before = client.attempts(TOKEN_TASK, 9, timeout=30)
         await anyio.sleep(100)
         begun = anyio.current_time()
@@ -205,7 +206,7 @@ async def test_the_time_runs_from_the_beginning_of_the_block() -> None:
         async def go_round() -> None:
             async with made_before as attempts:
                 async for _ in attempts:
-                    await anyio.sleep(10)
+                    await anyio.sleep(1)
 
         with pytest.raises(SolveTimeout):
             await go_round()
