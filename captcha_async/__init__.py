@@ -11,6 +11,7 @@ from .errors import *  # noqa: F403  # the errors' own list says what is public
 if typing.TYPE_CHECKING:
     from . import services, wire
     from ._above._attempts import SolveAttempts
+    from ._above._stock import Stock, StockStatistics
     from ._account._account import Account
     from ._account._limits import Limits
     from ._account._retry import Retries
@@ -71,6 +72,7 @@ _HOLDS = {
     ),
     "_journal": ("Journal", "UncertainSubmission"),
     "_above._attempts": ("SolveAttempts",),
+    "_above._stock": ("Stock", "StockStatistics"),
     "_account._account": ("Account",),
     "_account._limits": ("Limits",),
     "_account._semaphore": ("RateLimitedSemaphore", "SemaphoreStatistics"),
@@ -123,6 +125,8 @@ __all__ = [
     "SolveAttempts",
     "Solved",
     "Statistics",
+    "Stock",
+    "StockStatistics",
     "SubmitFailed",
     "TaskAbandoned",
     "TaskDropped",

@@ -7,11 +7,13 @@ import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import anyio
 
 from ._above._attempts import SolveAttempts
+from ._above._plan import StockPlan
+from ._above._stock import Stock
 from ._account._account import Account
 from ._account._given import accounts_given
 from ._account._limits import Limits
@@ -336,6 +338,54 @@ class CaptchaClient:
         solve = self._queue(task, timeout, callback_url, soft_id)
         solve.wants_slot = True
         return SolveAttempts(self._solver, solve, attempts)
+
+    def stock(
+        self,
+        task: Task[S] | Iterable[Task[S]] | Mapping[Any, Task[S]],
+        *,
+        ready: int | Literal["auto"] = 3,
+        least: int = 1,
+        most: int = 50,
+        margin: float = 5.0,
+        max_waste: float = 0.5,
+        idle: float | None = None,
+        life: float | None = None,
+    ) -> Stock[S]:
+        """Keep tokens ready, for whoever cannot wait when one is needed.
+
+        ```python
+        async with client.stock(task, ready=3) as tokens:
+            solved = await tokens.get()
+        ```
+
+        Args:
+            task: what to solve; several, or a mapping of them by key: `await tokens.get(key)`.
+            ready: how many of each are kept ready or on their way; `auto` for as many as recent
+                demand, the time of a solve and the life of a token tell.
+            least: with `auto`, the fewest of each.
+            most: with `auto`, the most of each.
+            margin: seconds that a token can still be used when `get` returns it; one with less is
+                thrown away, and replaced in time.
+            max_waste: share of what was bought that may expire unused; beyond it, and beyond one
+                whole stock, a token is bought only when somebody waits for it.
+            idle: seconds without a `get` after which nothing more is bought in advance; without it
+                so long that a stock which nobody uses expires once and is not replaced.
+            life: seconds that a token can be used after it was made, where none are documented, or
+                to go by other ones.
+
+        Raises:
+            InvalidArgument: an argument is certainly wrong; nothing was sent.
+        """
+        plan = StockPlan(
+            ready=ready,
+            least=least,
+            most=most,
+            margin=margin,
+            max_waste=max_waste,
+            idle=idle,
+            life=life,
+        )
+        return Stock(self._solver, task, plan)
 
     def batch(
         self,

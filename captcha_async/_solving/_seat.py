@@ -108,14 +108,14 @@ class Seat:
         capacity = slots.capacity or 1
         if slots.borrowed + slots.waiting < capacity:
             return 0.0
-        return (slots.waiting + 1) / capacity * self.typical(solve)
+        return (slots.waiting + 1) / capacity * self.typical(solve.type)
 
-    def typical(self, solve: Solve) -> float:
-        """Return the seconds that half of the solves of its type take."""
-        known = self.tenant.counters.typical(solve.type, 0.5)
+    def typical(self, kind: str, share: float = 0.5) -> float:
+        """Return the seconds within which *share* of the solves of a type end."""
+        known = self.tenant.counters.typical(kind, share)
         if known is not None:
             return known
-        times = self.account.service.poll_times(solve.type)
+        times = self.account.service.poll_times(kind)
         return times.first + times.interval
 
     def resting(self) -> tuple[float, CaptchaError] | None:
