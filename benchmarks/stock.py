@@ -124,15 +124,9 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for demand in DEMANDS:
         for stock in STOCKS:
-            clock = trio.testing.MockClock(autojump_threshold=0)
-            row = anyio.run(
-                run,
-                demand,
-                stock,
-                arguments.hours,
-                backend="trio",
-                backend_options={"clock": clock},
-            )
+            virtual = {"clock": trio.testing.MockClock(autojump_threshold=0)}
+            hours = arguments.hours
+            row = anyio.run(run, demand, stock, hours, backend="trio", backend_options=virtual)
             rows.append(row)
         columns = ("stock", "asked", "at_once", "wait", "wasted", "bought")
         table = [[row[name] for name in columns] for row in rows if row["demand"] == demand]

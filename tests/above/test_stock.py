@@ -244,12 +244,14 @@ async def test_a_wait_ends_at_its_timeout() -> None:
 async def test_a_stock_is_shared_out_by_the_account_s_slots() -> None:
     """It counts among the tasks in flight."""
     emulator = made()
-    async with joined(emulator, limits=Limits(in_flight=2)) as client:
-        async with client.stock(TOKEN_TASK, ready=6) as tokens:
-            await anyio.sleep(2)
-            assert emulator.statistics().processing == 2
-            await anyio.sleep(30)
-            assert tokens.statistics().ready == 6
+    async with (
+        joined(emulator, limits=Limits(in_flight=2)) as client,
+        client.stock(TOKEN_TASK, ready=6) as tokens,
+    ):
+        await anyio.sleep(2)
+        assert emulator.statistics().processing == 2
+        await anyio.sleep(30)
+        assert tokens.statistics().ready == 6
 
 
 async def test_a_stock_uses_the_account_that_can_be_used() -> None:
@@ -274,12 +276,14 @@ async def test_what_nobody_has_taken_is_an_orphan() -> None:
             except ClientClosed as error:
                 caught.append(error)
 
-        async with anyio.create_task_group() as group:
-            async with client.stock(TOKEN_TASK, ready=3) as tokens:
-                await anyio.sleep(10)
-                for _ in range(4):
-                    group.start_soon(wait, tokens)
-                await anyio.sleep(2)
+        async with (
+            anyio.create_task_group() as group,
+            client.stock(TOKEN_TASK, ready=3) as tokens,
+        ):
+            await anyio.sleep(10)
+            for _ in range(4):
+                group.start_soon(wait, tokens)
+            await anyio.sleep(2)
         assert len(caught) == 1
         with pytest.raises(ClientClosed):
             await tokens.get()
@@ -352,11 +356,13 @@ async def test_a_journal_knows_what_became_of_the_tokens(tmp_path: Path) -> None
     """Taken ones are solved, those that nobody took are open and can be resumed."""
     path = tmp_path / "captchas.db"
     emulator = made(0)
-    async with joined(emulator, journal=path) as client:
-        async with client.stock(TOKEN_TASK, ready=2) as tokens:
-            await tokens.get()
-            while tokens.statistics().ready < 2:  # noqa: ASYNC110 (nobody tells)
-                await anyio.sleep(0.01)
+    async with (
+        joined(emulator, journal=path) as client,
+        client.stock(TOKEN_TASK, ready=2) as tokens,
+    ):
+        await tokens.get()
+        while tokens.statistics().ready < 2:  # noqa: ASYNC110 (nobody tells)
+            await anyio.sleep(0.01)
     states = sorted(rows(path))
     assert states == ["open", "open", "solved"]
     async with joined(emulator, journal=path) as client:
