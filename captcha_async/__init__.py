@@ -10,6 +10,8 @@ from .errors import *  # noqa: F403  # the errors' own list says what is public
 
 if typing.TYPE_CHECKING:
     from . import services, wire
+    from ._above._attempts import SolveAttempts
+    from ._above._stock import Stock, StockStatistics
     from ._account._account import Account
     from ._account._limits import Limits
     from ._account._retry import Retries
@@ -38,6 +40,7 @@ if typing.TYPE_CHECKING:
     from ._polling._adaptive import AdaptivePolling, LearnedTimes
     from ._polling._schedule import FixedPolling, PollState, Schedule
     from ._ref import TaskId, TaskRef
+    from ._solving._choice import Offer
     from ._solving._pending import PendingTask
     from ._transport import LaneStatistics
     from .services import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, CAPTCHA69, TWO_CAPTCHA, Service
@@ -68,10 +71,13 @@ _HOLDS = {
         "TaskTakenUp",
     ),
     "_journal": ("Journal", "UncertainSubmission"),
+    "_above._attempts": ("SolveAttempts",),
+    "_above._stock": ("Stock", "StockStatistics"),
     "_account._account": ("Account",),
     "_account._limits": ("Limits",),
     "_account._semaphore": ("RateLimitedSemaphore", "SemaphoreStatistics"),
     "_outcome": ("Failed", "Reported", "Solved"),
+    "_solving._choice": ("Offer",),
     "_solving._pending": ("PendingTask",),
     "_polling._schedule": ("FixedPolling", "PollState", "Schedule"),
     "_ref": ("TaskId", "TaskRef"),
@@ -106,6 +112,7 @@ __all__ = [
     "LatencyStatistics",
     "LearnedTimes",
     "Limits",
+    "Offer",
     "PendingTask",
     "PollFailed",
     "PollState",
@@ -115,8 +122,11 @@ __all__ = [
     "Schedule",
     "SemaphoreStatistics",
     "Service",
+    "SolveAttempts",
     "Solved",
     "Statistics",
+    "Stock",
+    "StockStatistics",
     "SubmitFailed",
     "TaskAbandoned",
     "TaskDropped",

@@ -99,12 +99,10 @@ def check_name(name: str) -> None:
         raise invalid("name", name, "a string")
 
 
-def check_ref(ref: TaskRef, service: Service) -> None:
-    """Check a reference that is to be taken up at a service."""
+def check_ref(ref: TaskRef) -> None:
+    """Check a reference that is to be taken up."""
     if not isinstance(ref, TaskRef):
         raise invalid("ref", ref, "a TaskRef, such as TaskRef.from_json(text)")
-    if ref.service != service.name:
-        raise invalid("ref.service", ref.service, f"{service.name!r}, this client's")
     if not ref.named:
         raise invalid(
             "ref.task_id", ref.task_id, "an id of the service's: this answer came without"

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import anyio
 
+from ._above._attempts import SolveAttempts
+from ._above._plan import StockPlan
+from ._above._stock import Stock
 from ._account._account import Account
-from ._account._fuse import RequestKind
+from ._account._given import accounts_given
 from ._account._limits import Limits
-from ._account._retry import Attempts, Retries
-from ._account._statistics import Counters, Statistics
-from ._account._tenant import Tenant
+from ._account._retry import Retries
+from ._account._statistics import Statistics
 from ._arguments import (
     check_callback_url,
     check_callbacks,
-    check_left_out,
     check_name,
     check_ref,
     check_soft_id,
@@ -32,7 +32,7 @@ from ._arguments import (
 from ._batch._batch import Batch
 from ._batch._resume import Resumption, take_up
 from ._batch._source import Pairs, Source
-from ._callbacks import CallbackReceiver, ClientCallbacks
+from ._callbacks import CallbackReceiver
 from ._checks import check_count, check_timeout
 from ._events import Event, Events
 from ._journal import Journal, UncertainSubmission
@@ -40,14 +40,15 @@ from ._outcome import Failed, Reported, Solved
 from ._polling._schedule import Schedule
 from ._ref import TaskRef
 from ._solving._books import Books
+from ._solving._choice import Strategy, check_choice
+from ._solving._numbers import statistics_of
 from ._solving._pending import PendingTask
+from ._solving._seat import Seat
+from ._solving._seats import take_seats
 from ._solving._solve import Solve
 from ._solving._solver import Solver
 from .errors import (
     CaptchaError,
-    ClientClosed,
-    InsufficientBalance,
-    WrongEventLoop,
     invalid,
 )
 from .services import Service
@@ -61,9 +62,11 @@ __all__ = ["CaptchaClient"]
 S = TypeVar("S", bound=Solution)
 T = TypeVar("T")
 
+_ZERO = Decimal(0)
+
 
 class CaptchaClient:
-    """A client of one captcha-solving service under one API key.
+    """A client of captcha-solving services, of one account or of several.
 
     Use it with `async with`, or call `aclose()` when you are done. One client serves any number
     of concurrent solves; it starts no background task. It belongs to the event loop and the process
@@ -71,10 +74,18 @@ class CaptchaClient:
 
     Args:
         api_key: the account's key; without it the environment variable `CAPTCHA_API_KEY` is read.
-        service: name of a built-in profile, or a `Service`.
+        service: name of a built-in profile, or a `Service`; without it the environment variable
+            `CAPTCHA_SERVICE` is read, and then it is capmonster.
         account: an `Account`, in place of *api_key*, *service* and the settings of the way to it;
             clients that are given the same one share its limits, fuse, spending and connections.
-        base_url: another address of the service, such as a mirror's.
+        accounts: several of them, the preferred one first: a task goes to the first that takes it
+            and can be used, and on to the next where it is certain that it is not paid for twice.
+        strategy: in which order a task tries them: `first` as given, `cheapest` by known prices,
+            `fastest` by learned times, or a function of the task and of the offers (see `Offer`).
+        hedge: a share such as 0.99: `solve` creates a second task at another account when the first
+            is slower than this share of its kind has been; None for never, since it costs twice.
+        base_url: another address of the service, such as a mirror's; without it and without another
+            *service* the environment variable `CAPTCHA_BASE_URL` is read.
         limits: how much at once and how fast.
         polling: a schedule such as `FixedPolling(first=1, interval=3)`; `AdaptivePolling` without.
             The service's minimum gap and poll cap hold whatever it says.
@@ -97,8 +108,11 @@ class CaptchaClient:
         self,
         api_key: str | None = None,
         *,
-        service: str | Service = "capmonster",
+        service: str | Service | None = None,
         account: Account | None = None,
+        accounts: Iterable[Account] | None = None,
+        strategy: Strategy = "first",
+        hedge: float | None = None,
         base_url: str | None = None,
         limits: Limits | None = None,
         polling: Schedule | None = None,
@@ -111,8 +125,9 @@ class CaptchaClient:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         check_callbacks(callbacks)
-        account = _account_for(
+        given = accounts_given(
             account,
+            accounts,
             api_key,
             service,
             base_url=base_url,
@@ -122,27 +137,21 @@ class CaptchaClient:
             proxy=proxy,
             ssl_context=ssl_context,
         )
-        self._account = account
-        self._retries = retries or Retries()
-        events, counters = Events(to_handlers(on_event)), Counters()
-        # The client, as the account knows it: a member from now on until it is closed.
-        self._tenant = Tenant(events, counters)
-        self._journal = account.journal_of(to_journal(journal))
-        self._callbacks = ClientCallbacks(callbacks, account.service.name)
-        self._books = Books(counters, events, self._journal)
-        self._solver = Solver(account, self._tenant, self._books, self._callbacks, self._retries)
-        account.join(self._tenant)
+        check_choice(strategy, hedge)
+        self._journal = given[0].journal_of(to_journal(journal))
+        self._books = Books(Events(to_handlers(on_event)), self._journal)
+        # A tenant of each account from now on until the client is closed.
+        self._seats = take_seats(given, self._books, callbacks, strategy)
+        self._solver = Solver(self._seats, self._books, retries or Retries(), hedge)
 
     def __repr__(self) -> str:
-        account = self._account
-        return (
-            f"<CaptchaClient of {account.service.name}, {len(self._books)} in flight, "
-            f"fuse {account.gates.fuse.state}>"
-        )
+        names = " and ".join(seat.tenant.name for seat in self._seats)
+        fuses = ", ".join(seat.account.gates.fuse.state for seat in self._seats)
+        return f"<CaptchaClient of {names}, {len(self._books)} in flight, fuse {fuses}>"
 
     async def __aenter__(self) -> Self:
         try:
-            self._account.enter()
+            self._seats.enter()
             await self._journal.open()
             await self._solver.recall_spending()
         except BaseException:
@@ -174,30 +183,34 @@ class CaptchaClient:
             WrongEventLoop: the client lives in another event loop.
         """
         check_timeout(drain)
-        if not self._account.is_homeless:
-            self._account.enter()
+        self._seats.enter(homeless=False)
         try:
             if drain is not None:
-                self._account.enter()
+                self._seats.enter()
                 await self._solver.drain(drain)
         finally:
-            self._tenant.closed = True
+            self._seats.close()
             self._solver.read_callbacks()
             self._books.close()
             try:
-                await self._account.leave(self._tenant)
+                await self._seats.leave()
             finally:
                 await self._journal.aclose()
 
     @property
     def account(self) -> Account:
-        """The account that tasks are solved at."""
-        return self._account
+        """The account that tasks are solved at; the preferred one of several."""
+        return self._seats.first.account
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """All of them, in order of preference."""
+        return tuple(seat.account for seat in self._seats)
 
     @property
     def service(self) -> Service:
-        """The service's profile."""
-        return self._account.service
+        """The service's profile; that of the preferred account of several."""
+        return self._seats.first.account.service
 
     @property
     def orphans(self) -> tuple[PendingTask[Any], ...]:
@@ -209,6 +222,7 @@ class CaptchaClient:
         task: Task[S],
         *,
         timeout: float | None = None,
+        attempts: int = 1,
         callback_url: str | None = None,
         soft_id: int | str | None = None,
     ) -> Solved[S]:
@@ -218,6 +232,8 @@ class CaptchaClient:
             task: what to solve.
             timeout: seconds for everything: waiting for a slot, submitting, and solving. Without
                 it only the solving is bounded, by the service's default for this kind of task.
+            attempts: how many tasks may be created and paid for, one after the other, if one
+                proves unsolvable or its answer unreadable; at another account if there is one.
             callback_url: address of yours to which the service posts the result, in place of the
                 client's receiver; the client polls.
             soft_id: your partner id.
@@ -229,9 +245,10 @@ class CaptchaClient:
             CaptchaError: the account, the service or the task failed (see `errors`).
         """
         check_timeout(timeout)
+        check_count("attempts", attempts)
         solve = self._queue(task, timeout, callback_url, soft_id)
         solve.wants_slot = True
-        return await self._solver.solve(solve)
+        return await self._solver.solve(solve, attempts)
 
     async def submit(
         self,
@@ -263,9 +280,98 @@ class CaptchaClient:
         Raises:
             InvalidArgument: the reference belongs to another service.
         """
-        check_ref(ref, self.service)
-        self._account.enter()
-        return self._solver.handle(self._solver.take_up(ref, self._journal.attached(ref)))
+        check_ref(ref)
+        self._seats.enter()
+        owner = self._seats.of_ref(ref).tenant.owner
+        return self._solver.handle(self._solver.take_up(ref, self._journal.attached(ref, owner)))
+
+    def attempts(
+        self,
+        task: Task[S],
+        attempts: int,
+        *,
+        timeout: float | None = None,
+        callback_url: str | None = None,
+        soft_id: int | str | None = None,
+    ) -> SolveAttempts[S]:
+        """Solve a task until its answer is taken where it is used.
+
+        ```python
+        async with client.attempts(task, 3, timeout=180) as attempts:
+            async for solved in attempts:
+                if await submit_form(solved.solution.token):
+                    break
+        ```
+
+        Leaving by `break` or `return` means that the answer was right, going round that it was
+        wrong, an exception neither; it is reported where the service takes such reports. A task
+        that proves unsolvable is an attempt too. When the attempts are used up the loop ends, or
+        raises if the last one brought no answer.
+
+        Args:
+            task: what to solve.
+            attempts: how many tasks may be created and paid for, at another account each time if
+                there is one.
+            timeout: seconds from the block's beginning for all of them, as for `solve`.
+            callback_url: as for `solve`.
+            soft_id: your partner id.
+
+        Raises:
+            InvalidArgument: an argument is certainly wrong; nothing was sent.
+        """
+        check_timeout(timeout)
+        check_count("attempts", attempts)
+        solve = self._queue(task, timeout, callback_url, soft_id)
+        solve.wants_slot = True
+        return SolveAttempts(self._solver, solve, attempts)
+
+    def stock(
+        self,
+        task: Task[S] | Iterable[Task[S]] | Mapping[Any, Task[S]],
+        *,
+        ready: int | Literal["auto"] = 3,
+        least: int = 1,
+        most: int = 50,
+        margin: float = 5.0,
+        max_waste: float = 0.5,
+        idle: float | None = None,
+        life: float | None = None,
+    ) -> Stock[S]:
+        """Keep tokens ready, for whoever cannot wait when one is needed.
+
+        ```python
+        async with client.stock(task, ready=3) as tokens:
+            solved = await tokens.get()
+        ```
+
+        Args:
+            task: what to solve; several, or a mapping of them by key: `await tokens.get(key)`.
+            ready: how many of each are kept ready or on their way; `auto` for as many as recent
+                demand, the time of a solve and the life of a token tell.
+            least: with `auto`, the fewest of each.
+            most: with `auto`, the most of each.
+            margin: seconds that a token can still be used when `get` returns it; one with less is
+                thrown away, and replaced in time.
+            max_waste: share of what was bought that may expire unused; beyond it, and beyond one
+                whole stock, a token is bought only when somebody waits for it.
+            idle: seconds without a `get` after which nothing more is bought in advance; without it
+                so long that a stock which nobody uses expires once and is not replaced.
+            life: seconds that a token can be used after it was made, where none are documented, or
+                to go by other ones.
+
+        Raises:
+            InvalidArgument: an argument is certainly wrong; nothing was sent.
+        """
+        plan = StockPlan(
+            ready=ready,
+            least=least,
+            most=most,
+            margin=margin,
+            max_waste=max_waste,
+            idle=idle,
+            life=life,
+        )
+        return Stock(self._solver, task, plan)
 
     def batch(
         self,
@@ -301,7 +407,7 @@ class CaptchaClient:
             InvalidArgument: an argument is certainly wrong. A wrong task is a `Failed` outcome.
         """
         check_source(tasks)
-        most = self._account.limits.in_flight if max_in_flight is None else max_in_flight
+        most = self._seats.in_flight if max_in_flight is None else max_in_flight
         check_count("max_in_flight", most)
         check_timeout(timeout)
         check_name(name)
@@ -357,21 +463,35 @@ class CaptchaClient:
     async def balance(self) -> Decimal:
         """Return the account's balance, in the service's own currency, which none documents.
 
+        Of several accounts it is the preferred one's; see `balances`.
+
         A balance above zero closes a fuse that was blown by an empty one.
 
         Raises:
             AccountError: the key is not accepted.
             TransportError: the service could not be reached.
         """
-        account = self._account
-        balance = await self._ask("balance", account.api.get_balance, harmless=True)
-        if balance > 0 and isinstance(account.gates.fuse.error, InsufficientBalance):
-            account.gates.reset_fuse()
-        return balance
+        return await self._solver.asker.balance(self._seats.first)
+
+    async def balances(self) -> dict[str, Decimal | CaptchaError]:
+        """Return the balance of each account by its name, or why it could not be had."""
+        found: dict[str, Decimal | CaptchaError] = {seat.tenant.name: _ZERO for seat in self._seats}
+
+        async def ask(seat: Seat) -> None:
+            try:
+                found[seat.tenant.name] = await self._solver.asker.balance(seat)
+            except CaptchaError as error:
+                found[seat.tenant.name] = error
+
+        self._seats.enter()
+        async with anyio.create_task_group() as group:
+            for seat in self._seats:
+                group.start_soon(ask, seat)
+        return found
 
     async def report_incorrect(self, answer: Solved[Any] | TaskRef) -> Reported:
         """Tell the service that an answer was wrong; see `report_correct`."""
-        return await self._report(answer, correct=False)
+        return await self._solver.asker.report(answer, correct=False)
 
     async def report_correct(self, answer: Solved[Any] | TaskRef) -> Reported:
         """Tell the service that an answer was right.
@@ -387,26 +507,7 @@ class CaptchaClient:
             InvalidArgument: *answer* is nothing that can be reported.
             ClientClosed: the client is closed.
         """
-        return await self._report(answer, correct=True)
-
-    async def _report(self, answer: Solved[Any] | TaskRef, *, correct: bool) -> Reported:
-        ref = answer.ref if isinstance(answer, Solved) else answer
-        if not isinstance(ref, TaskRef):
-            raise invalid("answer", answer, "what solve returned", show=False)
-        check_ref(ref, self.service)
-        method = self.service.report_for(ref.task_type, correct=correct)
-        if method is None:
-            what = "right" if correct else "wrong"
-            why = f"{self.service.name} takes no report of {what} answers to a {ref.task_type}."
-            return Reported(taken=False, why=why)
-        try:
-            request = partial(self._account.api.report, method, ref.task_id)
-            await self._ask("report", request, harmless=False)
-        except (ClientClosed, WrongEventLoop):
-            raise
-        except CaptchaError as error:
-            return Reported(taken=False, why=str(error), error=error)
-        return Reported(taken=True)
+        return await self._solver.asker.report(answer, correct=True)
 
     async def user_agent(self) -> str:
         """Return the user agent that the service works with now, to be put into tasks.
@@ -418,36 +519,19 @@ class CaptchaClient:
             AccountError: the fuse is open; nothing was sent.
             TransportError: the page could not be reached.
         """
-        self._account.enter()
-        async with self._account.admit("balance", self._tenant):
-            return await self._account.api.get_user_agent()
+        seat = self._seats.first
+        seat.account.enter()
+        async with seat.account.admit("balance", seat.tenant):
+            return await seat.account.api.get_user_agent()
 
     def statistics(self) -> Statistics:
-        """Return what the client has done so far."""
-        account, counters = self._account, self._tenant.counters
-        return Statistics(
-            submitted=counters.submitted,
-            solved=counters.solved,
-            failed=counters.failed,
-            timed_out=counters.timed_out,
-            uncertain=counters.uncertain,
-            in_flight=len(self._books),
-            queued=account.gates.slots.waiting,
-            slots=account.gates.slots.limit,
-            orphans=len(self._books.orphans),
-            requests=counters.requests,
-            polls=counters.polls,
-            retries=counters.retries,
-            spent=account.gates.spending.total,
-            fuse=account.gates.fuse.state,
-            lanes=account.lanes(),
-            latencies=counters.latencies.snapshot(),
-            callbacks=self._callbacks.statistics(),
-        )
+        """Return what the client has done so far, in all and at each account."""
+        return statistics_of(self._seats, self._books)
 
     def reset_fuse(self) -> None:
         """Let requests through again after an account error, for example after topping up."""
-        self._account.gates.reset_fuse()
+        for seat in self._seats:
+            seat.account.gates.reset_fuse()
 
     # -- what earlier clients have left in the journal --------------------------------------------
 
@@ -467,7 +551,7 @@ class CaptchaClient:
             InvalidArgument: the client has no journal.
             JournalError: it cannot be read.
         """
-        self._account.enter()
+        self._seats.enter()
         for record, entry in await self._journal.left_open():
             yield self._solver.handle(await take_up(self._solver, record, entry))
 
@@ -526,49 +610,11 @@ class CaptchaClient:
         soft_id: int | str | None,
     ) -> Solve:
         """Check a task, and make the record of it."""
-        self.service.check(task)
-        self._account.enter()
+        self._seats.check(task)
+        self._seats.enter()
         return self._solver.make(
             task,
             timeout,
             callback_url=check_callback_url(callback_url),
             soft_id=check_soft_id(soft_id),
         )
-
-    async def _ask(
-        self, kind: RequestKind, request: Callable[[], Awaitable[T]], *, harmless: bool
-    ) -> T:
-        """Make a request that creates no task, with further attempts.
-
-        Args:
-            kind: of the request.
-            request: sends it.
-            harmless: whether it changes nothing, so that it may be sent twice.
-        """
-        account = self._account
-        account.enter()
-        attempts = Attempts(self._retries)
-        while True:
-            try:
-                async with account.admit(kind, self._tenant):
-                    return await request()
-            except CaptchaError as error:
-                delay = attempts.after(error, harmless=harmless)
-                if delay is None:
-                    raise
-                account.tell_retry(error, delay, attempts.made)
-            with account.gates.fuse.guard(kind, tenant=self._tenant):
-                await anyio.sleep(delay)
-
-
-def _account_for(
-    account: Account | None, api_key: str | None, service: str | Service, **way: Any
-) -> Account:
-    """Return the account that was given, or one made of the settings."""
-    if account is None:
-        return Account(api_key, service=service, **way)
-    if not isinstance(account, Account):
-        raise invalid("account", account, "an Account", show=False)
-    other = None if service == "capmonster" else service
-    check_left_out("account", api_key=api_key, service=other, **way)
-    return account

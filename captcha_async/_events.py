@@ -232,6 +232,10 @@ class SolveEvents:
     def _tell(self, kind: Callable[..., Event], **details: Any) -> None:
         self._events.emit(kind(solve=self.solve, at=anyio.current_time(), **details))
 
+    def move(self, service: Service) -> None:
+        """Tell of another service from now on."""
+        self._service = service
+
     def queued(self, task: Task[Any]) -> None:
         """A task was taken on."""
         self._tell(TaskQueued, service=self._service, task=task)

@@ -40,6 +40,9 @@ class Solved(Generic[S_co]):
     """Polls made for the task."""
     ref: TaskRef
     """The task's reference."""
+    account: str = ""
+    """Name of the account that it was solved at; an account without one is called by its
+    service."""
     expires_at: float | None = None
     """Moment on the event loop's clock (`anyio.current_time()`) from which on the token may be
     refused; None where its life is not documented. It means nothing to another process."""

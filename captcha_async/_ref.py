@@ -44,6 +44,11 @@ def _check_id(_: object, attribute: attrs.Attribute[TaskId], value: object) -> N
         raise _wrong(attribute.name, "int or str", value)
 
 
+def _check_account(_: object, attribute: attrs.Attribute[str | None], value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise _wrong(attribute.name, "str or None", value)
+
+
 def _check_polls(_: object, attribute: attrs.Attribute[int], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong(attribute.name, "int", value)
@@ -75,6 +80,8 @@ class TaskRef:
     """Name of the task model, such as `RecaptchaV2Task`; tells how the solution is read."""
     polls: int = attrs.field(default=0, validator=_check_polls)
     """Polls made until this reference was taken; they count towards the service's cap."""
+    account: str | None = attrs.field(default=None, validator=_check_account)
+    """Name of the account, where the client had several of one service."""
 
     @property
     def named(self) -> bool:
@@ -87,7 +94,10 @@ class TaskRef:
 
     def to_json(self) -> str:
         """Return the reference as one line of JSON."""
-        return orjson.dumps(attrs.asdict(self)).decode()
+        data = attrs.asdict(self)
+        if self.account is None:
+            del data["account"]
+        return orjson.dumps(data).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> TaskRef:

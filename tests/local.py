@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
 
-from captcha_async import CaptchaClient, ImageToTextTask, RecaptchaV2Task
+from captcha_async import Account, CaptchaClient, ImageToTextTask, RecaptchaV2Task
 from captcha_async.emulator import Emulator
 
 KEY = "emulator-key"
@@ -41,3 +41,26 @@ async def answered_by(
         CaptchaClient(KEY, http_client=http_client, **options) as client,
     ):
         yield client
+
+
+@asynccontextmanager
+async def several(
+    *emulators: Emulator, accounts: Sequence[dict[str, Any]] = (), **options: Any
+) -> AsyncIterator[CaptchaClient]:
+    """Open a client with an account at each of the emulators, the first one preferred.
+
+    Args:
+        emulators: the services.
+        accounts: further settings of each account, in the same order.
+        options: the client's.
+    """
+    settings = [*accounts, *[{}] * (len(emulators) - len(accounts))]
+    async with AsyncExitStack() as stack:
+        made: list[Account] = []
+        for emulator, own in zip(emulators, settings, strict=True):
+            await stack.enter_async_context(emulator)
+            transport = own.pop("transport", None) or httpx.ASGITransport(app=emulator)
+            http = await stack.enter_async_context(httpx.AsyncClient(transport=transport))
+            key = own.pop("api_key", emulator.api_key)
+            made.append(Account(key, service=emulator.service, http_client=http, **own))
+        yield await stack.enter_async_context(CaptchaClient(accounts=made, **options))

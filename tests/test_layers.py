@@ -29,7 +29,7 @@ LAYERS = [
     ("_arguments",),
     ("_account",),
     ("_solving",),
-    ("_batch",),
+    ("_batch", "_above"),
     ("_client",),
     ("__init__",),
     ("emulator", "telemetry"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 import anyio
 
 from .._arguments import check_key, check_left_out, to_profile
-from .._journal import ClientJournal, Journal
+from .._journal import ClientJournal, Journal, Owner
 from .._polling._adaptive import AdaptivePolling
 from .._polling._schedule import Schedule
 from .._transport import HttpTransport, LaneStatistics
@@ -64,6 +64,8 @@ class Account:
         proxy: URL of a proxy on the way to the service (not the proxy of a task); without it
             `HTTPS_PROXY` and `NO_PROXY` are obeyed.
         ssl_context: TLS settings; httpx's default without.
+        name: what `Solved.account` and the client's statistics call it; the service's name
+            without.
 
     Raises:
         InvalidArgument: an argument is certainly wrong; the message names it.
@@ -80,7 +82,11 @@ class Account:
         http_client: httpx.AsyncClient | None = None,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        name: str | None = None,
     ) -> None:
+        if name is not None and (not isinstance(name, str) or not name):
+            raise invalid("name", name, "a string that is not empty")
+        self._name = name
         self._service = to_profile(service, base_url)
         if http_client is not None:
             check_left_out("http_client", proxy=proxy, ssl_context=ssl_context)
@@ -122,6 +128,21 @@ class Account:
     def service(self) -> Service:
         """The service's profile."""
         return self._service
+
+    @property
+    def name(self) -> str:
+        """What it is called: as given, or by its service."""
+        return self._name or self._service.name
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the name was given."""
+        return self._name is not None
+
+    @property
+    def owner(self) -> Owner:
+        """Under whom a journal has its tasks: the service, and a digest of the key."""
+        return Owner.of(self._service.name, self._key)
 
     @property
     def limits(self) -> Limits:

@@ -37,6 +37,14 @@ class Brake:
         # Set, and replaced, when either changes.
         self._news = anyio.Event()
 
+    @property
+    def hold(self) -> float:
+        """Seconds for which a createTask would have to wait, as far as is known."""
+        if not self._failures:
+            return 0.0
+        left = max(0.0, self._until - anyio.current_time())
+        return max(left, FIRST_WAIT) if self._trying else left
+
     def pass_nowait(self) -> bool:
         """Let a createTask pass, unless it has to wait; each that passes is ended by one of below.
 

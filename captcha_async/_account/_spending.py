@@ -60,6 +60,18 @@ class Spending:
         """The cap."""
         return self._most
 
+    def price_of(self, kind: str) -> Decimal | None:
+        """Return what a task of this *kind* costs, if that is known."""
+        return self._prices.get(kind)
+
+    def affords(self, kind: str) -> bool:
+        """Tell whether a task of this *kind* fits under the cap."""
+        try:
+            self._check(self._prices.get(kind, ZERO))
+        except SpendLimitReached:
+            return False
+        return True
+
     def reserve_nowait(self, kind: str) -> Decimal | None:
         """Set the price of a task of this *kind* aside; None if its price is being found out.
 

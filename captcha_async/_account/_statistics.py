@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from decimal import Decimal
 
 import attrs
@@ -12,6 +13,9 @@ from .._transport import LaneStatistics
 from ._fuse import FuseState
 
 __all__ = ["Counters", "LatencyHistogram", "LatencyStatistics", "Statistics"]
+
+MOST_TYPES = 256
+"""Of how many task types the times are kept."""
 
 
 @attrs.frozen
@@ -42,6 +46,17 @@ class LatencyHistogram:
         self._count = 0
         self._sum = 0.0
         self._longest = 0.0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def include(self, other: LatencyHistogram) -> None:
+        """Add all that *other* has counted."""
+        for bucket, count in other._buckets.items():
+            self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+        self._count += other._count
+        self._sum += other._sum
+        self._longest = max(self._longest, other._longest)
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
@@ -112,6 +127,16 @@ class Statistics:
     """How long solves took."""
     callbacks: CallbackStatistics | None = None
     """What became of this client's callbacks; None without a receiver."""
+    moved: int = 0
+    """Times that a task which an account had not accepted went on to another one."""
+    hedged: int = 0
+    """Second tasks, created because the first was slow (`hedge`)."""
+    wasted: int = 0
+    """Tokens of a stock that expired unused."""
+    wasted_cost: Decimal = Decimal(0)
+    """What those have cost; it is in `spent` too."""
+    accounts: Mapping[str, Statistics] = attrs.field(factory=dict)
+    """The same for each account of the client, by its name; there this is empty."""
 
 
 @attrs.define
@@ -126,4 +151,27 @@ class Counters:
     requests: int = 0
     polls: int = 0
     retries: int = 0
+    moved: int = 0
+    hedged: int = 0
+    wasted: int = 0
+    wasted_cost: Decimal = Decimal(0)
     latencies: LatencyHistogram = attrs.field(factory=LatencyHistogram)
+    times: dict[str, LatencyHistogram] = attrs.field(factory=dict)
+    """How long solves took, by the name of the task model."""
+
+    def solved_in(self, kind: str, seconds: float) -> None:
+        """Count how long the solve of a task of this *kind* took."""
+        self.latencies.add(seconds)
+        if kind not in self.times:
+            if len(self.times) >= MOST_TYPES:
+                del self.times[next(iter(self.times))]
+            self.times[kind] = LatencyHistogram()
+        self.times[kind].add(seconds)
+
+    def typical(self, kind: str, share: float, at_least: int = 1) -> float | None:
+        """Return the seconds within which *share* of the solves of a kind ended.
+
+        None while fewer than *at_least* are known.
+        """
+        times = self.times.get(kind)
+        return None if times is None or len(times) < at_least else times.quantile(share)

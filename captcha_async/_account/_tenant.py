@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import attrs
 
+from .._callbacks import ClientCallbacks
 from .._events import Events
+from .._journal import Owner
 from ..errors import ClientClosed
 from ._statistics import Counters
 
@@ -18,6 +20,15 @@ class Tenant:
     events: Events
     """Whom to tell of the fuse."""
     counters: Counters = attrs.field(factory=Counters)
+    name: str = ""
+    """What the client calls the account: `Solved.account`."""
+    mark: str | None = None
+    """The name where a reference needs it, because the client has several accounts of the
+    service."""
+    owner: Owner | None = None
+    """Under whom the client's journal has the account's tasks."""
+    callbacks: ClientCallbacks = attrs.field(factory=lambda: ClientCallbacks(None, ""))
+    """The client's use of its receiver at this account."""
     closed: bool = False
     """Whether the client was closed; set once, and only by that."""
     open: int = 0

@@ -22,6 +22,7 @@ from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 from .._account._semaphore import RateLimitedSemaphore
 from .._journal import OtherTasks
 from .._outcome import Failed, Solved
+from .._solving._group import single
 from .._solving._outcomes import Outcomes
 from .._solving._solve import Solve
 from .._solving._solver import Solver
@@ -95,7 +96,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         self._holding = False
         # A place for each task that is read and whose outcome is not taken yet.
         self._room = RateLimitedSemaphore(max_in_flight)
-        pollers = min(solver.account.limits.connections, max_in_flight)
+        pollers = min(solver.seats.connections, max_in_flight)
         self._watch: Watch = solver.watch(pollers, self._outcomes)
         self._exhausted = False
         # Where the outcome that was handed out last stands in the source.
@@ -156,7 +157,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
         if self._started is not None:
             raise RuntimeError("a batch can be entered once; call client.batch(...) again")
-        self._solver.account.enter()
+        self._solver.seats.enter()
         self._started = anyio.current_time()
         self._submitting = anyio.CancelScope()
         error: BaseException | None = None
@@ -178,7 +179,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                     group.cancel_scope.cancel()
         except BaseExceptionGroup as several:
             # Such as a KeyboardInterrupt in a handler of events: it comes out as itself.
-            error = error or _single(several)
+            error = error or single(several)
         finally:
             self._give_up()
             self._resumption.close()
@@ -292,7 +293,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
 
     async def _submit(self, solve: Solve) -> None:
         try:
-            self._solver.account.service.check(cast("Any", solve.task))
+            self._solver.seats.check(cast("Any", solve.task))
             earlier = await self._resumption.look_up(solve)
             if earlier == "skip":
                 self._outcomes.skipped_over(solve)
@@ -322,7 +323,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
     def _stop_in_outage(self, error: CaptchaError) -> None:
         """Read no more in an outage, in which every further task would fail likewise."""
         unanswered = isinstance(error, ServiceUnavailable | SubmitUncertain | TransportError)
-        if unanswered and self._stopped_by is None and self._solver.account.gates.is_out:
+        if unanswered and self._stopped_by is None and self._solver.seats.is_out:
             self._stopped_by = error
             self._reading.cancel()
             logger.warning("The batch reads no further tasks: %s", error)
@@ -346,14 +347,6 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             self._outcomes.ended(solve, SubmitUncertain(message + advice))
         else:
             self._outcomes.dropped_out(solve)
-
-
-def _single(several: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the one exception in a group, or the group if it has more."""
-    error: BaseException = several
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
 
 
 async def _is_cancelled() -> bool:

@@ -6,6 +6,7 @@ import logging
 from typing import Any, Literal
 
 import anyio
+import attrs
 
 from .._journal import BatchRecord, Entry, Record
 from .._outcome import Solved
@@ -31,7 +32,8 @@ async def take_up(
         JournalError: its stored answer cannot be read.
     """
     solution = await solver.books.journal.solution(record)
-    solve = solver.take_up(record.ref(), entry, task)
+    ref = attrs.evolve(record.ref(), account=solver.seats.of_owner(record.owner).tenant.mark)
+    solve = solver.take_up(ref, entry, task)
     if solve.done:
         return solve
     if solution is not None:
@@ -40,7 +42,7 @@ async def take_up(
         except UnreadableSolution as error:
             solver.books.failed(solve, error)
         else:
-            solver.books.solved(solve, _stored_answer(record, read, task), "journal")
+            solver.books.solved(solve, stored_answer(solver, record, read, task), "journal")
     elif is_too_old(solver, record):
         # Asking for ids that are long gone gets an account banned.
         solver.books.failed(
@@ -57,12 +59,14 @@ def is_too_old(solver: Solver, record: Record) -> bool:
     """Tell whether the service has certainly dropped the result."""
     if record.has_solution:
         return False
-    service = solver.account.service
+    service = solver.seats.of_owner(record.owner).account.service
     solving = service.poll_times(record.task_type).timeout
     return record.age > solving + service.result_retention
 
 
-def _stored_answer(record: Record, solution: Solution, task: Task[Any] | None) -> Solved[Any]:
+def stored_answer(
+    solver: Solver, record: Record, solution: Solution, task: Task[Any] | None
+) -> Solved[Any]:
     """Make an answer anew of what the journal has of it, as old as it is."""
     life = spec_of(record.task_type).token_life
     born = anyio.current_time() - record.age
@@ -73,11 +77,18 @@ def _stored_answer(record: Record, solution: Solution, task: Task[Any] | None) -
         elapsed=record.elapsed or 0.0,
         polls=record.polls,
         ref=TaskRef(record.owner.service, record.task_id or 0, record.task_type, record.polls),
+        account=_account_of(solver, record),
         key=record.key if task is None else None,
         # The token may have been made right after the service last said that there is none.
         expires_at=None if life is None else born + (record.since or 0.0) + life,
         replayed=True,
     )
+
+
+def _account_of(solver: Solver, record: Record) -> str:
+    """Name the account that a record is of; by its service if the client has it no more."""
+    tenant = solver.seats.of_owner(record.owner).tenant
+    return tenant.name if tenant.owner == record.owner else record.owner.service
 
 
 class Resumption:
@@ -188,4 +199,4 @@ class Resumption:
         if solution is None:
             # Damaged, as a warning has told; whoever keeps answers wants this one again.
             return None
-        return _stored_answer(record, load_solution(type(task), solution), task)
+        return stored_answer(self._solver, record, load_solution(type(task), solution), task)

@@ -12,7 +12,7 @@ from ._batch import BatchRecord, OtherTasks
 from ._client_journal import ClientJournal
 from ._entry import Entry
 from ._options import Journal
-from ._record import Place, Record, UncertainSubmission
+from ._record import Owner, Place, Record, UncertainSubmission
 
 __all__ = [
     "BatchRecord",
@@ -20,6 +20,7 @@ __all__ = [
     "Entry",
     "Journal",
     "OtherTasks",
+    "Owner",
     "Place",
     "Record",
     "UncertainSubmission",

@@ -29,6 +29,8 @@ logger = logging.getLogger("captcha_async")
 
 PAGE = 500
 """Rows that are taken from the thread at a time."""
+RANKS = ("solved", "open", "sending", "uncertain")
+"""Which state of a key counts most, where several accounts have tried it."""
 KEYS_PAGE = 2_000
 """Keys that the thread reads at a time, between other jobs."""
 
@@ -45,7 +47,8 @@ class ClientJournal:
     def __init__(self, journal: Journal | None, service: str, api_key: str) -> None:
         self._journal = journal
         self._writer = None if journal is None else Writer(journal)
-        self._owner = Owner.of(service, api_key)
+        # The client's accounts, in order of preference; `add` appends to it before any is used.
+        self._owners = [Owner.of(service, api_key)]
         # The client's batches from their beginning to their end.
         self._running = Running()
 
@@ -56,8 +59,12 @@ class ClientJournal:
 
     @property
     def owner(self) -> Owner:
-        """Whose tasks are recorded."""
-        return self._owner
+        """Whose tasks are recorded, where nobody else is named."""
+        return self._owners[0]
+
+    def add(self, owner: Owner) -> None:
+        """Have the client use another account as well."""
+        self._owners.append(owner)
 
     async def open(self) -> None:
         """Open the file, so that trouble shows at once.
@@ -90,7 +97,11 @@ class ClientJournal:
             await self._writer.aclose()
 
     def entry(
-        self, task_type: str, place: Place | None = None, reserved: Decimal | None = None
+        self,
+        task_type: str,
+        place: Place | None = None,
+        reserved: Decimal | None = None,
+        owner: Owner | None = None,
     ) -> Entry:
         """Make the entry of a submission.
 
@@ -98,14 +109,15 @@ class ClientJournal:
             task_type: name of the task model.
             place: where it stands in a batch.
             reserved: the money set aside for it.
+            owner: the account that it goes to; the first one without.
         """
-        record = Record(self._owner, task_type, place)
+        record = Record(owner or self.owner, task_type, place)
         record.reserved = None if reserved is None else str(reserved)
         return self._entry(record)
 
-    def attached(self, ref: TaskRef) -> Entry:
+    def attached(self, ref: TaskRef, owner: Owner | None = None) -> Entry:
         """Make the entry of a task that is taken up by its id."""
-        record = Record(self._owner, ref.task_type, state="open", task_id=ref.task_id)
+        record = Record(owner or self.owner, ref.task_type, state="open", task_id=ref.task_id)
         record.polls = ref.polls
         return self._entry(record)
 
@@ -144,11 +156,19 @@ class ClientJournal:
         return tuple(_as_uncertain(record) for record in records if record.state == "uncertain")
 
     async def _all(self, read: Callable[[Store, Owner, int, int], list[Record]]) -> list[Record]:
-        """Read page after page."""
+        """Read page after page, of one account after the other."""
+        found = list[Record]()
+        for owner in self._owners:
+            found += await self._all_of(owner, read)
+        return found
+
+    async def _all_of(
+        self, owner: Owner, read: Callable[[Store, Owner, int, int], list[Record]]
+    ) -> list[Record]:
         writer, found, after = self._at_hand(), list[Record](), 0
 
         def next_page(store: Store) -> list[Record]:
-            return read(store, self._owner, after, PAGE)
+            return read(store, owner, after, PAGE)
 
         while True:
             page = await writer.ask(next_page)
@@ -165,7 +185,12 @@ class ClientJournal:
             InvalidArgument: there is no journal.
             JournalError: it cannot be written.
         """
-        await self._at_hand().ask(lambda store: store.forget(self._owner, number))
+
+        def forget(store: Store) -> None:
+            for owner in self._owners:
+                store.forget(owner, number)
+
+        await self._at_hand().ask(forget)
 
     async def solution(self, record: Record) -> object:
         """Return the solution that was stored, as the service sent it.
@@ -224,7 +249,11 @@ class ClientJournal:
         self._running.leave(name)
 
     async def _find(self, place: Place) -> tuple[Record, Entry] | None:
-        record = await self._at_hand().ask(lambda store: store.find(self._owner, place))
+        def find(store: Store) -> Record | None:
+            found = (store.find(owner, place) for owner in self._owners)
+            return min(filter(None, found), key=_worth, default=None)
+
+        record = await self._at_hand().ask(find)
         return None if record is None else (record, self._entry(record))
 
     async def forget_batch(self, name: str) -> int:
@@ -242,7 +271,7 @@ class ClientJournal:
         if name in self._running:
             raise invalid("name", name, "that of a batch that has ended")
         done, still_open, uncertain = await writer.ask(
-            lambda store: store.forget_batch(self._owner, name)
+            lambda store: store.forget_batch(self._owners, name)
         )
         if still_open or uncertain:
             raise invalid(
@@ -256,14 +285,17 @@ class ClientJournal:
 
     # -- money ------------------------------------------------------------------------------------
 
-    async def spent(self, within: float | None) -> list[tuple[float, Decimal]]:
-        """Return what the account has paid, by all clients that had the file.
+    async def spent(
+        self, within: float | None, owner: Owner | None = None
+    ) -> list[tuple[float, Decimal]]:
+        """Return what an account has paid, by all clients that had the file.
 
         What may have cost something counts with what was set aside for it. The file knows no more
         than `Journal.keep` says.
 
         Args:
             within: seconds up to now, of the wall clock; None for all that the file knows.
+            owner: the account; the first one without.
 
         Returns:
             (seconds ago, cost), the oldest first; nothing without a journal.
@@ -276,7 +308,7 @@ class ClientJournal:
 
         def question(store: Store) -> list[tuple[float, Decimal]]:
             moment = 0.0 if within is None else store.now() - within
-            return store.spent_since(self._owner, moment)
+            return store.spent_since(owner or self.owner, moment)
 
         return await self._writer.ask(question)
 
@@ -289,6 +321,11 @@ class ClientJournal:
     def missing() -> InvalidArgument:
         """Make the error for asking a client without a journal."""
         return invalid("journal", None, "given to the client for this, such as 'captchas.db'")
+
+
+def _worth(record: Record) -> int:
+    """Tell which of several accounts' records of one key counts: the one with the smallest."""
+    return RANKS.index(record.state) if record.state in RANKS else len(RANKS)
 
 
 def _as_uncertain(record: Record) -> UncertainSubmission:

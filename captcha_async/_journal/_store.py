@@ -232,7 +232,7 @@ class Store:
             if found and found[0].state == "uncertain":
                 self._database.execute(REMOVE, (number,))
 
-    def forget_batch(self, owner: Owner, name: str) -> tuple[int, int, int]:
+    def forget_batch(self, owners: Sequence[Owner], name: str) -> tuple[int, int, int]:
         """Let nothing be known of a batch any more, unless something of it is unsettled.
 
         The rows stay, as those of tasks that were in no batch: they tell what was paid.
@@ -242,21 +242,27 @@ class Store:
         """
         with _told(self._path), self._transaction():
             where = "batch = ? AND service = ? AND account = ? AND state NOT IN "
-            unsettled = self._read(
-                owner,
-                where + "('solved', 'failed', 'expired')",
-                storable(name),
-                *self._whose(owner),
-            )
+            unsettled = [
+                record
+                for owner in owners
+                for record in self._read(
+                    owner,
+                    where + "('solved', 'failed', 'expired')",
+                    storable(name),
+                    *self._whose(owner),
+                )
+            ]
             if unsettled:
                 uncertain = sum(record.state == "uncertain" for record in unsettled)
                 return 0, len(unsettled) - uncertain, uncertain
-            done = self._database.execute(
-                "UPDATE submission SET batch = NULL, key = NULL, mark = NULL, solution = NULL "
-                "WHERE batch = ? AND (state = 'solved' OR service = ? AND account = ?)",
-                (storable(name), *self._whose(owner)),
-            )
-            return done.rowcount, 0, 0
+            done = 0
+            for owner in owners:
+                done += self._database.execute(
+                    "UPDATE submission SET batch = NULL, key = NULL, mark = NULL, solution = NULL "
+                    "WHERE batch = ? AND (state = 'solved' OR service = ? AND account = ?)",
+                    (storable(name), *self._whose(owner)),
+                ).rowcount
+            return done, 0, 0
 
     # -- reading ----------------------------------------------------------------------------------
 

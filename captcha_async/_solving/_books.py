@@ -15,7 +15,8 @@ from typing import Any
 
 import anyio
 
-from .._account._statistics import Counters
+from .._account._account import Account
+from .._account._tenant import Tenant
 from .._events import Events, SolveEvents, Via
 from .._journal import ClientJournal, Entry
 from .._outcome import Solved
@@ -56,13 +57,11 @@ class Books:
     """The books of one client.
 
     Args:
-        counters: what it counts.
         events: whom it tells.
         journal: its journal.
     """
 
-    def __init__(self, counters: Counters, events: Events, journal: ClientJournal) -> None:
-        self.counters = counters
+    def __init__(self, events: Events, journal: ClientJournal) -> None:
         self.events = events
         self.journal = journal
         # All by `Solve.name`. The open ones in order of acceptance: each enters when the service
@@ -98,9 +97,9 @@ class Books:
         waiting = {name: solve for name, solve in self._open.items() if not solve.waiters}
         return tuple({**waiting, **self._orphans}.values())
 
-    def find(self, service: str, task_id: TaskId) -> Solve | None:
+    def find(self, tenant: Tenant, task_id: TaskId) -> Solve | None:
         """Return the task of that id: open, ended without an answer, or with one not yet taken."""
-        name = _name(service, task_id)
+        name = _name(tenant, task_id)
         return self._open.get(name) or self._exhausted.get(name) or self._orphans.get(name)
 
     # -- the steps, in their order ----------------------------------------------------------------
@@ -117,7 +116,9 @@ class Books:
     def entered(self, solve: Solve) -> Entry | None:
         """Open a line in the journal for a createTask that is about to be sent."""
         if self.journal.journal is not None:
-            solve.entry = self.journal.entry(solve.type, solve.place, solve.reserved)
+            solve.entry = self.journal.entry(
+                solve.type, solve.place, solve.reserved, solve.tenant.owner
+            )
         return solve.entry
 
     def held_back(self, solve: Solve) -> None:
@@ -163,7 +164,7 @@ class Books:
             else:
                 solve.entry.drop()
         if uncertain:
-            self.counters.uncertain += 1
+            solve.tenant.counters.uncertain += 1
             if cut_off:
                 logger.warning(
                     "A submission was cancelled and no reply came; a task may exist: %s",
@@ -174,6 +175,23 @@ class Books:
             requests.debug("createTask of %s: %s", _task_of(solve).type, said)
         if solve.events is not None:
             solve.events.submit_failed(_task_of(solve), error)
+
+    def moved(self, solve: Solve, account: Account, tenant: Tenant, *, refused: bool) -> None:
+        """It goes to another account.
+
+        Args:
+            solve: a task that has not been accepted.
+            account: where it goes now.
+            tenant: the client, as that account knows it.
+            refused: whether the account before has certainly not accepted it.
+        """
+        if solve.callback is not None:
+            solve.callback.end(polled=False)
+            solve.callback = None
+        solve.tenant.counters.moved += refused
+        solve.account, solve.tenant = account, tenant
+        if solve.events is not None:
+            solve.events.move(account.service)
 
     def dropped(self, solve: Solve, error: CaptchaError | None) -> None:
         """It will not be created; *error* is None if its caller was cancelled."""
@@ -189,7 +207,7 @@ class Books:
         solve.fate = Fate.ACCEPTED
         solve.born = sent_at
         self._opened(solve, created.task_id)
-        self.counters.submitted += 1
+        solve.tenant.counters.submitted += 1
         if solve.callback is not None:
             solve.callback.bind(created.task_id)
         if requests.isEnabledFor(logging.DEBUG):
@@ -205,7 +223,7 @@ class Books:
             solve.reserved = entry.reserved
             solve.account.gates.spending.take_over(entry.reserved, entry.age)
         gap = solve.account.service.min_poll_gap
-        polls, not_before = self._ended.get(_name(ref.service, ref.task_id), (0, float("-inf")))
+        polls, not_before = self._ended.get(_name(solve.tenant, ref.task_id), (0, float("-inf")))
         # Of polls made elsewhere only the number is known: the last may have been just now.
         not_before = max(not_before, now + gap if ref.polls else float("-inf"))
         solve.polled_before(max(polls, ref.polls), not_before)
@@ -216,7 +234,7 @@ class Books:
 
     def _opened(self, solve: Solve, task_id: TaskId) -> None:
         solve.task_id = task_id
-        solve.name = name = _name(solve.account.service.name, task_id)
+        solve.name = name = _name(solve.tenant, task_id)
         earlier = self._open.get(name)
         if earlier is not None:
             # The service gave an id twice. Each has its own end, and they share their polls.
@@ -240,7 +258,7 @@ class Books:
         self, solve: Solve, begun: float, status: str | None, error: CaptchaError | None
     ) -> None:
         """It was asked for; neither status nor error if the waiter was cancelled meanwhile."""
-        self.counters.polls += 1
+        solve.tenant.counters.polls += 1
         solve.status = status or solve.status
         solve.trouble = error
         if solve.entry is not None:
@@ -266,12 +284,13 @@ class Books:
             elapsed=elapsed,
             polls=solve.polls,
             ref=solve.ref,
+            account=solve.tenant.name,
             key=solve.entry.key if solve.task is None and solve.entry is not None else None,
             # The token may have been made right after the service last said that there is none.
             expires_at=None if life is None else solve.born + solve.since + life,
         )
         self._spend(solve, cost)
-        self.counters.latencies.add(elapsed)
+        solve.tenant.counters.solved_in(solve.type, elapsed)
         self.solved(solve, solved, via)
 
     def solved(self, solve: Solve, solved: Solved[Any], via: Via) -> None:
@@ -279,7 +298,7 @@ class Books:
         self._ended[solve.name] = solve.polls, solve.allowed_at
         if len(self._ended) > MOST_ENDED:
             del self._ended[next(iter(self._ended))]
-        self.counters.solved += 1
+        solve.tenant.counters.solved += 1
         self._closed(solve, solved)
         if solve.events is not None:
             solve.events.via = via
@@ -300,7 +319,7 @@ class Books:
         self._exhausted[solve.name] = solve
         if len(self._exhausted) > MOST_EXHAUSTED:
             del self._exhausted[next(iter(self._exhausted))]
-        self.counters.failed += 1
+        solve.tenant.counters.failed += 1
         self._closed(solve, error)
         if solve.events is not None:
             solve.events.ended(solve.ref, error)
@@ -341,6 +360,16 @@ class Books:
             if solve.entry is not None:
                 solve.entry.collected()
 
+    def wasted(self, solve: Solve) -> None:
+        """Its answer has expired, and nobody has used it."""
+        counters = solve.tenant.counters
+        counters.wasted += 1
+        if isinstance(solve.outcome, Solved) and solve.outcome.cost is not None:
+            counters.wasted_cost += solve.outcome.cost
+        self._orphans.pop(solve.name, None)
+        if solve.entry is not None:
+            solve.entry.expired()
+
     def kept(self, solve: Solve) -> None:
         """It is paid for, and what came of it has not reached anybody."""
         self._orphans[solve.name] = solve
@@ -366,7 +395,7 @@ class Books:
 
     def timed_out(self, solve: Solve, wait: float) -> SolveTimeout:
         """Count a wait that ended at its deadline, and make its error."""
-        self.counters.timed_out += 1
+        solve.tenant.counters.timed_out += 1
         if not solve.accepted:
             return QueueTimeout(
                 f"{_task_of(solve).type} was not accepted within {wait:g} s; nothing was paid: "
@@ -406,8 +435,8 @@ def outcome_of(solve: Solve) -> Solved[Any]:
     raise copy.copy(solve.outcome) from solve.outcome.__cause__
 
 
-def _name(service: str, task_id: TaskId) -> str:
-    return f"{service} {one_id(task_id)}"
+def _name(tenant: Tenant, task_id: TaskId) -> str:
+    return f"{tenant.name} {one_id(task_id)}"
 
 
 def _task_of(solve: Solve) -> Any:

@@ -62,6 +62,10 @@ class Solve:
     callback_url: str | None = None
     soft_id: int | str | None = None
     wants_slot: bool = False
+    tried: tuple[Account, ...] = ()
+    """Accounts that earlier tasks of the same solve were at; the others go before."""
+    elsewhere: bool = False
+    """Whether it may not go to those at all."""
 
     # -- queued -----------------------------------------------------------------------------------
     has_slot: bool = False
@@ -150,7 +154,8 @@ class Solve:
     def ref(self) -> TaskRef:
         """What collects it in another process; there is none before it is accepted."""
         assert self.task_id is not None
-        return TaskRef(self.account.service.name, self.task_id, self.type, self.polls)
+        service = self.account.service.name
+        return TaskRef(service, self.task_id, self.type, self.polls, self.tenant.mark)
 
     # -- polls ------------------------------------------------------------------------------------
 

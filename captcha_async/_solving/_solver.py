@@ -10,18 +10,20 @@ import anyio
 
 from .._account._account import Account
 from .._account._retry import Retries
-from .._account._tenant import Tenant
-from .._callbacks import ClientCallbacks
 from .._journal import Entry
 from .._outcome import Solved
 from .._ref import TaskRef
-from ..errors import CaptchaError, JournalError, SubmitUncertain
+from ..errors import CaptchaError, JournalError, SubmitUncertain, UnreadableSolution, Unsolvable
 from ..tasks._model import Task
 from ..wire._models import model_name, spec_of
+from ._asker import Asker
 from ._books import Books, outcome_of
 from ._collect import Collector
+from ._hedge import Hedge
 from ._outcomes import Outcomes
 from ._pending import PendingTask
+from ._router import Router
+from ._seats import Seats
 from ._solve import EVER, Solve
 from ._submit import Submitter
 from ._watch import Watch
@@ -33,30 +35,30 @@ class Solver:
     """Solves the tasks of one client.
 
     Args:
-        account: where they are solved.
-        tenant: the client, as the account knows it.
+        seats: the accounts where they are solved.
         books: the client's books.
-        callbacks: the client's use of its receiver.
         retries: how often a request is repeated.
+        hedge: share of the earlier tasks beyond which a second one is created; None for never.
     """
 
     def __init__(
         self,
-        account: Account,
-        tenant: Tenant,
+        seats: Seats,
         books: Books,
-        callbacks: ClientCallbacks,
         retries: Retries,
+        hedge: float | None = None,
     ) -> None:
-        self.account = account
-        self.tenant = tenant
-        self.books = books
-        self.callbacks = callbacks
+        self.seats: Seats = seats
+        self.books: Books = books
+        self.asker: Asker = Asker(seats, retries)
         self.collector: Collector = Collector(books)
         # Whether the journal has yet to be asked for what was spent before; it is once.
         self._unread = True
         self._recalling = anyio.Lock()
-        self._submitter = Submitter(books, self.collector, callbacks, retries)
+        submitter = Submitter(books, self.collector, retries)
+        self._router = Router(seats, submitter, books, retries)
+        hedges = hedge is not None and len(seats) > 1
+        self._hedge = Hedge(hedge or 0.0, seats, self.collector, self) if hedges else None
 
     async def recall_spending(self) -> None:
         """Let the spending cap know once what earlier clients have spent, as the journal has it."""
@@ -67,15 +69,19 @@ class Solver:
             self._unread = False
 
     async def _read_spending(self) -> None:
-        limits, journal = self.account.limits, self.books.journal.journal
-        if limits.max_spend is None or journal is None:
+        journal = self.books.journal.journal
+        if journal is None:
             return
-        gates = self.account.gates
-        # A client of the same account and journal may have done so before.
-        if gates.first_to_recall(journal.path):
-            # A journal with warnings has told its trouble.
-            with suppress(JournalError):
-                gates.spending.recall(await self.books.journal.spent(limits.per))
+        for seat in self.seats:
+            limits, gates = seat.account.limits, seat.account.gates
+            if limits.max_spend is None:
+                continue
+            # A client of the same account and journal may have done so before.
+            if gates.first_to_recall(journal.path):
+                # A journal with warnings has told its trouble.
+                with suppress(JournalError):
+                    spent = await self.books.journal.spent(limits.per, seat.tenant.owner)
+                    gates.spending.recall(spent)
 
     # -- one solve --------------------------------------------------------------------------------
 
@@ -86,27 +92,83 @@ class Solver:
             task=task,
             type=model_name(task) if is_task else "",
             family=task.spec.family if is_task else "",
-            account=self.account,
-            tenant=self.tenant,
+            account=self.seats.first.account,
+            tenant=self.seats.first.tenant,
             deadline=EVER if timeout is None else anyio.current_time() + timeout,
             wait=timeout,
             **details,
         )
 
-    async def solve(self, solve: Solve) -> Solved[Any]:
+    async def solve(self, solve: Solve, attempts: int = 1) -> Solved[Any]:
         """Create the task and collect its answer, under one deadline for both.
+
+        Args:
+            solve: the task.
+            attempts: how many tasks may be created, if one proves unsolvable or its answer
+                unreadable.
+
+        Raises:
+            CaptchaError: there is no answer.
+        """
+        while True:
+            try:
+                solve = await self.answer(solve)
+            except (Unsolvable, UnreadableSolution):
+                attempts -= 1
+                if attempts < 1 or self.is_late(solve):
+                    raise
+                solve = self.anew(solve)
+            else:
+                self.books.taken(solve)
+                return outcome_of(solve)
+
+    async def answer(self, solve: Solve) -> Solve:
+        """Create the task and collect its answer, which stays to be taken.
+
+        Returns:
+            The task that has the answer: *solve*, or a second one in its place (`hedge`).
 
         Raises:
             CaptchaError: there is no answer.
         """
         try:
             await self.submit(solve)
-            await self.collector.wait(solve, solve.deadline, solve.allowed)
-            solve.account.gates.slots.succeeded()
-            self.books.taken(solve)
-            return outcome_of(solve)
+            if self._hedge is None:
+                winner = solve
+                await self.collector.wait(solve, solve.deadline, solve.allowed)
+            else:
+                winner = await self._hedge.wait(solve)
+            winner.account.gates.slots.succeeded()
+            return winner
         finally:
             solve.account.give_back_slot(solve)
+
+    def anew(self, solve: Solve) -> Solve:
+        """Make the record of another task in place of one that brought nothing: elsewhere, if it
+        can be, and with the same deadline for all of them.
+        """
+        # Without a timeout only the solving is bounded, of each task anew.
+        left = None if solve.wait is None else max(0.0, solve.deadline - anyio.current_time())
+        return self._like(solve, left, (*solve.tried, solve.account))
+
+    def renewed(self, solve: Solve) -> Solve:
+        """Make the record of a task again whose time begins only now."""
+        return self._like(solve, solve.wait, solve.tried)
+
+    def _like(self, solve: Solve, timeout: float | None, tried: tuple[Account, ...]) -> Solve:
+        return self.make(
+            solve.task,
+            timeout,
+            callback_url=solve.callback_url,
+            soft_id=solve.soft_id,
+            wants_slot=solve.wants_slot,
+            tried=tried,
+        )
+
+    @staticmethod
+    def is_late(solve: Solve) -> bool:
+        """Tell whether no further task can be made within the deadline of this one."""
+        return solve.wait is not None and anyio.current_time() >= solve.deadline
 
     async def submit(self, solve: Solve) -> None:
         """Create the task, unless it was taken up already, before its deadline.
@@ -138,7 +200,7 @@ class Solver:
         if self._unread:
             await self.recall_spending()
         if not solve.accepted:
-            await self._submitter.submit(solve)
+            await self._router.submit(solve)
         elif solve.wants_slot:
             await self._take_slot(solve)
 
@@ -194,16 +256,21 @@ class Solver:
         return outcome_of(solve)
 
     def take_up(self, ref: TaskRef, entry: Entry | None, task: Task[Any] | None = None) -> Solve:
-        """Return the task of *ref*: the one that is known, or a new record of it."""
-        known = self.books.find(ref.service, ref.task_id)
+        """Return the task of *ref*: the one that is known, or a new record of it.
+
+        Raises:
+            InvalidArgument: the client has no such account.
+        """
+        seat = self.seats.of_ref(ref)
+        known = self.books.find(seat.tenant, ref.task_id)
         if known is not None:
             return known
         solve = Solve(
             task=task,
             type=ref.task_type,
             family=spec_of(ref.task_type).family,
-            account=self.account,
-            tenant=self.tenant,
+            account=seat.account,
+            tenant=seat.tenant,
         )
         self.books.taken_up(solve, ref, entry)
         return solve

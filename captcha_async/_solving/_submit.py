@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import anyio
+import attrs
 
 from .._account._retry import Attempts, Retries
-from .._callbacks import ClientCallbacks
 from .._transport import Held
 from ..errors import CaptchaError, NoSlotAvailable, RateLimited, ServiceError
 from ..wire._replies import Created
@@ -14,18 +14,24 @@ from ._collect import Collector
 from ._fate import fate_of
 from ._solve import Solve
 
-__all__ = ["Submitter"]
+__all__ = ["Refusal", "Submitter"]
+
+
+@attrs.frozen
+class Refusal:
+    """Why a createTask has brought no task."""
+
+    error: CaptchaError
+    crowded: bool
+    """Whether only our own tasks were in the way, so that waiting for one to end helps."""
 
 
 class Submitter:
     """Submits one client's tasks."""
 
-    def __init__(
-        self, books: Books, collector: Collector, callbacks: ClientCallbacks, retries: Retries
-    ) -> None:
+    def __init__(self, books: Books, collector: Collector, retries: Retries) -> None:
         self._books = books
         self._collector = collector
-        self._callbacks = callbacks
         self._retries = retries
 
     async def submit(self, solve: Solve) -> None:
@@ -38,11 +44,20 @@ class Submitter:
             CaptchaError: it was not accepted, or nobody knows whether it was.
         """
         attempts = Attempts(self._retries)
-        # Why the last attempt was refused, if that may have been for its callback.
+        while (refusal := await self.once(solve)) is not None:
+            await self._back_off(solve, attempts, refusal)
+
+    async def once(self, solve: Solve) -> Refusal | None:
+        """Send createTask once; again where it may have been refused for its callback.
+
+        Returns:
+            Why it was not accepted, or why nobody knows; None if it was.
+        """
+        # Why it was refused with a callback, if that may have been for the callback.
         blamed: CaptchaError | None = None
         while True:
             if solve.callback is None and solve.callback_url is None:
-                solve.callback = self._callbacks.expect()
+                solve.callback = solve.tenant.callbacks.expect()
             request = _Request(solve, with_callback=blamed is None)
             try:
                 await self._attempt(solve, request)
@@ -51,43 +66,42 @@ class Submitter:
                     # Is it the callback, or the service? The reply without it will tell.
                     blamed = error
                     continue
-                blamed = None
-                await self._back_off(solve, attempts, error, request.epoch)
-            else:
-                if isinstance(blamed, ServiceError):
-                    self._callbacks.give_up(blamed)
-                return
+                return Refusal(error, crowded=self._is_crowded(solve, error, request.epoch))
+            if isinstance(blamed, ServiceError):
+                solve.tenant.callbacks.give_up(blamed)
+            return None
 
     def _may_be_for_callback(self, solve: Solve, error: CaptchaError) -> bool:
         return (
             solve.callback is not None
             and isinstance(error, ServiceError)
-            and self._callbacks.refuses(error)
+            and solve.tenant.callbacks.refuses(error)
         )
 
-    async def _back_off(
-        self, solve: Solve, attempts: Attempts, error: CaptchaError, epoch: int
-    ) -> None:
-        """Wait for the next attempt, or raise *error* if there is to be none.
+    def _is_crowded(self, solve: Solve, error: CaptchaError, epoch: int) -> bool:
+        """Tell whether only our own tasks were in the way, and have the account learn from that."""
+        return (
+            solve.has_slot
+            and isinstance(error, NoSlotAvailable | RateLimited)
+            and solve.account.gates.has_no_slot(epoch)
+        )
+
+    async def _back_off(self, solve: Solve, attempts: Attempts, refusal: Refusal) -> None:
+        """Wait for the next attempt, or raise the error if there is to be none.
 
         While others wait for open tasks of ours, a refusal of a slot only means that there are too
         many: it gives the slot up, another one is waited for, and it is not counted.
         """
         account = solve.account
-        crowded = (
-            solve.has_slot
-            and isinstance(error, NoSlotAvailable | RateLimited)
-            and account.gates.has_no_slot(epoch)
-        )
-        delay = attempts.after(error, crowded=crowded)
+        delay = attempts.after(refusal.error, crowded=refusal.crowded)
         if delay is None:
-            raise error
-        if crowded:
+            raise refusal.error
+        if refusal.crowded:
             account.give_back_slot(solve)
-        account.tell_retry(error, delay, attempts.made)
+        account.tell_retry(refusal.error, delay, attempts.made)
         with account.gates.fuse.guard("create", tenant=solve.tenant):
             await anyio.sleep(delay)
-        self._books.counters.retries += 1
+        solve.tenant.counters.retries += 1
 
     async def _attempt(self, solve: Solve, request: _Request) -> None:
         """Send createTask once; what became of it is in the books afterwards."""

@@ -12,7 +12,8 @@ import httpx
 
 from ._connect import connect_socket
 from ._links import is_readable
-from ._messages import NothingSent, Origin
+from ._messages import EVER, NothingSent, Origin
+from ._turn import Turn
 
 __all__ = ["AsyncioLink", "open_asyncio_link"]
 
@@ -38,7 +39,7 @@ class AsyncioLink(asyncio.Protocol):
         # Set while the system's buffers are full: from `pause_writing` to `resume_writing`.
         self._stuffed = False
         # Whoever waits for any of the above to change; there is at most one.
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: Turn | None = None
 
     # -- called by the lane -----------------------------------------------------------------------
 
@@ -56,24 +57,20 @@ class AsyncioLink(asyncio.Protocol):
         """Tell whether all that was given to `send` has left."""
         return not self._stuffed and not self._transport.get_write_buffer_size()
 
-    async def send(self, data: bytes, timeout: float | None) -> None:
+    async def send(self, data: bytes, deadline: float) -> None:
         """Send bytes; the loop keeps what the system does not take, so a reply can come first."""
         if self._ended or self._transport.is_closing():
             raise NothingSent
         self._transport.write(data)
         while self._stuffed and not self._parts and not self._ended:
-            try:
-                await self._wait(timeout)
-            except TimeoutError as error:
-                raise httpx.WriteTimeout("the server takes no more of the request") from error
+            if not await self._wait(deadline):
+                raise httpx.WriteTimeout("the server takes no more of the request")
 
-    async def receive(self, timeout: float | None) -> bytes:
-        """Wait for bytes; empty when the other side has ended the connection."""
+    async def receive(self, deadline: float) -> bytes:
+        """Wait for bytes until a moment; empty when the other side has ended the connection."""
         while not self._parts and not self._ended:
-            try:
-                await self._wait(timeout)
-            except TimeoutError as error:
-                raise httpx.ReadTimeout("no reply came in time") from error
+            if not await self._wait(deadline):
+                raise httpx.ReadTimeout("no reply came in time")
         if self._parts:
             return self._take()
         if self._error is not None:
@@ -84,7 +81,7 @@ class AsyncioLink(asyncio.Protocol):
         """Close the connection at once."""
         self._transport.abort()
         while not self._lost:
-            await self._wait(None)
+            await self._wait(EVER)
 
     def abandon(self) -> None:
         """Let go of the connection without its event loop, which has ended."""
@@ -140,24 +137,16 @@ class AsyncioLink(asyncio.Protocol):
         return data
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waiter is not None:
+            self._waiter.come()
 
-    async def _wait(self, timeout: float | None) -> None:
-        waiter = self._waiter = self._loop.create_future()
-        # A timer of the loop's: a cancel scope for each read would cost ten times as much.
-        timer = None if timeout is None else self._loop.call_later(timeout, _expire, waiter)
+    async def _wait(self, deadline: float) -> bool:
+        """Wait for a change; False if none came before the *deadline*."""
+        waiter = self._waiter = Turn()
         try:
-            await waiter
+            return await waiter.wait(deadline)
         finally:
             self._waiter = None
-            if timer is not None:
-                timer.cancel()
-
-
-def _expire(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError())
 
 
 async def open_asyncio_link(origin: Origin, ssl_context: ssl.SSLContext) -> AsyncioLink:

@@ -1,11 +1,13 @@
 """The live page: what comes in, as it comes, at `/` of the emulator; requests of its own count not.
 
-The page is one document without anything beside it; the news come as server-sent events: all there
-is to know at first, then what is new, a few times in a second.
+The page is one document without anything beside it; the news come as server-sent events. Each
+answer is whole: it waits until there is something new, and the browser asks for what comes after.
+So a server that does not stream will do, and no open answer holds up its end.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
@@ -27,13 +29,17 @@ __all__ = ["EVENTS", "is_for_page", "serve_page"]
 EVENTS = "/_events"
 EVERY = 0.25
 """Seconds between two looks."""
+LONGEST = 10.0
+"""Seconds after which an answer comes although nothing is new."""
+RETRY = 100
+"""Milliseconds after which the browser asks for more."""
 MOST_REQUESTS = 400
 """Requests that are told at once; of more the last ones."""
 MOST_TASKS = 80
 """Tasks whose state is told, the youngest."""
 
 HTML = (("content-type", "text/html; charset=utf-8"), ("cache-control", "no-store"))
-STREAM = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
+STREAM = (("content-type", "text/event-stream"), ("cache-control", "no-store"))
 
 
 def is_for_page(scope: Scope) -> bool:
@@ -49,7 +55,7 @@ async def serve_page(
     state: Callable[[], EmulatedService],
     goes_on: Callable[[], bool],
 ) -> None:
-    """Serve the page, or its news until the reader goes away.
+    """Serve the page, or its news as soon as there are any.
 
     Args:
         scope: as in ASGI.
@@ -61,44 +67,54 @@ async def serve_page(
     if not scope["path"].endswith(EVENTS):
         await send_reply(send, Reply(200, PAGE.encode(), HTML))
         return
-    await send({"type": "http.response.start", "status": 200, "headers": STREAM})
     async with anyio.create_task_group() as group:
-        group.start_soon(_tell, send, state, goes_on, group.cancel_scope)
-        await wait_for_hang_up(receive)
+        group.start_soon(_hang_up, receive, group.cancel_scope)
+        body = await _wait_for_news(_last_seen(scope), state, goes_on)
+        await send_reply(send, Reply(200, body, STREAM))
         group.cancel_scope.cancel()
 
 
-async def _tell(
-    send: Send,
-    state: Callable[[], EmulatedService],
-    goes_on: Callable[[], bool],
-    scope: anyio.CancelScope,
-) -> None:
-    """Send the news until the emulator's end."""
-    seen: EmulatedService | None = None
-    told = 0
-    last: dict[str, Any] = {}
-    while goes_on():
-        service, now = state(), anyio.current_time()
-        service.ledger.settle(now)
-        if service is not seen:
-            seen, told, last = service, 0, {}
-            await _send(send, {**_about(service), "reset": True})
-        news = _news(service, told, now)
-        told = service.statistics().requests
-        steady = {name: value for name, value in news.items() if name != "now"}
-        # While nothing happens there is nothing to send; the page moves its own clock.
-        if steady != last or news["requests"]:
-            await _send(send, news)
-        last = steady
-        await anyio.sleep(EVERY)
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+async def _hang_up(receive: Receive, scope: anyio.CancelScope) -> None:
+    await wait_for_hang_up(receive)
     scope.cancel()
 
 
-async def _send(send: Send, value: Mapping[str, Any]) -> None:
-    body = b"data: " + orjson.dumps(value, default=str) + b"\n\n"
-    await send({"type": "http.response.body", "body": body, "more_body": True})
+def _last_seen(scope: Scope) -> str:
+    """Return the mark of what the reader has, as its browser sends it."""
+    headers = {name.lower(): value for name, value in scope["headers"]}
+    return bytes(headers.get(b"last-event-id", b"")).decode("latin-1")
+
+
+async def _wait_for_news(
+    seen: str, state: Callable[[], EmulatedService], goes_on: Callable[[], bool]
+) -> bytes:
+    """Return the events that the reader does not have, after some seconds also none."""
+    until = anyio.current_time() + LONGEST
+    while True:
+        service, now = state(), anyio.current_time()
+        service.ledger.settle(now)
+        which, _, told = seen.partition("-")
+        known = which == f"{id(service):x}"
+        count = told.partition("-")[0]
+        start = int(count) if known and count.isdecimal() else 0
+        news = _news(service, start, now)
+        mark = f"{id(service):x}-{news['numbers']['requests']}-{_digest(news):x}"
+        if mark != seen or now >= until or not goes_on():
+            events = [news] if known else [{**_about(service), "reset": True}, news]
+            return b"".join(
+                [f"retry: {RETRY}\n".encode(), *(_event(mark, event) for event in events)]
+            )
+        await anyio.sleep(EVERY)
+
+
+def _digest(news: Mapping[str, Any]) -> int:
+    """Return what tells whether anything but the time is another."""
+    steady = {name: value for name, value in news.items() if name not in ("now", "requests")}
+    return zlib.crc32(orjson.dumps(steady, default=str))
+
+
+def _event(mark: str, value: Mapping[str, Any]) -> bytes:
+    return f"id: {mark}\ndata: ".encode() + orjson.dumps(value, default=str) + b"\n\n"
 
 
 def _about(service: EmulatedService) -> dict[str, Any]:

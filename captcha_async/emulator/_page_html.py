@@ -126,10 +126,14 @@ function draw() {
   }));
 }
 const source = new EventSource("_events");
-source.onopen = () => { $("link").textContent = "live"; $("link").className = "on"; };
-source.onerror = () => { $("link").textContent = "not connected"; $("link").className = ""; };
+let heard = 0;
+function tell() {
+  const live = Date.now() - heard < 15000;
+  $("link").textContent = live ? "live" : "not connected"; $("link").className = live ? "on" : "";
+}
 source.onmessage = message => {
   const news = JSON.parse(message.data);
+  heard = Date.now(); tell();
   if (news.reset) return start(news);
   offset = Date.now() / 1000 - news.now;
   tasks = news.tasks;
@@ -137,7 +141,7 @@ source.onmessage = message => {
   for (const key of polls.keys()) if (polls.size > 2000) polls.delete(key); else break;
   count(news); draw();
 };
-setInterval(draw, 500);
+setInterval(() => { draw(); tell(); }, 500);
 """
 
 PAGE = (

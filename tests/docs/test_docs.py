@@ -122,6 +122,10 @@ async def run_fragment(code: Any, names: dict[str, Any]) -> None:
     task = captcha_async.RecaptchaV2Task(website_url="https://example.com", website_key="key")
     async with captcha_async.CaptchaClient() as client:
         names |= {"client": client, "task": task, "tasks": [task] * 5}
+        names["accounts"] = [
+            captcha_async.Account(service="capmonster"),
+            captcha_async.Account(service="captcha69", name="spare"),
+        ]
         await eval(code, names)
 
 

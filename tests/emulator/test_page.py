@@ -24,24 +24,30 @@ def scope(path: str, method: str = "GET") -> dict[str, Any]:
 
 
 class Reader:
-    """Somebody who has the page open."""
+    """Somebody who has the page open: asks for the news, and again for what comes after."""
 
-    def __init__(self) -> None:
+    def __init__(self, emulator: Emulator) -> None:
         self.news: list[dict[str, Any]] = []
-        self.ended = False
-        self.gone = anyio.Event()
+        self.answers = 0
+        self._emulator = emulator
+        self._seen = b""
 
-    async def receive(self) -> dict[str, Any]:
-        """Say that the reader goes away, when he does."""
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
+    async def read(self) -> None:
+        """Read until cancelled, as a browser does."""
+        while True:
+            headers = [(b"last-event-id", self._seen)] if self._seen else []
+            request = {**scope("/_events"), "headers": headers}
+            await self._emulator(request, anyio.sleep_forever, self._take)
+            await anyio.sleep(0.1)
 
-    async def send(self, message: Any) -> None:
-        """Take the news."""
+    async def _take(self, message: Any) -> None:
         if message["type"] == "http.response.body":
-            self.ended = not message["more_body"]
-            text = message["body"].decode()
-            self.news += [json.loads(part[6:]) for part in text.split("\n\n") if part]
+            self.answers += 1
+            for part in message["body"].decode().split("\n\n"):
+                fields = dict(line.split(": ", 1) for line in part.splitlines())
+                if "data" in fields:
+                    self._seen = fields["id"].encode()
+                    self.news.append(json.loads(fields["data"]))
 
 
 async def test_the_page_is_one_document() -> None:
@@ -68,15 +74,15 @@ async def test_other_paths_are_the_service_s() -> None:
 async def test_the_news() -> None:
     """First what to connect with, then each request once, with polls, states and broken rules."""
     emulator = Emulator(latency=Latency.fixed(5))
-    reader = Reader()
+    reader = Reader(emulator)
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app=emulator))
     async with emulator, http, anyio.create_task_group() as group:
-        group.start_soon(emulator, scope("/_events"), reader.receive, reader.send)
+        group.start_soon(reader.read)
         async with CaptchaClient("emulator-key", http_client=http) as client:
             await client.solve(TASK)
         await http.post("http://local/getTaskResult", json={"clientKey": "wrong", "taskId": 1})
         await anyio.sleep(1)
-        reader.gone.set()
+        group.cancel_scope.cancel()
     first, *others = reader.news
     assert (first["service"], first["key"], first["gap"]) == ("capmonster", "emulator-key", 2.0)
     requests = [request for news in others for request in news["requests"]]
@@ -89,30 +95,64 @@ async def test_the_news() -> None:
     assert others[-1]["numbers"]["solved"] == 1
     assert others[-1]["balance"] == "9.999"
     assert "0x4" not in json.dumps(reader.news)
-    # While nothing happens nothing is sent.
-    assert len(others) < 12
+
+
+async def test_while_nothing_happens_an_answer_waits() -> None:
+    """An open page costs an answer in ten seconds."""
+    reader = Reader(Emulator())
+    with anyio.move_on_after(25):
+        await reader.read()
+    assert reader.answers == 3
 
 
 async def test_a_reset_is_told() -> None:
     """The page begins anew."""
     emulator = Emulator()
-    reader = Reader()
+    reader = Reader(emulator)
     async with anyio.create_task_group() as group:
-        group.start_soon(emulator, scope("/_events"), reader.receive, reader.send)
+        group.start_soon(reader.read)
         await anyio.sleep(1)
         emulator.reset()
         await anyio.sleep(1)
-        reader.gone.set()
+        group.cancel_scope.cancel()
     assert [news.get("reset", False) for news in reader.news] == [True, False, True, False]
 
 
 async def test_the_end_of_the_emulator_ends_the_news() -> None:
     """A page that is left open does not hold up the server."""
-    reader = Reader()
-    async with anyio.create_task_group() as group, Emulator() as emulator:
-        group.start_soon(emulator, scope("/_events"), reader.receive, reader.send)
+    async with anyio.create_task_group() as group:
+        async with Emulator() as emulator:
+            reader = Reader(emulator)
+            group.start_soon(reader.read)
+            await anyio.sleep(1)
+            before = reader.answers
         await anyio.sleep(1)
-    assert reader.ended
+        assert reader.answers > before
+        group.cancel_scope.cancel()
+
+
+async def test_a_reader_that_goes_away() -> None:
+    """Nothing is sent to him, and nothing waits for him."""
+    gone = anyio.Event()
+    sent: list[Any] = []
+    emulator = Emulator()
+    reader = Reader(emulator)
+    with anyio.move_on_after(1):
+        await reader.read()
+
+    async def hang_up() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    request = {**scope("/_events"), "headers": [(b"last-event-id", reader._seen)]}
+    async with anyio.create_task_group() as group:
+        group.start_soon(emulator, request, hang_up, send)
+        await anyio.sleep(1)
+        gone.set()
+    assert sent == []
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])

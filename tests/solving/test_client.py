@@ -459,7 +459,7 @@ def test_the_key_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
         ({"api_key": " secret"}, "api_key"),
         ({"api_key": 7}, "api_key"),
         ({"service": "nobody"}, "service"),
-        ({"service": None}, "service"),
+        ({"service": 7}, "service"),
         ({"base_url": "capmonster.cloud"}, "base_url"),
         ({"limits": 5}, "limits"),
         ({"proxy": "http://p:1", "http_client": httpx.AsyncClient()}, "proxy"),

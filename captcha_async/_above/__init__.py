@@ -1,0 +1,1 @@
+"""What stands above one call: attempts until an answer is taken, and tokens in advance."""
