@@ -24,7 +24,7 @@ from ..errors import (
     TransportError,
 )
 from ..services import Service
-from ._brake import FAILURES_TO_STOP, OUTAGE_WINDOW, Brake
+from ._brake import FAILURES_TO_STOP, OUTAGE_WINDOW, Brake, Trial
 from ._fuse import Fuse, FuseChange
 from ._limits import Limits
 from ._pause import Pause
@@ -104,11 +104,14 @@ class Gates:
         self.slots.refused(epoch, self.open)
         return any(tenant.awaited for tenant in self.tenants)
 
-    def note_end(self, *, probe: bool, creates: bool, error: BaseException | None) -> None:
+    def note_end(
+        self, *, probe: bool, trial: Trial | None, creates: bool, error: BaseException | None
+    ) -> None:
         """Note how a request has ended.
 
         Args:
             probe: whether it was the fuse's probe.
+            trial: what it was for the brake.
             creates: whether it was a createTask.
             error: what came in place of an answer.
         """
@@ -125,12 +128,12 @@ class Gates:
         if not creates:
             return
         if unanswered:
-            self.brake.failed(uncertain=isinstance(error, SubmitUncertain))
+            self.brake.failed(trial, uncertain=isinstance(error, SubmitUncertain))
             self._stop_in_outage()
         elif answered:
             self.brake.answered()
         else:
-            self.brake.unused()
+            self.brake.unused(trial)
 
     def _stop_in_outage(self) -> None:
         """Open the fuse, if too many createTask calls in a row brought no reply."""
