@@ -142,7 +142,7 @@ class Admission:
             if submission.reserved is None:
                 held_back = True
                 with self._guard():
-                    submission.reserved = await gates.spending.reserve(submission.type)
+                    submission.reserved = await gates.find_out_price(submission.type)
         if self._is_braked:
             self._trial = gates.brake.try_nowait()
             if self._trial is None:

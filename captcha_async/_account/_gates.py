@@ -20,6 +20,7 @@ from ..errors import (
     ProtocolError,
     ServiceError,
     ServiceUnavailable,
+    SpendLimitReached,
     SubmitUncertain,
     TransportError,
 )
@@ -39,6 +40,9 @@ logger = logging.getLogger("captcha_async")
 
 OUTAGE_AFTER = 60.0
 """Seconds without any reply after which the service is taken to be out of order."""
+
+PRICE_AFTER = 60.0
+"""Seconds in which a task that is to tell its type's price is accepted, and somebody awaits it."""
 
 
 class Gates:
@@ -92,6 +96,20 @@ class Gates:
             return True
         since = self._silent_since
         return since is not None and anyio.current_time() - since >= OUTAGE_AFTER
+
+    async def find_out_price(self, kind: str) -> Decimal:
+        """Set the price of a task aside, when the one in flight of its type has told it.
+
+        Raises:
+            SpendLimitReached: it does not fit under the cap, or the other one does not end.
+        """
+        try:
+            return await self.spending.reserve(kind, PRICE_AFTER)
+        except SpendLimitReached:
+            if not any(tenant.awaited for tenant in self.tenants):
+                raise
+        longest = self._service.poll_times(kind).timeout
+        return await self.spending.reserve(kind, longest + PRICE_AFTER)
 
     # -- what has come back -----------------------------------------------------------------------
 

@@ -138,7 +138,9 @@ class Books:
 
     def _spend(self, solve: Solve, cost: Decimal | None = None) -> None:
         """Count what it cost; None for what was set aside."""
-        reserved, solve.reserved = solve.reserved or Decimal(0), None
+        reserved, solve.reserved = solve.reserved, None
+        if reserved is None:
+            reserved = Decimal(0)
         solve.account.gates.spending.spend(solve.type, reserved, cost)
 
     def refused(self, solve: Solve, fate: Fate, error: Exception | None, *, cut_off: bool) -> None:
@@ -202,8 +204,8 @@ class Books:
         solve.born = now = anyio.current_time()
         solve.entry = entry
         if entry is not None and entry.reserved is not None:
-            solve.reserved = entry.reserved
-            solve.account.gates.spending.take_over(entry.reserved, entry.age)
+            spending = solve.account.gates.spending
+            solve.reserved = spending.take_over(solve.type, entry.reserved, entry.age)
         gap = solve.account.service.min_poll_gap
         polls, not_before = self._ended.get(_name(ref.service, ref.task_id), (0, float("-inf")))
         # Of polls made elsewhere only the number is known: the last may have been just now.
