@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from functools import partial
 from types import TracebackType
@@ -182,12 +183,12 @@ class CaptchaClient:
                 await self._solver.drain(drain)
         finally:
             self._tenant.closed = True
-            self._solver.read_callbacks()
-            self._books.close()
-            try:
-                await self._account.leave(self._tenant)
-            finally:
-                await self._journal.aclose()
+            # From the last one to the first, each whatever the others raise.
+            async with AsyncExitStack() as closing:
+                closing.push_async_callback(self._journal.aclose)
+                closing.push_async_callback(self._account.leave, self._tenant)
+                closing.callback(self._books.close)
+                closing.callback(self._solver.read_callbacks)
 
     @property
     def account(self) -> Account:

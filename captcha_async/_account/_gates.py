@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import anyio
 
-from .._events import FuseBlown, FuseClosed
+from .._events import FuseBlown, FuseClosed, each
 from ..errors import (
     CaptchaError,
     ClientClosed,
@@ -142,16 +142,17 @@ class Gates:
             self._silent_since = None
         elif unanswered and self._silent_since is None:
             self._silent_since = anyio.current_time()
-        self.tell(self.fuse.end(probe=probe, error=error))
-        if not creates:
-            return
-        if unanswered:
+        # What a handler of events raises must not leave a trial without its end: so the fuse, which
+        # tells of its changes, comes last.
+        if creates and unanswered:
             self.brake.failed(trial, uncertain=isinstance(error, SubmitUncertain))
-            self._stop_in_outage()
-        elif answered:
+        elif creates and answered:
             self.brake.answered()
         else:
             self.brake.unused(trial)
+        self.tell(self.fuse.end(probe=probe, error=error))
+        if creates and unanswered:
+            self._stop_in_outage()
 
     def _stop_in_outage(self) -> None:
         """Open the fuse, if too many createTask calls in a row brought no reply."""
@@ -177,22 +178,23 @@ class Gates:
             logger.info("The fuse is closed again.")
         else:
             return
-        for tenant in list(self.tenants):
-            if not tenant.events:
-                continue
-            now = anyio.current_time()
-            if change == "closed" or error is None:
-                tenant.events.emit(FuseClosed(at=now, service=self._service))
-            else:
-                tenant.events.emit(FuseBlown(at=now, service=self._service, error=error))
+        listeners = [tenant.events for tenant in self.tenants if tenant.events]
+        if not listeners:
+            return
+        event: FuseClosed | FuseBlown
+        if change == "closed" or error is None:
+            event = FuseClosed(at=anyio.current_time(), service=self._service)
+        else:
+            event = FuseBlown(at=anyio.current_time(), service=self._service, error=error)
+        each(lambda events: events.emit(event), listeners)
 
     # -- clients and event loops ------------------------------------------------------------------
 
     def stop(self, tenant: Tenant) -> None:
         """End all that a client waits for: it is closed."""
-        for guard in list(self.fuse.guards):
-            if guard.tenant is tenant:
-                guard.stop(ClientClosed("The client is closed; open a new one."))
+        stopped = [guard for guard in self.fuse.guards if guard.tenant is tenant]
+        closed = "The client is closed; open a new one."
+        each(lambda guard: guard.stop(ClientClosed(closed)), stopped)
 
     def shift(self, seconds: float) -> None:
         """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""

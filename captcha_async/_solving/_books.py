@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 
 from .._account._statistics import Counters
-from .._events import Events, SolveEvents, Via
+from .._events import Events, SolveEvents, Via, each
 from .._journal import ClientJournal, Entry
 from .._outcome import Solved
 from .._ref import TaskId, TaskRef, one_id
@@ -387,12 +387,15 @@ class Books:
 
     def close(self) -> None:
         """The client is closed: expect nothing of any task any more."""
-        # A handler of events may attach a task meanwhile.
-        for solve in self.open:
+
+        def leave(solve: Solve) -> None:
             if solve.callback is not None:
                 solve.callback.end(polled=False)
             error = ClientClosed("The client was closed; nobody waited for the task.")
             self.left_alone(solve, error)
+
+        # A handler of events may attach a task meanwhile.
+        each(leave, self.open)
 
 
 def outcome_of(solve: Solve) -> Solved[Any]:

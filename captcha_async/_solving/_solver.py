@@ -12,6 +12,7 @@ from .._account._account import Account
 from .._account._retry import Retries
 from .._account._tenant import Tenant
 from .._callbacks import ClientCallbacks
+from .._events import each
 from .._journal import Entry
 from .._outcome import Solved
 from .._ref import TaskRef
@@ -187,7 +188,13 @@ class Solver:
         """
         if not solve.done:
             solve.account.enter()
-            await self.collector.peek(solve)
+            try:
+                await self.collector.peek(solve)
+            except BaseException:
+                if solve.has_answer:
+                    # It came, and something else was raised, as by a handler of events.
+                    self.books.kept(solve)
+                raise
         if not solve.done:
             return None
         self.books.taken(solve)
@@ -239,7 +246,12 @@ class Solver:
 
     def read_callbacks(self) -> None:
         """Take what was posted for tasks that nobody waits for; they are orphans then."""
-        for solve in self.books.open:
-            self.collector.read_callback(solve)
-            if solve.has_answer:
-                self.books.kept(solve)
+
+        def read(solve: Solve) -> None:
+            try:
+                self.collector.read_callback(solve)
+            finally:
+                if solve.has_answer:
+                    self.books.kept(solve)
+
+        each(read, self.books.open)
