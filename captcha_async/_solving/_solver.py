@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import suppress
 from typing import Any
 from weakref import ref as weak
@@ -203,7 +204,9 @@ class Solver:
     def take_up(self, ref: TaskRef, entry: Entry | None, task: Task[Any] | None = None) -> Solve:
         """Return the task of *ref*: the one that is known, or a new record of it."""
         known = self.books.find(ref.service, ref.task_id)
-        if known is not None:
+        # Two lines of a journal are two tasks, though the service gave both the same id.
+        twin = known is not None and entry is not None and entry.is_beside(known.entry)
+        if known is not None and not twin:
             return known
         solve = Solve(
             task=task,
@@ -213,6 +216,9 @@ class Solver:
             tenant=self.tenant,
         )
         self.books.taken_up(solve, ref, entry)
+        if known is not None and isinstance(known.outcome, CaptchaError):
+            # What holds for the id holds for both (rule 7).
+            self.books.failed(solve, copy.copy(known.outcome))
         return solve
 
     def handle(self, solve: Solve) -> PendingTask[Any]:
