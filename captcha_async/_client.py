@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -190,12 +191,12 @@ class CaptchaClient:
                 await self._solver.drain(drain)
         finally:
             self._seats.close()
-            self._solver.read_callbacks()
-            self._books.close()
-            try:
-                await self._seats.leave()
-            finally:
-                await self._journal.aclose()
+            # From the last one to the first, each whatever the others raise.
+            async with AsyncExitStack() as closing:
+                closing.push_async_callback(self._journal.aclose)
+                closing.push_async_callback(self._seats.leave)
+                closing.callback(self._books.close)
+                closing.callback(self._solver.read_callbacks)
 
     @property
     def account(self) -> Account:
