@@ -17,8 +17,7 @@ import anyio
 import attrs
 from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
-from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
-from sniffio import current_async_library
+from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 
 from .._account._semaphore import RateLimitedSemaphore
 from .._journal import OtherTasks
@@ -357,5 +356,8 @@ async def _is_cancelled() -> bool:
     except anyio.get_cancelled_exc_class():
         return True
     # A cancellation of asyncio's own kind is not known to anyio.
-    task = sys.modules["asyncio"].current_task() if current_async_library() == "asyncio" else None
+    asyncio, loop = sys.modules.get("asyncio"), current_token().native_token
+    if asyncio is None or not isinstance(loop, asyncio.AbstractEventLoop):
+        return False
+    task = asyncio.current_task(loop)
     return task is not None and task.cancelling() > 0
