@@ -103,6 +103,10 @@ def check_ref(ref: TaskRef) -> None:
     """Check a reference that is to be taken up."""
     if not isinstance(ref, TaskRef):
         raise invalid("ref", ref, "a TaskRef, such as TaskRef.from_json(text)")
+    if not ref.named:
+        raise invalid(
+            "ref.task_id", ref.task_id, "an id of the service's: this answer came without"
+        )
 
 
 def to_profile(service: str | Service, base_url: str | None) -> Service:

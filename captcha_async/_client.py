@@ -49,7 +49,6 @@ from ._solving._solve import Solve
 from ._solving._solver import Solver
 from .errors import (
     CaptchaError,
-    JournalError,
     invalid,
 )
 from .services import Service
@@ -154,24 +153,11 @@ class CaptchaClient:
         try:
             self._seats.enter()
             await self._journal.open()
-            await self._recall_spending()
+            await self._solver.recall_spending()
         except BaseException:
             await self.aclose()
             raise
         return self
-
-    async def _recall_spending(self) -> None:
-        """Let the spending cap know what earlier clients have spent, as the journal has it."""
-        for seat in self._seats:
-            limits = seat.account.limits
-            if limits.max_spend is None:
-                continue
-            try:
-                spent = await self._journal.spent(limits.per, seat.tenant.owner)
-            except JournalError:
-                # A journal with warnings, which have told it.
-                return
-            seat.account.gates.spending.recall(spent)
 
     async def __aexit__(
         self,

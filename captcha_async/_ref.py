@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import attrs
@@ -111,5 +112,6 @@ class TaskRef:
             raise ValueError(f"a task reference must be JSON: {error}") from None
         if not isinstance(data, dict):
             raise ValueError(f"a task reference must be a JSON object, not {type(data).__name__}")
+        needed: dict[str, Any] = {"service": None, "task_id": None, "task_type": None}
         known = {field.name: data[field.name] for field in attrs.fields(cls) if field.name in data}
-        return cls(**{"service": None, "task_id": None, "task_type": None, **known})
+        return cls(**(needed | known))

@@ -108,6 +108,8 @@ def package(found: dict[str, list[str]]) -> str:
 
 
 def _import(module: str, names: list[str]) -> str:
+    # As ruff sorts them, which heeds letter case in lists of names only.
+    names = sorted(names, key=str.lower)
     line = f"    from .{module} import {', '.join(names)}"
     if len(line) <= WIDTH:
         return line

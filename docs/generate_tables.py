@@ -1,4 +1,4 @@
-"""Writes `reference/errors.md` and `reference/services.md` from the library's own data.
+"""Writes `reference/errors.md`, `reference/services.md` and the table of the first pages.
 
 python docs/generate_tables.py            # writes the pages
 python docs/generate_tables.py --check    # fails if one is not up to date
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import captcha_async
 from captcha_async import errors
 from captcha_async.services import SERVICES, Service
 from captcha_async.services._error_codes import ERROR_CODES, NUMERIC_CODES
@@ -44,9 +45,10 @@ The spelling is the services': CAPCHA and UNAVALIABLE are on the wire like that.
 A code that is not on this page raises `UnknownServiceError`.
 
 The codes are those in the documentation, the official clients and published lists of CapMonster
-Cloud, captcha69, anti-captcha, 2captcha and capsolver, read in March to August 2026.
+Cloud, captcha69, anti-captcha, 2captcha and capsolver, read in March to October 2026.
 A reply without a code is told by its HTTP status: 401 and 403 are a `KeyRejected`, 402 is an
-`InsufficientBalance`, 429 is a `RateLimited`.
+`InsufficientBalance`, 429 is a `RateLimited`. On a poll, or with a page of a proxy or a firewall,
+the first three are a `TransportError`: only the service's own codes speak of the account.
 
 | Code | Class | What to do | Number |
 |---|---|---|---:|
@@ -177,13 +179,56 @@ def _service(service: Service) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-PAGES = {"errors.md": errors_page, "services.md": services_page}
+# What people call it, the section of `how-to/captchas.md`, and classes, one of which is taken.
+KINDS = (
+    ("Text in an image", "an-image", "ImageToTextTask"),
+    ("reCAPTCHA v2", "recaptcha-v2", "RecaptchaV2Task"),
+    ("reCAPTCHA v3", "recaptcha-v3", "RecaptchaV3TaskProxyless"),
+    ("reCAPTCHA Enterprise", "recaptcha-enterprise", "RecaptchaV2EnterpriseTask"),
+    ("Cloudflare Turnstile", "cloudflare", "TurnstileTask"),
+    ("Cloudflare's waiting page", "cloudflare", "TurnstileChallengeCookieTask"),
+    ("GeeTest", "geetest", "GeeTestTask"),
+    ("FunCaptcha (Arkose)", "others", "FunCaptchaTask"),
+    ("AWS WAF", "others", "AmazonTask AmazonTaskProxyless AmazonInvisibleTask"),
+    ("DataDome", "others", "DataDomeTask"),
+    ("Imperva", "others", "ImpervaTask"),
+    ("Tencent", "others", "TenDITask"),
+)
+START, END = "<!-- types: written by docs/generate_tables.py -->", "<!-- types end -->"
+
+
+def kinds_table(how_to: str) -> str:
+    """Return the table of kinds and services; *how_to* is where their recipes are."""
+    lines = [f"| Captcha | {' | '.join(SERVICES)} |", f"|---|{':-:|' * len(SERVICES)}"]
+    for name, section, names in KINDS:
+        models = [getattr(captcha_async, model) for model in names.split()]
+        taken = [any(map(each.takes, models)) for each in SERVICES.values()]
+        cells = " | ".join("yes" if each else "" for each in taken)
+        lines.append(f"| [{name}]({how_to}#{section}) | {cells} |")
+    return "\n".join(lines)
+
+
+def _first_page(path: Path, how_to: str) -> str:
+    """Return a page with the table of now in it."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(START)
+    after = rest.partition(END)[2]
+    return f"{before}{START}\n\n{kinds_table(how_to)}\n\n{END}{after}"
+
+
+HOME = FOLDER.parent
+README = HOME.parent / "README.md"
+REPOSITORY = "https://github.com/captcha-async/captcha-async/blob/main"
+PAGES: dict[Path, Callable[[], str]] = {
+    FOLDER / "errors.md": errors_page,
+    FOLDER / "services.md": services_page,
+    HOME / "index.md": lambda: _first_page(HOME / "index.md", "how-to/captchas.md"),
+    README: lambda: _first_page(README, f"{REPOSITORY}/docs/how-to/captchas.md"),
+}
 
 
 def main() -> None:
     """Write the pages, or compare them."""
-    for name, make in PAGES.items():
-        path = FOLDER / name
+    for path, make in PAGES.items():
         if "--check" in sys.argv:
             if not path.exists() or path.read_text(encoding="utf-8") != make():
                 sys.exit(f"{path} is not up to date: run {Path(__file__).name}")

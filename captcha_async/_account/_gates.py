@@ -66,6 +66,14 @@ class Gates:
         self.tenants: dict[Tenant, None] = {}
         # Moment of the first of the requests that had no reply, since there was one.
         self._silent_since: float | None = None
+        # The journals that have told what was spent before.
+        self._recalled: set[str] = set()
+
+    def first_to_recall(self, journal: str) -> bool:
+        """Tell whether the journal at that path has yet to tell what was spent, and note that."""
+        first = journal not in self._recalled
+        self._recalled.add(journal)
+        return first
 
     @property
     def open(self) -> int:

@@ -20,7 +20,7 @@ from .._account._tenant import Tenant
 from .._events import Events, SolveEvents, Via
 from .._journal import ClientJournal, Entry
 from .._outcome import Solved
-from .._ref import TaskId, TaskRef
+from .._ref import TaskId, TaskRef, one_id
 from ..errors import (
     CaptchaError,
     ClientClosed,
@@ -436,7 +436,7 @@ def outcome_of(solve: Solve) -> Solved[Any]:
 
 
 def _name(tenant: Tenant, task_id: TaskId) -> str:
-    return f"{tenant.name} {task_id}"
+    return f"{tenant.name} {one_id(task_id)}"
 
 
 def _task_of(solve: Solve) -> Any:

@@ -46,9 +46,6 @@ TRANSIENT = (TransportError, CapacityError, ProtocolError)
 MOST_DOUBTS = 2
 """Replies of an unknown meaning after which a task has ended (see `TaskResult.doubt`)."""
 
-MOST_DOUBTS = 2
-"""Replies of an unknown meaning after which a task has ended (see `TaskResult.doubt`)."""
-
 LEARNED_FROM = 4
 """One in so many callbacks is learned from: without polls there is little to plan."""
 
@@ -348,6 +345,7 @@ class Collector:
                 solve.end_poll(now, sent=sent, wait=min(asked or 0.0, LONGEST_PAUSE))
                 status = None if result is None else result.status
                 self._books.polled(solve, begun, status, failure)
+        assert result is not None
         ready = result.solution is not None
         account.schedule.observe(state, begun - solve.born, now - solve.born, ready)
         if result.doubt is not None:

@@ -13,7 +13,13 @@ from .._account._retry import Retries
 from .._journal import Entry
 from .._outcome import Solved
 from .._ref import TaskRef
-from ..errors import CaptchaError, SubmitUncertain, UnreadableSolution, Unsolvable
+from ..errors import (
+    CaptchaError,
+    JournalError,
+    SubmitUncertain,
+    UnreadableSolution,
+    Unsolvable,
+)
 from ..tasks._model import Task
 from ..wire._models import model_name, spec_of
 from ._asker import Asker
@@ -23,6 +29,7 @@ from ._hedge import Hedge
 from ._outcomes import Outcomes
 from ._pending import PendingTask
 from ._router import Router
+from ._seat import Seat
 from ._seats import Seats
 from ._solve import EVER, Solve
 from ._submit import Submitter
@@ -52,10 +59,34 @@ class Solver:
         self.books: Books = books
         self.asker: Asker = Asker(seats, retries)
         self.collector: Collector = Collector(books)
+        # Whether the journal has yet to be asked for what was spent before; it is once.
+        self._unread = True
+        self._recalling = anyio.Lock()
         submitter = Submitter(books, self.collector, retries)
         self._router = Router(seats, submitter, books, retries)
         hedges = hedge is not None and len(seats) > 1
         self._hedge = Hedge(hedge or 0.0, seats, self.collector, self) if hedges else None
+
+    async def recall_spending(self) -> None:
+        """Let the spending cap know once what earlier clients have spent, as the journal has it."""
+        async with self._recalling:
+            if not self._unread:
+                return
+            for seat in self.seats:
+                await self._read_spending(seat)
+            self._unread = False
+
+    async def _read_spending(self, seat: Seat) -> None:
+        limits, journal = seat.account.limits, self.books.journal.journal
+        if limits.max_spend is None or journal is None:
+            return
+        gates = seat.account.gates
+        # A client of the same account and journal may have done so before.
+        if gates.first_to_recall(journal.path):
+            # A journal with warnings has told its trouble.
+            with suppress(JournalError):
+                spent = await self.books.journal.spent(limits.per, seat.tenant.owner)
+                gates.spending.recall(spent)
 
     # -- one solve --------------------------------------------------------------------------------
 
@@ -171,6 +202,8 @@ class Solver:
             solve.deadline = anyio.current_time() + solve.allowed
 
     async def _submit(self, solve: Solve) -> None:
+        if self._unread:
+            await self.recall_spending()
         if not solve.accepted:
             await self._router.submit(solve)
         elif solve.wants_slot:

@@ -52,6 +52,8 @@ class Dialect:
     unknown_id: str = "ERROR_NO_SUCH_CAPCHA_ID"
     late_report: str = "ERROR_NO_SUCH_CAPCHA_ID"
     """Answers a report that comes too late, or of a task of another kind."""
+    sorts_reports: bool = False
+    """Whether a report method refuses tasks of another kind; most services do not say."""
     second_report: str | None = None
     """Answers a second report; None where it is taken like the first."""
     too_fast: str = "ERROR_TOO_MUCH_REQUESTS"
@@ -135,6 +137,7 @@ _CAPMONSTER = Dialect(
 # 2captcha documents 200 for every request that it processed; anti-captcha documents nothing.
 _ANTI_CAPTCHA = Dialect(
     banned="ERROR_IP_BLOCKED",
+    sorts_reports=True,
     second_report="ERROR_NO_SUCH_CAPCHA_ID",
     details=True,
     balance_extra={"captchaCredits": 0},

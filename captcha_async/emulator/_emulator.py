@@ -23,6 +23,7 @@ from ._delivery import post
 from ._latency import Latency, LatencyModel
 from ._ledger import EmulatedTask
 from ._orders import Orders
+from ._page import is_for_page, serve_page
 from ._record import EmulatorStatistics, RecordedRequest, Violation
 from ._service import EmulatedService
 from ._settings import Settings, to_money
@@ -206,6 +207,11 @@ class Emulator(Orders):
         """Serve one HTTP request, or the server's lifespan."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
+        elif scope["type"] == "http" and is_for_page(scope):
+            served = self._task_group
+            await serve_page(
+                scope, receive, send, lambda: self._state, lambda: self._task_group is served
+            )
         elif scope["type"] == "http":
             await self._respond(scope, receive, send)
         else:

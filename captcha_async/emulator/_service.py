@@ -38,11 +38,6 @@ __all__ = ["EmulatedService"]
 GAP_TOLERANCE = 0.01
 """Seconds by which two polls may arrive too close: the way here is not always equally long."""
 
-# CapMonster documents the second as another name of the first.
-REPORT_ALIASES = {
-    "reportIncorrectRecaptcha": ("reportIncorrectRecaptcha", "reportIncorrectTokenCaptcha")
-}
-
 
 class EmulatedService:
     """Tasks, account, bans, script and record of one service; each call is one atomic step."""
@@ -240,18 +235,17 @@ class EmulatedService:
         task = exchange.task
         if task is None:
             return self._strike(exchange, "unknown-id", self._dialect.unknown_id)
-        correct = _reports_right(exchange)
-        method = self.settings.service.report_for(task.type, correct=correct)
-        paths = REPORT_ALIASES.get(exchange.method, (exchange.method,))
-        if method is None or method.path.rpartition("/")[2] not in paths:
-            return self._error(exchange, self._dialect.late_report)
-        late = method.window is not None and exchange.now > task.ready_at + method.window
-        if late or task.status == "processing":
+        service, correct = self.settings.service, _reports_right(exchange)
+        method = service.report_for(task.type, correct=correct)
+        fits = method is not None and method.path.endswith(f"/{exchange.method}")
+        window = None if method is None else method.window
+        late = window is not None and exchange.now > task.ready_at + window
+        if late or task.status == "processing" or (self._dialect.sorts_reports and not fits):
             return self._error(exchange, self._dialect.late_report)
         if self._dialect.second_report and (task.reported or task.confirmed):
             return self._error(exchange, self._dialect.second_report)
         task.reported, task.confirmed = task.reported or not correct, task.confirmed or correct
-        if method.refunds and not correct:
+        if method is not None and method.refunds and not correct:
             self.ledger.refund(task)
         return self.replies.taken()
 

@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from .cutcaptcha import CutCaptchaTask
     from .cybersiara import AntiCyberSiAraTask
     from .datadome import DataDomeSolution, DataDomeTask
-    from .friendly import FriendlyTask
+    from .friendly import FriendlyCaptchaTask, FriendlyTask
     from .funcaptcha import FunCaptchaTask, FunCaptchaTaskProxyless
     from .geetest import (
         GeeTestOperationSolution,
@@ -97,7 +97,7 @@ if TYPE_CHECKING:
         ImageToTextSolution,
         ImageToTextTask,
     )
-    from .imperva import ImpervaTask
+    from .imperva import ImpervaTask, IncapsulaTask
     from .keycaptcha import KeyCaptchaTask
     from .lemin import LeminSolution, LeminTask
     from .mtcaptcha import MTCaptchaTask
@@ -130,7 +130,7 @@ if TYPE_CHECKING:
         SheinTask,
     )
     from .temu import TemuImageTask, TemuTask
-    from .tendi import TenDISolution, TenDITask
+    from .tendi import TencentTask, TenDISolution, TenDITask
     from .text_question import TextCaptchaTask
     from .tspd import TspdTask
     from .turnstile import (
@@ -208,6 +208,7 @@ __all__ = [
     "DragAndDropTask",
     "DrawAroundSolution",
     "DrawAroundTask",
+    "FriendlyCaptchaTask",
     "FriendlyTask",
     "FunCaptchaTask",
     "FunCaptchaTaskProxyless",
@@ -234,6 +235,7 @@ __all__ = [
     "ImageToTextSolution",
     "ImageToTextTask",
     "ImpervaTask",
+    "IncapsulaTask",
     "KeyCaptchaTask",
     "LeminSolution",
     "LeminTask",
@@ -279,6 +281,7 @@ __all__ = [
     "TemuTask",
     "TenDISolution",
     "TenDITask",
+    "TencentTask",
     "TextCaptchaTask",
     "TextSolution",
     "TokenSolution",

@@ -18,7 +18,7 @@ import orjson
 
 from ..errors import InvalidArgument, invalid
 from ._fields import Verbatim, WireField, as_tuple, declare, path_of
-from ._files import IMAGE_FORMATS, file_bytes, image_format, is_binary, looks_like
+from ._files import IMAGE_FORMATS, file_bytes, image_format, is_binary, is_odd, looks_like
 
 __all__ = [
     "MIN_IMAGE_BYTES",
@@ -182,7 +182,7 @@ def images(
 def page(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
     """Declare a page's HTML: bytes, HTML text or base64 text; base64 on the wire."""
     return declare(
-        WireField(path_of(wire), encode=_encode_file, decode=_verbatim, kind="page in base64"),
+        WireField(path_of(wire), encode=_encode_file, decode=_verbatim_page, kind="page in base64"),
         default=default,
         kw_only=kw_only,
         check=_check_page,
@@ -215,7 +215,7 @@ def _file_bytes(value: Any) -> Any:
         value = Path(value).read_bytes()
     if isinstance(value, bytearray | memoryview):
         value = bytes(value)
-    if not isinstance(value, str | bytes):
+    if isinstance(value, Verbatim) or not isinstance(value, str | bytes):
         return value
     content = file_bytes(value)
     return value if content is None else content
@@ -272,6 +272,13 @@ def _encode_file(value: bytes | str) -> str:
 
 
 def _verbatim(value: Any) -> Any:
+    """Pass on wire text of no known file; what is certainly none is left to the check."""
+    content = _file_bytes(value)
+    unknown = isinstance(content, bytes) and len(content) >= MIN_IMAGE_BYTES and is_odd(content)
+    return Verbatim(value) if unknown or isinstance(content, str) else value
+
+
+def _verbatim_page(value: Any) -> Any:
     return Verbatim(value) if isinstance(_file_bytes(value), str) else value
 
 

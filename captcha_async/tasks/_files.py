@@ -10,12 +10,13 @@ import re
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["IMAGE_FORMATS", "file_bytes", "image_format", "is_binary", "looks_like"]
+__all__ = ["IMAGE_FORMATS", "file_bytes", "image_format", "is_binary", "is_odd", "looks_like"]
 
 ImageFormat = Literal["PNG", "JPEG", "GIF", "WebP", "BMP", "SVG"]
 IMAGE_FORMATS: tuple[ImageFormat, ...] = ("PNG", "JPEG", "GIF", "WebP", "BMP", "SVG")
 
 UNKNOWN = "unknown binary data"
+PLAIN = "plain text"
 
 MOST_LAYERS = 3
 """How often base64 may have been applied by mistake."""
@@ -100,7 +101,12 @@ def looks_like(content: bytes) -> str:
     except UnicodeDecodeError:
         return UNKNOWN
     plain = all(character.isprintable() or character.isspace() for character in text)
-    return "plain text" if plain else UNKNOWN
+    return PLAIN if plain else UNKNOWN
+
+
+def is_odd(content: bytes) -> bool:
+    """Tell whether a file is nothing that is known."""
+    return looks_like(content) in (UNKNOWN, PLAIN)
 
 
 def is_binary(content: bytes) -> bool:

@@ -99,7 +99,10 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
         "DataDomeSolution",
         "DataDomeTask",
     ),
-    "friendly": ("FriendlyTask",),
+    "friendly": (
+        "FriendlyCaptchaTask",
+        "FriendlyTask",
+    ),
     "funcaptcha": (
         "FunCaptchaTask",
         "FunCaptchaTaskProxyless",
@@ -129,7 +132,10 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
         "ImageToTextSolution",
         "ImageToTextTask",
     ),
-    "imperva": ("ImpervaTask",),
+    "imperva": (
+        "ImpervaTask",
+        "IncapsulaTask",
+    ),
     "keycaptcha": ("KeyCaptchaTask",),
     "lemin": (
         "LeminSolution",
@@ -171,6 +177,7 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
     "tendi": (
         "TenDISolution",
         "TenDITask",
+        "TencentTask",
     ),
     "text_question": ("TextCaptchaTask",),
     "tspd": ("TspdTask",),

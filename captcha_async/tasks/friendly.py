@@ -7,7 +7,7 @@ from ._model import Task, task
 from ._proxy import Proxy
 from ._solutions import TokenSolution
 
-__all__ = ["FriendlyTask"]
+__all__ = ["FriendlyCaptchaTask", "FriendlyTask"]
 
 
 @task("CustomTask", fixed={"class": "friendly"}, family="friendly")
@@ -36,3 +36,7 @@ class FriendlyTask(Task[TokenSolution]):
     """Browser that the solver must present."""
     proxy: Proxy | None = f.proxy(default=None)
     """Proxy of yours to open the page through."""
+
+
+FriendlyCaptchaTask = FriendlyTask
+"""The name of it at anti-captcha, 2captcha and capsolver."""

@@ -10,7 +10,7 @@ from ._model import Task, task
 from ._proxy import Proxy
 from ._solutions import CookiesSolution
 
-__all__ = ["ImpervaTask"]
+__all__ = ["ImpervaTask", "IncapsulaTask"]
 
 
 @task("CustomTask", fixed={"class": "Imperva"}, family="imperva")
@@ -32,3 +32,7 @@ class ImpervaTask(Task[CookiesSolution]):
     """Browser that the solver must present."""
     proxy: Proxy = f.proxy()
     """Proxy of yours to open the page through; the answer works from there only."""
+
+
+IncapsulaTask = ImpervaTask
+"""2captcha's name of it."""

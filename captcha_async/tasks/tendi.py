@@ -6,7 +6,7 @@ from . import _fields as f
 from ._model import Solution, Task, solution, task
 from ._proxy import Proxy
 
-__all__ = ["TenDISolution", "TenDITask"]
+__all__ = ["TenDISolution", "TenDITask", "TencentTask"]
 
 
 @solution
@@ -40,3 +40,7 @@ class TenDITask(Task[TenDISolution]):
     """Browser that the solver must present."""
     proxy: Proxy | None = f.proxy(default=None)
     """Proxy of yours to open the page through."""
+
+
+TencentTask = TenDITask
+"""2captcha's name of it."""

@@ -11,9 +11,9 @@ from captcha_async import Account, Limits, RateLimited
 from captcha_async.errors import TransportError
 
 
-def make_account(**limits: int) -> Account:
+def make_account(connections: int = 64) -> Account:
     """Make an account with some limits."""
-    return Account(KEY, limits=Limits(**limits))
+    return Account(KEY, limits=Limits(connections=connections))
 
 
 async def test_no_more_requests_are_on_the_wire_than_there_are_connections() -> None:

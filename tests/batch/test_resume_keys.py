@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
 from journal_files import change, journalled, quick_emulator, rows
 from local import TOKEN_TASK
 
@@ -232,7 +233,7 @@ async def test_a_batch_of_another_process_is_refused_until_that_ends(path: Path)
     command = [sys.executable, "-c", HOLDER, str(path)]
     async with await anyio.open_process(command, env=environment) as process:
         assert process.stdout is not None
-        assert await process.stdout.receive() == b"running\n"
+        await BufferedByteReceiveStream(process.stdout).receive_until(b"running", 100)
         with pytest.raises(Exception, match="in use"):
             async with journalled(quick_emulator(), path):
                 raise AssertionError("unreachable")
@@ -300,7 +301,7 @@ async def test_a_batch_that_has_something_left_is_not_forgotten(path: Path) -> N
     emulator.break_http("createTask", status=502, effect=True)
     jobs = {number: page(number) for number in range(3)}
     async with journalled(emulator, path) as client:
-        async with client.batch(jobs, name="b", timeout=0.2) as batch:
+        async with client.batch(jobs, name="b", timeout=2) as batch:
             errors = [getattr(await anext(batch), "error", None)]
             with pytest.raises(InvalidArgument, match="that has ended"):
                 await client.forget_batch("b")

@@ -95,7 +95,7 @@ def test_a_wrong_key(base_url: str, task_id: str) -> None:
     [
         (["--type", "NoSuchTask"], "`captcha-async types` lists them"),
         (["--type", "CustomTask"], "capmonster takes no reports"),
-        (["--type", "TurnstileTask", "--service", "capsolver"], "capsolver takes no reports"),
+        (["--type", "TurnstileTask", "--service", "anti-captcha"], "anti-captcha takes no reports"),
         (["--type", "TurnstileTask", "--service", "nobody"], "capmonster, captcha69"),
         ([], "--type"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -268,3 +269,29 @@ def test_the_site_can_be_started_by_hand(start: Start, free_port: int) -> None:
     assert code == 0
     assert len(pages) == 12
     end(program)
+
+
+# -- browsers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", ["playwright", "selenium"])
+def test_a_browser_passes_the_form(library: str, start: Start, tmp_path: Path) -> None:
+    """It takes the parameters from the page, hands the answer in, and reports a refused one."""
+    pytest.importorskip(library, reason=f"needs {library}")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if chromium is None or (library == "selenium" and driver is None):
+        pytest.skip("needs chromium and chromedriver")
+    emulator = Emulator(latency=Latency.fixed(0))
+    emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=1)
+    site = Site(emulator, pages=3, refuse_every=2)
+    variables = {"CHROMIUM": chromium, "CHROMEDRIVER": driver or "", "HOME": str(tmp_path.parent)}
+    with served(site) as url:
+        for number in (3, 1, 2):
+            program = start(f"{library}_form", f"{url}/pages/{number}", url=url, **variables)
+            out, errors = program.communicate(timeout=PATIENCE)
+            assert (program.returncode, out) == (0, f"This is page {number}.\n"), errors
+    assert (len(site.accepted), site.rejected) == (2, [])
+    assert reported(emulator) == sorted(site.refused)
+    assert len(site.refused) == 1
+    assert emulator.violations == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -52,7 +52,7 @@ async def test_the_seed_pages_requests_go_over_the_wire_exactly_so() -> None:
     """Same keys, same nesting, nothing extra, for both services."""
     url = "https://example.com/captcha-page"
     site_key = "6Lcg7CMUAAAAANphynKgn9YAgA4tQ2KI_iqRyTwd"
-    body = httpx.Request("POST", "http://x", content=IMAGE_TASK.body).content
+    body = httpx.Request("POST", "http://x", content=cast("bytes", IMAGE_TASK.body)).content
     import base64
 
     from captcha_async import NoCaptchaTaskProxyless, RecaptchaV2Task

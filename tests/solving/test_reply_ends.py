@@ -153,7 +153,7 @@ async def test_an_odd_number_ends_one_solve_of_a_batch_at_most() -> None:
     )
     async with answered_by(service(reply), polling=FixedPolling(first=1, interval=2)) as client:
         outcomes = await client.solve_all([TOKEN_TASK] * 5)
-        assert [outcome.cost for outcome in outcomes] == [None] * 5
+        assert [getattr(outcome, "cost", "failed") for outcome in outcomes] == [None] * 5
         assert client.statistics().spent == 0
 
 

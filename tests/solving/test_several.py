@@ -161,7 +161,7 @@ async def test_an_unreachable_account_costs_one_try_and_is_probed_again() -> Non
     async with several(first, second, accounts=[{"transport": way}]) as client:
         started = anyio.current_time()
         assert (await client.solve(TOKEN_TASK)).account == "2captcha"
-        assert anyio.current_time() - started < 12
+        assert anyio.current_time() - started < 25
         assert way.tried == 1
         for _ in range(5):
             await client.solve(TOKEN_TASK)

@@ -156,3 +156,16 @@ def test_any_image_comes_through_as_it_is(rest: bytes, layers: int) -> None:
     for _ in range(layers):
         given = base64.b64encode(given)
     assert tasks.ImageToTextTask(given).body == content
+
+
+@pytest.mark.parametrize(
+    "content", [b"<!doctype html>", b'{"error": 1}', b"%PDF-1.7", b"PK\x03\x04"]
+)
+def test_a_body_from_json_is_judged_too(content: bytes) -> None:
+    """What is certainly no image is refused; what nobody knows is passed on as it is."""
+    body = base64.b64encode(content.ljust(200)).decode()
+    with pytest.raises(InvalidArgument, match="it looks like"):
+        load_task({"type": "ImageToTextTask", "body": body})
+    for unknown in (bytes(200), b"ABC" * 50):
+        text = base64.b64encode(unknown).decode()
+        assert dump_task(load_task({"type": "ImageToTextTask", "body": text}))["body"] == text

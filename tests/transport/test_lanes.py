@@ -52,6 +52,9 @@ class FakeLane:
         await checkpoint()
         self.closed = True
 
+    def abandon(self) -> None:
+        self.closed = True
+
 
 class Lanes(list[FakeLane]):
     """Makes lanes and remembers them."""
@@ -207,3 +210,12 @@ async def test_a_header_cannot_bring_in_another() -> None:
     with pytest.raises(httpx.LocalProtocolError):
         await pool.handle_async_request(request)
     assert not lanes
+
+
+async def test_lanes_of_an_event_loop_that_has_ended_are_let_go() -> None:
+    """Nobody can wait for their end any more."""
+    pool = LanePool(lanes := Lanes(), 1)
+    await pool.exchange(Call(HEAD, b""))
+    pool.abandon()
+    assert lanes[0].closed
+    assert pool.statistics().idle == 0

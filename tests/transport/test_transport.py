@@ -68,11 +68,13 @@ async def test_no_more_lanes_are_opened_than_allowed() -> None:
     """More requests than lanes wait their turn, in the account."""
     server = Server(reply(b'{"errorId":0,"balance":1}'))
     limits = Limits(connections=3)
-    async with raw_server(server) as url:
-        async with CaptchaClient("key", base_url=url, limits=limits) as client:
-            async with anyio.create_task_group() as group:
-                for _ in range(30):
-                    group.start_soon(client.balance)
+    async with (
+        raw_server(server) as url,
+        CaptchaClient("key", base_url=url, limits=limits) as client,
+        anyio.create_task_group() as group,
+    ):
+        for _ in range(30):
+            group.start_soon(client.balance)
     assert server.requests == 30
     assert server.connections <= 3
 

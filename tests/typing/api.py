@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, assert_type
 
 import httpx
@@ -13,13 +14,16 @@ from captcha_async import (
     CAPMONSTER,
     CaptchaClient,
     CaptchaError,
+    ClickSolution,
     Failed,
     FixedPolling,
+    GridTask,
     ImageToTextSolution,
     ImageToTextTask,
     Limits,
     PendingTask,
     Proxy,
+    QueueTimeout,
     RateLimitedSemaphore,
     RawSolution,
     RawTask,
@@ -56,7 +60,11 @@ async def solve_is_typed_in_its_task(client: CaptchaClient) -> None:
     assert_type(token.solution.token, str)
     assert_type(token.solution.cookies, Mapping[str, str] | None)
 
-    raw = await client.solve(RawTask("NewTask", {"websiteURL": URL}))
+    tiles = await client.solve(GridTask(Path("grid.png"), comment="cars", extra={"new": 1}))
+    assert_type(tiles.solution, ClickSolution)
+    assert_type(tiles.solution.click, tuple[int, ...])
+
+    raw = await client.solve(RawTask("NewTask", {"websiteURL": URL}, proxy=None))
     assert_type(raw.solution, RawSolution)
     assert_type(raw.solution.raw, Mapping[str, Any])
 
@@ -128,9 +136,13 @@ async def errors(client: CaptchaClient, task: Task[Solution]) -> TaskRef | None:
     """What an error tells is typed."""
     try:
         await client.solve(task)
+    except QueueTimeout as error:
+        assert_type(error.retryable, bool)
     except SolveTimeout as error:
         assert_type(error.polls, int)
         assert_type(error.last_status, str | None)
+        assert_type(error.ref, TaskRef)
+        assert_type(await client.attach(error.ref), Solved[Any])
     except CaptchaError as error:
         assert_type(error.task_id, int | str | None)
         assert_type(error.retryable, bool)

@@ -21,7 +21,15 @@ from ...tasks._families import all_models
 from ...tasks._fields import WireField
 from ...tasks._model import Solution, Task, solution_type
 
-__all__ = ["AnswerField", "TaskField", "TaskType", "describe", "describe_solution", "find_types"]
+__all__ = [
+    "AnswerField",
+    "TaskField",
+    "TaskType",
+    "describe",
+    "describe_solution",
+    "fields_of",
+    "find_types",
+]
 
 # The wire keys of a proxy stand side by side in the task object.
 PROXY_KEYS = ("proxyType", "proxyAddress", "proxyPort", "proxyLogin", "proxyPassword")
@@ -80,6 +88,12 @@ class TaskType:
     fields: tuple[TaskField, ...]
     """Required ones first."""
     answer: tuple[AnswerField, ...]
+
+
+def fields_of(model: type[Task[Any]]) -> dict[str, WireField]:
+    """Return where each field of a task stands on the wire, by its name."""
+    found = attrs.fields(cast("type[attrs.AttrsInstance]", model))
+    return {field.name: field.metadata["wire"] for field in found}
 
 
 def find_types(name: str) -> list[type[Task[Any]]]:
