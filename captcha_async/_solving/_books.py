@@ -285,7 +285,7 @@ class Books:
             polls=solve.polls,
             ref=solve.ref,
             account=solve.tenant.name,
-            key=solve.entry.key if solve.task is None and solve.entry is not None else None,
+            key=solve.entry.key if solve.key is None and solve.entry is not None else solve.key,
             # The token may have been made right after the service last said that there is none.
             expires_at=None if life is None else solve.born + solve.since + life,
         )
