@@ -314,10 +314,8 @@ class CaptchaClient:
         """
         check_ref(ref)
         self._seats.enter()
-        owner = self._seats.of_ref(ref).tenant.owner
-        return self._solver.handle(
-            self._solver.take_up(ref, self._books.journal.attached(ref, owner))
-        )
+        entry = self._books.journal.attached(ref, self._seats.of_ref(ref).tenant.owner)
+        return self._solver.handle(self._solver.take_up(ref, entry))
 
     def attempts(
         self,
