@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 from decimal import Decimal
 from typing import Any
+from unittest.mock import ANY
 
 import anyio
 import attrs
@@ -23,6 +25,7 @@ from captcha_async import (
     FixedPolling,
     FuseBlown,
     FuseClosed,
+    InsufficientBalance,
     InvalidArgument,
     Journal,
     KeyRejected,
@@ -466,3 +469,45 @@ async def test_without_a_handler_no_event_is_made(
         await client.solve_all([TOKEN_TASK] * 2)
     async with joined(emulator, on_event=nobody) as client:
         await client.attach(ref)
+
+
+async def test_every_event_tells_itself_in_plain_values() -> None:
+    """For structured logs: what JSON can hold, and neither a secret nor an answer."""
+    told: list[dict[str, Any]] = []
+    emulator = Emulator(latency=Latency.fixed(5))
+    emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=1)
+    emulator.answer_with({"gRecaptchaResponse": "s3cret"})
+    emulator.refuse("ERROR_NO_SLOT_AVAILABLE", times=1)
+
+    def note(event: Event) -> None:
+        told.append(event.to_dict())
+
+    async with joined(emulator, on_event=note) as client:
+        with pytest.raises(Unsolvable):
+            await client.solve(TOKEN_TASK)
+        solved = await client.solve(TOKEN_TASK)
+        emulator.refuse("ERROR_ZERO_BALANCE")
+        with pytest.raises(InsufficientBalance):
+            await client.solve(TOKEN_TASK)
+        client.reset_fuse()
+    assert "s3cret" not in json.dumps(told)
+    assert [event for event in told if event["event"] == "TaskSolved"] == [
+        {
+            "event": "TaskSolved",
+            "at": ANY,
+            "solve": ANY,
+            "service": "capmonster",
+            "task_type": "RecaptchaV2Task",
+            "task_id": solved.task_id,
+            "polls": solved.polls,
+            "account": "capmonster",
+            "cost": "0.001",
+            "elapsed": solved.elapsed,
+            "via": "poll",
+        }
+    ]
+    failed = next(event for event in told if event["event"] == "TaskFailed")
+    assert failed["error"] == "Unsolvable"
+    assert {"FuseBlown", "FuseClosed", "SubmitFailed", "TaskDropped"} <= {
+        event["event"] for event in told
+    }
