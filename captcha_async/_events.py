@@ -54,6 +54,29 @@ class _Moment:
     at: float
     """Moment on the event loop's clock (`anyio.current_time()`)."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the event tells as plain values, for logs: no secret, no answer."""
+        told: dict[str, Any] = {"event": type(self).__name__}
+        for field in attrs.fields(type(self)):
+            told |= _plain(field.name, getattr(self, field.name))
+        return told
+
+
+def _plain(name: str, value: Any) -> dict[str, Any]:
+    """Return plain values that tell of one field of an event."""
+    if isinstance(value, Service):
+        return {"service": value.name}
+    if isinstance(value, Task):
+        return {"task_type": type(value).__name__}
+    if isinstance(value, TaskRef):
+        return attrs.asdict(value, filter=lambda field, _: field.name != "account")
+    if isinstance(value, Solved):
+        cost = None if value.cost is None else str(value.cost)
+        return {"account": value.account, "cost": cost, "elapsed": value.elapsed}
+    if isinstance(value, Exception):
+        return {"error": type(value).__name__, "message": str(value)}
+    return {name: value}
+
 
 @attrs.frozen(kw_only=True)
 class _OfSolve(_Moment):

@@ -238,6 +238,7 @@ class Account:
             attempt,
             delay,
             error,
+            extra={"service": self._service.name, "account": self.name, "attempt": attempt},
         )
 
     def journal_of(self, journal: Journal | None) -> ClientJournal:

@@ -172,10 +172,11 @@ class Gates:
     def tell(self, change: FuseChange | None) -> None:
         """Log that the fuse has blown or is closed again, and tell it to all clients."""
         error = self.fuse.error
+        told = {"service": self._service.name}
         if change == "blown" and error is not None:
-            logger.warning("The fuse has blown, no request leaves: %s", error)
+            logger.warning("The fuse has blown, no request leaves: %s", error, extra=told)
         elif change == "closed":
-            logger.info("The fuse is closed again.")
+            logger.info("The fuse is closed again.", extra=told)
         else:
             return
         listeners = [tenant.events for tenant in self.tenants if tenant.events]

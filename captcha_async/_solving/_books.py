@@ -177,10 +177,11 @@ class Books:
                 logger.warning(
                     "A submission was cancelled and no reply came; a task may exist: %s",
                     _task_of(solve).type,
+                    extra=solve.told,
                 )
         if requests.isEnabledFor(logging.DEBUG):
             said = type(error).__name__ if error else "cancelled"
-            requests.debug("createTask of %s: %s", _task_of(solve).type, said)
+            requests.debug("createTask of %s: %s", _task_of(solve).type, said, extra=solve.told)
         if solve.events is not None:
             solve.events.submit_failed(_task_of(solve), error)
 
@@ -219,7 +220,8 @@ class Books:
         if solve.callback is not None:
             solve.callback.bind(created.task_id)
         if requests.isEnabledFor(logging.DEBUG):
-            requests.debug("createTask of %s: task %s", _task_of(solve).type, solve.task_id)
+            kind = _task_of(solve).type
+            requests.debug("createTask of %s: task %s", kind, solve.task_id, extra=solve.told)
         if solve.events is not None:
             solve.events.submitted(solve.ref, _task_of(solve))
 
@@ -273,7 +275,7 @@ class Books:
             solve.entry.polled(solve.polls)
         if requests.isEnabledFor(logging.DEBUG):
             said = type(error).__name__ if error else status or "cancelled"
-            requests.debug("getTaskResult of task %s: %s", solve.task_id, said)
+            requests.debug("getTaskResult of task %s: %s", solve.task_id, said, extra=solve.told)
         if solve.events is not None:
             solve.events.polled(solve.ref, begun, status, error)
 
@@ -293,7 +295,7 @@ class Books:
             polls=solve.polls,
             ref=solve.ref,
             account=solve.tenant.name,
-            key=solve.entry.key if solve.task is None and solve.entry is not None else None,
+            key=solve.entry.key if solve.key is None and solve.entry is not None else solve.key,
             # The token may have been made right after the service last said that there is none.
             expires_at=None if life is None else solve.born + solve.since + life,
         )

@@ -15,7 +15,13 @@ from .._events import each
 from .._journal import Entry
 from .._outcome import Solved
 from .._ref import TaskRef
-from ..errors import CaptchaError, JournalError, SubmitUncertain, UnreadableSolution, Unsolvable
+from ..errors import (
+    CaptchaError,
+    JournalError,
+    SubmitUncertain,
+    UnreadableSolution,
+    Unsolvable,
+)
 from ..tasks._model import Task
 from ..wire._models import model_name, spec_of
 from ._asker import Asker
@@ -25,6 +31,7 @@ from ._hedge import Hedge
 from ._outcomes import Outcomes
 from ._pending import PendingTask
 from ._router import Router
+from ._seat import Seat
 from ._seats import Seats
 from ._solve import EVER, Solve
 from ._submit import Submitter
@@ -67,23 +74,21 @@ class Solver:
         async with self._recalling:
             if not self._unread:
                 return
-            await self._read_spending()
+            for seat in self.seats:
+                await self._read_spending(seat)
             self._unread = False
 
-    async def _read_spending(self) -> None:
-        journal = self.books.journal.journal
-        if journal is None:
+    async def _read_spending(self, seat: Seat) -> None:
+        limits, journal = seat.account.limits, self.books.journal.journal
+        if limits.max_spend is None or journal is None:
             return
-        for seat in self.seats:
-            limits, gates = seat.account.limits, seat.account.gates
-            if limits.max_spend is None:
-                continue
-            # A client of the same account and journal may have done so before.
-            if gates.first_to_recall(journal.path):
-                # A journal with warnings has told its trouble.
-                with suppress(JournalError):
-                    spent = await self.books.journal.spent(limits.per, seat.tenant.owner)
-                    gates.spending.recall(spent)
+        gates = seat.account.gates
+        # A client of the same account and journal may have done so before.
+        if gates.first_to_recall(journal.path):
+            # A journal with warnings has told its trouble.
+            with suppress(JournalError):
+                spent = await self.books.journal.spent(limits.per, seat.tenant.owner)
+                gates.spending.recall(spent)
 
     # -- one solve --------------------------------------------------------------------------------
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 from decimal import Decimal
 from typing import Any
+from unittest.mock import ANY
 
 import anyio
 import attrs
@@ -23,6 +25,7 @@ from captcha_async import (
     FixedPolling,
     FuseBlown,
     FuseClosed,
+    InsufficientBalance,
     InvalidArgument,
     Journal,
     KeyRejected,
@@ -494,7 +497,7 @@ async def test_an_interrupted_batch_leaves_all_that_was_paid_to_the_orphans() ->
             async with client.batch([TOKEN_TASK] * 5):
                 await anyio.sleep(10)
         assert len(client.orphans) == 5
-        assert client._tenant.awaited == 0
+        assert client._seats.first.tenant.awaited == 0
 
 
 async def test_a_wait_that_is_interrupted_at_once_leaves_an_orphan() -> None:
@@ -507,7 +510,7 @@ async def test_a_wait_that_is_interrupted_at_once_leaves_an_orphan() -> None:
         with pytest.raises(Interrupted):
             await pending.result(timeout=5)
         assert client.orphans == (pending,)
-        assert client._tenant.awaited == 0
+        assert client._seats.first.tenant.awaited == 0
 
 
 async def test_an_interrupted_peek_leaves_its_answer_to_the_orphans() -> None:
@@ -549,3 +552,45 @@ async def test_an_interrupt_by_the_fuse_leaves_no_trial_and_no_probe_behind() ->
         await anyio.sleep(client.service.ban_window + 1)
         await client.solve(TOKEN_TASK, timeout=60)
         assert client.statistics().fuse == "closed"
+
+
+async def test_every_event_tells_itself_in_plain_values() -> None:
+    """For structured logs: what JSON can hold, and neither a secret nor an answer."""
+    told: list[dict[str, Any]] = []
+    emulator = Emulator(latency=Latency.fixed(5))
+    emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=1)
+    emulator.answer_with({"gRecaptchaResponse": "s3cret"})
+    emulator.refuse("ERROR_NO_SLOT_AVAILABLE", times=1)
+
+    def note(event: Event) -> None:
+        told.append(event.to_dict())
+
+    async with joined(emulator, on_event=note) as client:
+        with pytest.raises(Unsolvable):
+            await client.solve(TOKEN_TASK)
+        solved = await client.solve(TOKEN_TASK)
+        emulator.refuse("ERROR_ZERO_BALANCE")
+        with pytest.raises(InsufficientBalance):
+            await client.solve(TOKEN_TASK)
+        client.reset_fuse()
+    assert "s3cret" not in json.dumps(told)
+    assert [event for event in told if event["event"] == "TaskSolved"] == [
+        {
+            "event": "TaskSolved",
+            "at": ANY,
+            "solve": ANY,
+            "service": "capmonster",
+            "task_type": "RecaptchaV2Task",
+            "task_id": solved.task_id,
+            "polls": solved.polls,
+            "account": "capmonster",
+            "cost": "0.001",
+            "elapsed": solved.elapsed,
+            "via": "poll",
+        }
+    ]
+    failed = next(event for event in told if event["event"] == "TaskFailed")
+    assert failed["error"] == "Unsolvable"
+    assert {"FuseBlown", "FuseClosed", "SubmitFailed", "TaskDropped"} <= {
+        event["event"] for event in told
+    }
