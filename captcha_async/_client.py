@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 import anyio
 
 from ._above._attempts import SolveAttempts
+from ._above._keys import KeyedTasks
 from ._above._plan import StockPlan
 from ._above._stock import Stock
 from ._account._account import Account
@@ -30,7 +32,7 @@ from ._arguments import (
     to_journal,
 )
 from ._batch._batch import Batch
-from ._batch._resume import Resumption, take_up
+from ._batch._resume import Resumption
 from ._batch._source import Pairs, Source
 from ._callbacks import CallbackReceiver
 from ._checks import check_count, check_timeout
@@ -47,6 +49,7 @@ from ._solving._seat import Seat
 from ._solving._seats import take_seats
 from ._solving._solve import Solve
 from ._solving._solver import Solver
+from ._solving._stored import take_up
 from .errors import (
     CaptchaError,
     invalid,
@@ -138,11 +141,12 @@ class CaptchaClient:
             ssl_context=ssl_context,
         )
         check_choice(strategy, hedge)
-        self._journal = given[0].journal_of(to_journal(journal))
-        self._books = Books(Events(to_handlers(on_event)), self._journal)
+        used = given[0].journal_of(to_journal(journal))
+        self._books = Books(Events(to_handlers(on_event)), used)
         # A tenant of each account from now on until the client is closed.
         self._seats = take_seats(given, self._books, callbacks, strategy)
         self._solver = Solver(self._seats, self._books, retries or Retries(), hedge)
+        self._keyed = KeyedTasks(self._solver)
 
     def __repr__(self) -> str:
         names = " and ".join(seat.tenant.name for seat in self._seats)
@@ -152,7 +156,7 @@ class CaptchaClient:
     async def __aenter__(self) -> Self:
         try:
             self._seats.enter()
-            await self._journal.open()
+            await self._books.journal.open()
             await self._solver.recall_spending()
         except BaseException:
             await self.aclose()
@@ -190,12 +194,12 @@ class CaptchaClient:
                 await self._solver.drain(drain)
         finally:
             self._seats.close()
-            self._solver.read_callbacks()
-            self._books.close()
-            try:
-                await self._seats.leave()
-            finally:
-                await self._journal.aclose()
+            # From the last one to the first, each whatever the others raise.
+            async with AsyncExitStack() as closing:
+                closing.push_async_callback(self._books.journal.aclose)
+                closing.push_async_callback(self._seats.leave)
+                closing.callback(self._books.close)
+                closing.callback(self._solver.read_callbacks)
 
     @property
     def account(self) -> Account:
@@ -254,6 +258,8 @@ class CaptchaClient:
         self,
         task: Task[S],
         *,
+        key: Any = None,
+        timeout: float | None = None,
         callback_url: str | None = None,
         soft_id: int | str | None = None,
     ) -> PendingTask[S]:
@@ -261,6 +267,9 @@ class CaptchaClient:
 
         Args:
             task: what to solve.
+            key: under which the journal knows the task, such as 'order-17': the same key again
+                returns the same task, also in another process, and `lookup` finds it.
+            timeout: seconds until the service has accepted it.
             callback_url: address of yours to which the service posts the result, in place of the
                 client's receiver; the client polls.
             soft_id: your partner id.
@@ -270,9 +279,33 @@ class CaptchaClient:
             SubmitUncertain: createTask was sent, but whether a task exists is unknown.
             CaptchaError: the account or the service failed, or the task was refused.
         """
-        solve = self._queue(task, None, callback_url, soft_id)
-        await self._solver.submit(solve)
+        check_timeout(timeout)
+        solve = self._queue(task, timeout, callback_url, soft_id)
+        if key is None:
+            await self._solver.submit(solve)
+        else:
+            solve = await self._keyed.submit(solve, key)
         return self._solver.handle(solve)
+
+    async def lookup(self, key: Any) -> PendingTask[Any] | None:
+        """Return the task that was submitted under a key, here or by an earlier client.
+
+        Makes no request. `await` it for its answer, or `peek`.
+
+        Returns:
+            The task; None if nothing was submitted under the key.
+
+        Raises:
+            InvalidArgument: the client has no journal.
+            SubmitUncertain: createTask was sent for it, but whether a task exists is unknown.
+            TaskExpired: its result is gone; or an earlier client has handed it out, and the journal
+                does not keep answers.
+            CaptchaError: the task has failed.
+            JournalError: the journal cannot be read.
+        """
+        self._seats.enter()
+        solve = await self._keyed.look_up(key)
+        return None if solve is None else self._solver.handle(solve)
 
     def attach(self, ref: TaskRef) -> PendingTask[Any]:
         """Take up a task that was submitted earlier, by its reference. Makes no request.
@@ -282,8 +315,8 @@ class CaptchaClient:
         """
         check_ref(ref)
         self._seats.enter()
-        owner = self._seats.of_ref(ref).tenant.owner
-        return self._solver.handle(self._solver.take_up(ref, self._journal.attached(ref, owner)))
+        entry = self._books.journal.attached(ref, self._seats.of_ref(ref).tenant.owner)
+        return self._solver.handle(self._solver.take_up(ref, entry))
 
     def attempts(
         self,
@@ -411,7 +444,7 @@ class CaptchaClient:
         check_count("max_in_flight", most)
         check_timeout(timeout)
         check_name(name)
-        if resume and self._journal.journal is None:
+        if resume and self._books.journal.journal is None:
             raise invalid("resume", resume, "left out, or the client be given a journal")
         resumption = Resumption(
             self._solver,
@@ -438,7 +471,7 @@ class CaptchaClient:
             InvalidArgument: an argument is certainly wrong; `resume` needs a journal that keeps
                 solutions, since the list is to have all of them.
         """
-        journal = self._journal.journal
+        journal = self._books.journal.journal
         if resume and (journal is None or not journal.keep_solutions):
             raise invalid("resume", resume, "left out unless the journal has keep_solutions=True")
         batch = self.batch(
@@ -552,7 +585,7 @@ class CaptchaClient:
             JournalError: it cannot be read.
         """
         self._seats.enter()
-        for record, entry in await self._journal.left_open():
+        for record, entry in await self._books.journal.left_open():
             yield self._solver.handle(await take_up(self._solver, record, entry))
 
     async def uncertain(self) -> tuple[UncertainSubmission, ...]:
@@ -565,7 +598,7 @@ class CaptchaClient:
             InvalidArgument: the client has no journal.
             JournalError: it cannot be read.
         """
-        return await self._journal.uncertain()
+        return await self._books.journal.uncertain()
 
     async def forget(self, submission: UncertainSubmission) -> None:
         """Remove an uncertain submission, for example after a look at the account.
@@ -578,7 +611,7 @@ class CaptchaClient:
         """
         if not isinstance(submission, UncertainSubmission):
             raise invalid("submission", submission, "one of those that uncertain() returns")
-        await self._journal.forget(submission.number)
+        await self._books.journal.forget(submission.number)
 
     async def forget_batch(self, name: str = "") -> int:
         """Forget a batch that has ended, so that the same keys are solved anew.
@@ -598,7 +631,7 @@ class CaptchaClient:
         """
         if not isinstance(name, str):
             raise invalid("name", name, "a string")
-        return await self._journal.forget_batch(name)
+        return await self._books.journal.forget_batch(name)
 
     # -- inside -----------------------------------------------------------------------------------
 

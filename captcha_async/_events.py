@@ -1,15 +1,16 @@
 """What happens to a client's tasks, told as it happens to whoever wants to know.
 
 Events hold no secret that a repr would show. A handler runs inside of the client's work, so it has
-to be quick and cannot wait; what it raises is logged and changes nothing.
+to be quick and cannot wait; what it raises is logged and changes nothing. What is no `Exception`,
+such as a KeyboardInterrupt, comes out, when all is done that was to be done (see `each`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import anyio
 import attrs
@@ -37,6 +38,7 @@ __all__ = [
     "TaskSubmitted",
     "TaskTakenUp",
     "Via",
+    "each",
 ]
 
 logger = logging.getLogger("captcha_async")
@@ -51,6 +53,29 @@ Via = Literal["poll", "callback", "reply", "journal"]
 class _Moment:
     at: float
     """Moment on the event loop's clock (`anyio.current_time()`)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the event tells as plain values, for logs: no secret, no answer."""
+        told: dict[str, Any] = {"event": type(self).__name__}
+        for field in attrs.fields(type(self)):
+            told |= _plain(field.name, getattr(self, field.name))
+        return told
+
+
+def _plain(name: str, value: Any) -> dict[str, Any]:
+    """Return plain values that tell of one field of an event."""
+    if isinstance(value, Service):
+        return {"service": value.name}
+    if isinstance(value, Task):
+        return {"task_type": type(value).__name__}
+    if isinstance(value, TaskRef):
+        return attrs.asdict(value, filter=lambda field, _: field.name != "account")
+    if isinstance(value, Solved):
+        cost = None if value.cost is None else str(value.cost)
+        return {"account": value.account, "cost": cost, "elapsed": value.elapsed}
+    if isinstance(value, Exception):
+        return {"error": type(value).__name__, "message": str(value)}
+    return {name: value}
 
 
 @attrs.frozen(kw_only=True)
@@ -193,6 +218,20 @@ Event = (
 )
 """What a handler is called with."""
 
+T = TypeVar("T")
+
+
+def each(step: Callable[[T], object], items: Iterable[T]) -> None:
+    """Do *step* for all *items*, whatever one of them raises; then the first of that comes out."""
+    raised: BaseException | None = None
+    for item in items:
+        try:
+            step(item)
+        except BaseException as error:
+            raised = raised or error
+    if raised is not None:
+        raise raised
+
 
 class Events:
     """The way to the user's handlers; false without one, so that no event need be made."""
@@ -205,11 +244,16 @@ class Events:
 
     def emit(self, event: Event) -> None:
         """Call each handler, whatever the others do."""
+        interrupt: BaseException | None = None
         for handler in self._handlers:
             try:
                 handler(event)
             except Exception:
                 logger.exception("on_event raised for a %s", type(event).__name__)
+            except BaseException as error:
+                interrupt = interrupt or error
+        if interrupt is not None:
+            raise interrupt
 
 
 _numbers = count(1)

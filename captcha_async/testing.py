@@ -5,8 +5,8 @@ Everything heavy is imported by the fixtures, so that whoever does not use them 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import pytest
 
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from ._client import CaptchaClient
     from .emulator import Emulator, LatencyModel, Violation
 
-__all__ = ["captcha_client", "captcha_emulator", "captcha_emulator_url"]
+__all__ = [
+    "captcha_client",
+    "captcha_emulator",
+    "captcha_emulator_url",
+    "run_in_virtual_time",
+    "virtual_time",
+]
+
+T = TypeVar("T")
 
 MOST_SHOWN = 10
 """Violations that the message of a failed test lists."""
@@ -89,6 +97,41 @@ def captcha_emulator_url(captcha_emulator: Emulator) -> Generator[str]:
         portal.wrap_async_context_manager(serve(captcha_emulator)) as url,
     ):
         yield url
+
+
+def virtual_time(backend: str = "asyncio") -> tuple[str, dict[str, Any]]:
+    """Return what an `anyio_backend` fixture returns for tests that wait in no time.
+
+    The clock jumps to the next timer instead of waiting for it. Not for tests with real sockets or
+    threads: it would run past an answer that is still on its way.
+
+    Args:
+        backend: `asyncio` or `trio`.
+
+    Raises:
+        InvalidArgument: it is neither.
+    """
+    from .errors import invalid
+
+    if backend == "asyncio":
+        from ._virtual_time import VirtualTimeLoop
+
+        return "asyncio", {"loop_factory": VirtualTimeLoop}
+    if backend == "trio":
+        import trio.testing
+
+        return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
+    raise invalid("backend", backend, "'asyncio' or 'trio'")
+
+
+def run_in_virtual_time(
+    function: Callable[..., Awaitable[T]], *arguments: Any, backend: str = "asyncio"
+) -> T:
+    """Run an async function as `anyio.run` does, in virtual time: for tests without a plugin."""
+    import anyio
+
+    name, options = virtual_time(backend)
+    return anyio.run(function, *arguments, backend=name, backend_options=options)
 
 
 def _options(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 LAYERS = [
     ("_ref", "_secrets", "_clock"),
     ("errors",),
-    ("_asgi", "_checks"),
+    ("_asgi", "_checks", "_virtual_time"),
     ("_serving",),
     ("tasks",),
     ("services",),

@@ -309,3 +309,34 @@ def test_the_tests_of_the_docs_pass(pytester: pytest.Pytester) -> None:
         pytester.path.joinpath(f"test_{number}.py").write_text(source, encoding="utf-8")
     result = pytester.runpytest_subprocess(*OPTIONS, timeout=50)
     assert result.ret == 0, result.stdout.str()
+
+
+def test_time_can_be_virtual(pytester: pytest.Pytester) -> None:
+    """A solve of ten minutes passes at once, on both backends and without a plugin."""
+    source = """
+import anyio
+from captcha_async.testing import run_in_virtual_time, virtual_time
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    return virtual_time(request.param)
+
+@pytest.mark.captcha_emulator(latency=600)
+@pytest.mark.captcha_client(polling=None)
+@pytest.mark.anyio
+async def test_long(captcha_client):
+    solved = await captcha_client.solve(TASK, timeout=900)
+    assert solved.elapsed >= 600
+
+def test_by_hand():
+    async def wait(seconds):
+        begun = anyio.current_time()
+        await anyio.sleep(seconds)
+        return anyio.current_time() - begun
+    for backend in ("asyncio", "trio"):
+        assert run_in_virtual_time(wait, 5000, backend=backend) >= 5000
+    with pytest.raises(InvalidArgument):
+        virtual_time("curio")
+"""
+    # The run is ended after less than a minute: in real time this could not pass.
+    run(pytester, source).assert_outcomes(passed=3)

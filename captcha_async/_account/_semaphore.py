@@ -128,7 +128,12 @@ class RateLimitedSemaphore:
         except anyio.WouldBlock:
             await self._wait_for_turn()
         else:
-            await cancel_shielded_checkpoint()
+            try:
+                await cancel_shielded_checkpoint()
+            except BaseException:
+                # A cancellation of asyncio's own kind is not stopped by a shield.
+                self.release()
+                raise
 
     def resize(self, capacity: int) -> None:
         """Change the capacity; who is inside stays, also above the new one."""

@@ -1,94 +1,22 @@
-"""Taking up what an earlier client has left, as the journal has it: single tasks, and batches."""
+"""Taking up a batch that an earlier client has left, as the journal has it."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any, Literal
 
-import anyio
-import attrs
-
-from .._journal import BatchRecord, Entry, Record
+from .._journal import BatchRecord, Record
 from .._outcome import Solved
-from .._ref import TaskRef
 from .._solving._solve import Solve
 from .._solving._solver import Solver
-from ..errors import SubmitUncertain, TaskExpired, UnreadableSolution
-from ..tasks._model import Solution, Task
+from .._solving._stored import is_too_old, stored_answer, take_up
+from ..errors import SubmitUncertain
+from ..tasks._model import Task
 from ..wire import load_solution
-from ..wire._models import spec_of
 
-__all__ = ["Resumption", "take_up"]
+__all__ = ["Resumption"]
 
 logger = logging.getLogger("captcha_async")
-
-
-async def take_up(
-    solver: Solver, record: Record, entry: Entry, task: Task[Any] | None = None
-) -> Solve:
-    """Return the task of a record that is open; makes no request.
-
-    Raises:
-        JournalError: its stored answer cannot be read.
-    """
-    solution = await solver.books.journal.solution(record)
-    ref = attrs.evolve(record.ref(), account=solver.seats.of_owner(record.owner).tenant.mark)
-    solve = solver.take_up(ref, entry, task)
-    if solve.done:
-        return solve
-    if solution is not None:
-        try:
-            read = solver.collector.read(solve, solution)
-        except UnreadableSolution as error:
-            solver.books.failed(solve, error)
-        else:
-            solver.books.solved(solve, stored_answer(solver, record, read, task), "journal")
-    elif is_too_old(solver, record):
-        # Asking for ids that are long gone gets an account banned.
-        solver.books.failed(
-            solve,
-            TaskExpired(
-                f"Task {record.task_id} was submitted {record.age:.0f} s ago: its result is not "
-                "kept that long, so it was not asked for; create a new task."
-            ),
-        )
-    return solve
-
-
-def is_too_old(solver: Solver, record: Record) -> bool:
-    """Tell whether the service has certainly dropped the result."""
-    if record.has_solution:
-        return False
-    service = solver.seats.of_owner(record.owner).account.service
-    solving = service.poll_times(record.task_type).timeout
-    return record.age > solving + service.result_retention
-
-
-def stored_answer(
-    solver: Solver, record: Record, solution: Solution, task: Task[Any] | None
-) -> Solved[Any]:
-    """Make an answer anew of what the journal has of it, as old as it is."""
-    life = spec_of(record.task_type).token_life
-    born = anyio.current_time() - record.age
-    return Solved(
-        solution=solution,
-        task=task,
-        cost=record.decimal_cost,
-        elapsed=record.elapsed or 0.0,
-        polls=record.polls,
-        ref=TaskRef(record.owner.service, record.task_id or 0, record.task_type, record.polls),
-        account=_account_of(solver, record),
-        key=record.key if task is None else None,
-        # The token may have been made right after the service last said that there is none.
-        expires_at=None if life is None else born + (record.since or 0.0) + life,
-        replayed=True,
-    )
-
-
-def _account_of(solver: Solver, record: Record) -> str:
-    """Name the account that a record is of; by its service if the client has it no more."""
-    tenant = solver.seats.of_owner(record.owner).tenant
-    return tenant.name if tenant.owner == record.owner else record.owner.service
 
 
 class Resumption:

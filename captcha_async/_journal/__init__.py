@@ -11,10 +11,12 @@ from __future__ import annotations
 from ._batch import BatchRecord, OtherTasks
 from ._client_journal import ClientJournal
 from ._entry import Entry
+from ._keys import dump_key
 from ._options import Journal
-from ._record import Owner, Place, Record, UncertainSubmission
+from ._record import BY_KEY, Owner, Place, Record, UncertainSubmission, mark_of
 
 __all__ = [
+    "BY_KEY",
     "BatchRecord",
     "ClientJournal",
     "Entry",
@@ -24,4 +26,6 @@ __all__ = [
     "Place",
     "Record",
     "UncertainSubmission",
+    "dump_key",
+    "mark_of",
 ]

@@ -19,7 +19,7 @@ from ..errors import InvalidArgument, JournalError, invalid
 from ._batch import BatchRecord, Running
 from ._entry import Entry
 from ._options import Journal
-from ._record import Owner, Place, Record, UncertainSubmission, load_solution_text
+from ._record import BY_KEY, Owner, Place, Record, UncertainSubmission, load_solution_text
 from ._store import Store
 from ._writer import Writer
 
@@ -225,7 +225,7 @@ class ClientJournal:
             InvalidArgument: one does.
         """
         self._running.enter(name, alone=alone)
-        return BatchRecord(name, self._find)
+        return BatchRecord(name, self.find)
 
     async def read_taken(self, record: BatchRecord) -> None:
         """Let a batch know the keys of which nothing is left to do.
@@ -248,7 +248,14 @@ class ClientJournal:
         """Note the end of a batch."""
         self._running.leave(name)
 
-    async def _find(self, place: Place) -> tuple[Record, Entry] | None:
+    async def find(self, place: Place) -> tuple[Record, Entry] | None:
+        """Return what there is of a key: an answer, by whomever, or the last attempt.
+
+        Raises:
+            InvalidArgument: there is no journal.
+            JournalError: the file cannot be read.
+        """
+
         def find(store: Store) -> Record | None:
             found = (store.find(owner, place) for owner in self._owners)
             return min(filter(None, found), key=_worth, default=None)
@@ -334,6 +341,6 @@ def _as_uncertain(record: Record) -> UncertainSubmission:
         number=record.number or 0,
         task_type=record.task_type,
         age=record.age,
-        batch=None if place is None else place.batch,
+        batch=None if place is None or place.batch == BY_KEY else place.batch,
         key=record.key,
     )

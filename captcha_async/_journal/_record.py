@@ -18,6 +18,7 @@ from ..wire import dump_task
 from ._keys import dump_key, load_key
 
 __all__ = [
+    "BY_KEY",
     "COLUMNS",
     "Owner",
     "Place",
@@ -31,6 +32,9 @@ __all__ = [
     "read_row",
     "storable",
 ]
+
+BY_KEY = "\x1fby key"
+"""The name under which single tasks with a key are recorded; no batch is called so."""
 
 State = Literal["sending", "open", "uncertain", "solved", "failed", "expired"]
 """`sending` until createTask's reply; `open` from then on until the answer has been taken."""
@@ -172,7 +176,7 @@ class UncertainSubmission:
     batch: str | None
     """Name of its batch; None if it was in none."""
     key: Any
-    """Its key in the batch."""
+    """Its key in the batch, or that of `submit`."""
 
 
 # -- values that SQLite would not take, or not give back ----------------------------------------

@@ -11,6 +11,7 @@ import anyio
 
 from .._account._fuse import RequestKind
 from .._account._retry import Attempts, Retries
+from .._arguments import check_ref
 from .._outcome import Reported, Solved
 from .._ref import TaskRef
 from ..errors import CaptchaError, ClientClosed, InsufficientBalance, WrongEventLoop, invalid
@@ -56,6 +57,7 @@ class Asker:
         ref = answer.ref if isinstance(answer, Solved) else answer
         if not isinstance(ref, TaskRef):
             raise invalid("answer", answer, "what solve returned", show=False)
+        check_ref(ref)
         seat = self._seats.of_ref(ref)
         service = seat.account.service
         method = service.report_for(ref.task_type, correct=correct)

@@ -87,9 +87,9 @@ class Collector:
         Raises:
             CaptchaError: there is no answer.
         """
-        self._books.adopted(solve)
         error: CaptchaError | None = None
         try:
+            self._books.adopted(solve)
             self.read_callback(solve)
             if not solve.done:
                 with self._guard(solve, deadline) as guard:

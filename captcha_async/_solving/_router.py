@@ -98,7 +98,9 @@ class Router:
                 raise refusal.error
             refusals[seat] = refusal
             refused = True
-            logger.info("%s did not accept a task: %s", seat.tenant.name, refusal.error)
+            logger.info(
+                "%s did not accept a task: %s", seat.tenant.name, refusal.error, extra=solve.told
+            )
         return False
 
     async def _try(self, solve: Solve, seat: Seat, patience: float) -> Refusal | None:

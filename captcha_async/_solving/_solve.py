@@ -157,6 +157,17 @@ class Solve:
         service = self.account.service.name
         return TaskRef(service, self.task_id, self.type, self.polls, self.tenant.mark)
 
+    @property
+    def told(self) -> dict[str, object]:
+        """What a log record tells of it beside its message (`extra`)."""
+        return {
+            "service": self.account.service.name,
+            "account": self.tenant.name,
+            "task_type": self.type,
+            "task_id": self.task_id,
+            "polls": self.polls,
+        }
+
     # -- polls ------------------------------------------------------------------------------------
 
     def may_poll(self, now: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import suppress
 from typing import Any
 from weakref import ref as weak
@@ -10,10 +11,17 @@ import anyio
 
 from .._account._account import Account
 from .._account._retry import Retries
+from .._events import each
 from .._journal import Entry
 from .._outcome import Solved
 from .._ref import TaskRef
-from ..errors import CaptchaError, JournalError, SubmitUncertain, UnreadableSolution, Unsolvable
+from ..errors import (
+    CaptchaError,
+    JournalError,
+    SubmitUncertain,
+    UnreadableSolution,
+    Unsolvable,
+)
 from ..tasks._model import Task
 from ..wire._models import model_name, spec_of
 from ._asker import Asker
@@ -23,6 +31,7 @@ from ._hedge import Hedge
 from ._outcomes import Outcomes
 from ._pending import PendingTask
 from ._router import Router
+from ._seat import Seat
 from ._seats import Seats
 from ._solve import EVER, Solve
 from ._submit import Submitter
@@ -65,23 +74,21 @@ class Solver:
         async with self._recalling:
             if not self._unread:
                 return
-            await self._read_spending()
+            for seat in self.seats:
+                await self._read_spending(seat)
             self._unread = False
 
-    async def _read_spending(self) -> None:
-        journal = self.books.journal.journal
-        if journal is None:
+    async def _read_spending(self, seat: Seat) -> None:
+        limits, journal = seat.account.limits, self.books.journal.journal
+        if limits.max_spend is None or journal is None:
             return
-        for seat in self.seats:
-            limits, gates = seat.account.limits, seat.account.gates
-            if limits.max_spend is None:
-                continue
-            # A client of the same account and journal may have done so before.
-            if gates.first_to_recall(journal.path):
-                # A journal with warnings has told its trouble.
-                with suppress(JournalError):
-                    spent = await self.books.journal.spent(limits.per, seat.tenant.owner)
-                    gates.spending.recall(spent)
+        gates = seat.account.gates
+        # A client of the same account and journal may have done so before.
+        if gates.first_to_recall(journal.path):
+            # A journal with warnings has told its trouble.
+            with suppress(JournalError):
+                spent = await self.books.journal.spent(limits.per, seat.tenant.owner)
+                gates.spending.recall(spent)
 
     # -- one solve --------------------------------------------------------------------------------
 
@@ -249,7 +256,13 @@ class Solver:
         """
         if not solve.done:
             solve.account.enter()
-            await self.collector.peek(solve)
+            try:
+                await self.collector.peek(solve)
+            except BaseException:
+                if solve.has_answer:
+                    # It came, and something else was raised, as by a handler of events.
+                    self.books.kept(solve)
+                raise
         if not solve.done:
             return None
         self.books.taken(solve)
@@ -263,7 +276,9 @@ class Solver:
         """
         seat = self.seats.of_ref(ref)
         known = self.books.find(seat.tenant, ref.task_id)
-        if known is not None:
+        # Two lines of a journal are two tasks, though the service gave both the same id.
+        twin = known is not None and entry is not None and entry.is_beside(known.entry)
+        if known is not None and not twin:
             return known
         solve = Solve(
             task=task,
@@ -273,6 +288,9 @@ class Solver:
             tenant=seat.tenant,
         )
         self.books.taken_up(solve, ref, entry)
+        if known is not None and isinstance(known.outcome, CaptchaError):
+            # What holds for the id holds for both (rule 7).
+            self.books.failed(solve, copy.copy(known.outcome))
         return solve
 
     def handle(self, solve: Solve) -> PendingTask[Any]:
@@ -306,7 +324,12 @@ class Solver:
 
     def read_callbacks(self) -> None:
         """Take what was posted for tasks that nobody waits for; they are orphans then."""
-        for solve in self.books.open:
-            self.collector.read_callback(solve)
-            if solve.has_answer:
-                self.books.kept(solve)
+
+        def read(solve: Solve) -> None:
+            try:
+                self.collector.read_callback(solve)
+            finally:
+                if solve.has_answer:
+                    self.books.kept(solve)
+
+        each(read, self.books.open)

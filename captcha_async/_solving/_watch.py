@@ -19,6 +19,7 @@ import anyio
 
 from .._account._account import Account
 from .._account._fuse import RequestKind
+from .._events import each
 from ..errors import CaptchaError
 from ._books import Books, outcome_of
 from ._collect import Collector
@@ -71,8 +72,12 @@ class Watch:
 
     def add(self, solve: Solve) -> None:
         """Watch an accepted task until it ends or its deadline passes."""
-        self._books.adopted(solve)
-        self._collector.read_callback(solve)
+        try:
+            self._books.adopted(solve)
+            self._collector.read_callback(solve)
+        except BaseException:
+            self._books.abandoned(solve, None)
+            raise
         if self._over:
             # Its submission has outlived the watch: nobody waits for it any more.
             self._books.abandoned(solve, None)
@@ -105,8 +110,7 @@ class Watch:
             self._over = True
             for account, stop in self._stops.items():
                 del account.gates.fuse.guards[stop]
-            for solve in self._watched:
-                self._books.abandoned(solve, None)
+            each(lambda solve: self._books.abandoned(solve, None), list(self._watched))
 
     async def _wait_until_due(self) -> None:
         """Wait until something is due, and line it up."""
@@ -203,14 +207,15 @@ class Watch:
 
     def _stop(self, account: Account, error: CaptchaError) -> None:
         """End everything at an account that cannot be used any more."""
-        for solve in list(self._watched):
-            if solve.account is not account:
-                continue
+
+        def stop(solve: Solve) -> None:
             # What has ended needs no account any more; what is polled will be told by that.
             if solve.done:
                 self._end(solve, None)
             elif not solve.busy:
                 self._end(solve, copy.copy(error))
+
+        each(stop, [solve for solve in self._watched if solve.account is account])
 
 
 class _Stop:

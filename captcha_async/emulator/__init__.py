@@ -12,6 +12,7 @@ from ._latency import Latency, LatencyModel
 from ._ledger import EmulatedTask
 from ._record import Breach, EmulatorStatistics, RecordedRequest, Violation
 from ._serve import serve
+from ._tokens import IssuedToken
 
 __all__ = [
     "BAN_AFTER",
@@ -20,6 +21,7 @@ __all__ = [
     "EmulatedTask",
     "Emulator",
     "EmulatorStatistics",
+    "IssuedToken",
     "Latency",
     "LatencyModel",
     "RecordedRequest",

@@ -27,6 +27,7 @@ from ._page import is_for_page, serve_page
 from ._record import EmulatorStatistics, RecordedRequest, Violation
 from ._service import EmulatedService
 from ._settings import Settings, to_money
+from ._tokens import IssuedToken, is_for_site
 
 __all__ = ["Deliver", "Emulator"]
 
@@ -152,20 +153,36 @@ class Emulator(Orders):
         """Every call that broke a rule of the service."""
         return list(self._state.violations)
 
+    def issued(self, token: str) -> IssuedToken | None:
+        """Return for which page a token was issued, and whether a site would take it now.
+
+        None if it was not issued. Sites have it verified by a POST of `secret` and `response` to
+        the path `/siteverify`, as a form or as JSON: `{"success": true, "hostname": …}`, or
+        `{"success": false, "error-codes": […]}`. Any secret will do, and each token is good once.
+        """
+        now = self._now()
+        state = self._state
+        return state.tokens.find(token, state.now if now is None else now)
+
     def statistics(self) -> EmulatorStatistics:
         """Return the numbers so far."""
         return self._settled().statistics()
 
     def _settled(self) -> EmulatedService:
         """Return the state as of now; elsewhere than in its event loop, as of the last request."""
+        now = self._now()
+        if now is not None:
+            self._state.ledger.settle(now)
+        return self._state
+
+    def _now(self) -> float | None:
+        """Return the moment on the clock of the event loop that serves; None elsewhere."""
         try:
             token, now = current_token(), anyio.current_time()
         except RuntimeError:
-            return self._state
+            return None
         # Another loop, such as a test's whose service runs in a thread, may have another clock.
-        if self._loop in (None, token):
-            self._state.ledger.settle(now)
-        return self._state
+        return now if self._loop in (None, token) else None
 
     # -- running ----------------------------------------------------------------------------------
 
@@ -230,6 +247,10 @@ class Emulator(Orders):
             return
         self._loop = current_token()
         state = self._state
+        if is_for_site(request.path):
+            state.now = anyio.current_time()
+            await send_reply(send, state.tokens.verify(request, state.now))
+            return
         created = state.ledger.created
         exchange = state.handle(request, anyio.current_time())
         if exchange.task is not None and state.ledger.created > created:

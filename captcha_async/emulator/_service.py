@@ -32,6 +32,7 @@ from ._record import Breach, EmulatorStatistics, RecordedRequest, Violation
 from ._replies import Headers, Replies, Reply
 from ._script import Delay, Fault, Refusal, Script
 from ._settings import Settings
+from ._tokens import Tokens
 
 __all__ = ["EmulatedService"]
 
@@ -58,12 +59,15 @@ class EmulatedService:
         self.callbacks = self.callbacks_failed = 0
         self.callback_faults = CallbackFaults(settings.seed)
         self.warned = False
+        # Moment of the last request.
+        self.now = 0.0
         self._counts = {"requests": 0, "polls": 0, "violations": 0}
         self._bans = Bans(service.ban_window)
         self._dialect = Dialect.of(service)
         self._routes = routes(service)
         self.methods = frozenset(self._routes.values())
         self._factory = TaskFactory(settings, self.script)
+        self.tokens = Tokens(service, settings.max_record)
         self._handlers = {
             CREATE_TASK: self._create,
             GET_BALANCE: self._balance,
@@ -74,6 +78,7 @@ class EmulatedService:
 
     def handle(self, request: Request, now: float) -> Exchange:
         """Answer a request that arrives at *now*."""
+        self.now = now
         self.ledger.settle(now)
         exchange = self._read(request, now)
         fault = self.script.take(Fault, exchange.method, exchange.names)
@@ -273,6 +278,7 @@ class EmulatedService:
             task.callback_url, task.callback = callback_url, faults.plan(number)
             task.ready_at = exchange.now if task.callback.early else task.ready_at
         self.ledger.add(task)
+        self.tokens.note(task, body)
         self.ledger.settle(exchange.now)
         return self.replies.created(task)
 

@@ -47,6 +47,9 @@ ReportKind = Literal["image", "recaptcha", "hcaptcha", "token"]
 
 M = TypeVar("M", bound=type)
 
+MOST_SHOWN = 80
+"""Characters of a field that a repr shows."""
+
 MODELS: dict[str, type[Task[Any]]] = {}
 """Every task model by its class name, in the order of declaration."""
 
@@ -154,6 +157,15 @@ class Task(Declared, Generic[S_co]):
         """The task's type on the wire."""
         return self.spec.type
 
+    def __repr__(self) -> str:
+        shown = []
+        for field in attrs.fields(cast("Any", type(self))):
+            value = getattr(self, field.name)
+            if field.repr and (field.default is attrs.NOTHING or value != field.default):
+                text = field.repr(value) if callable(field.repr) else repr(value)
+                shown.append(f"{field.name}={_shortened(text)}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
     def evolve(self, **changes: Any) -> Self:
         """Return the same task with some fields changed, such as `proxy`.
 
@@ -193,7 +205,9 @@ def task(
     """Make a class a task model: frozen, validated, and known to `wire` under its *wire_type*."""
 
     def decorate(cls: M) -> M:
-        model = cast("type[Task[Any]]", attrs.frozen(kw_only=True)(cls))
+        model = cast("type[Task[Any]]", attrs.frozen(kw_only=True, repr=False)(cls))
+        # The one that attrs has made would refuse a mapping, such as cookies.
+        cast("Any", model).__hash__ = _hash_of
         model.spec = TaskSpec(
             type=wire_type,
             fixed=dict(fixed or {}),
@@ -210,6 +224,24 @@ def task(
     return decorate
 
 
+def _hash_of(task: Task[Any]) -> int:
+    values = attrs.astuple(cast("Any", task), recurse=False)
+    return hash((type(task), *map(_hashable, values)))
+
+
+def _hashable(value: Any) -> Any:
+    """Return what can be hashed, and is equal where the values are."""
+    if isinstance(value, Mapping):
+        return frozenset((key, _hashable(item)) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(map(_hashable, value))
+    return value
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+
+
 def _proxy_use(model: type[Any]) -> ProxyUse:
     declared = attrs.fields_dict(model).get("proxy")
     if declared is None:
@@ -217,7 +249,7 @@ def _proxy_use(model: type[Any]) -> ProxyUse:
     return "required" if declared.default is attrs.NOTHING else "optional"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class RawTask(Task[RawSolution]):
     """A task of any type, sent as it is: for what the library has no model of.
 
@@ -242,3 +274,6 @@ class RawTask(Task[RawSolution]):
         token_life=None,
         historic=False,
     )
+
+
+cast("Any", RawTask).__hash__ = _hash_of

@@ -27,6 +27,11 @@ class TokenSolution(Solution):
     user_agent: str | None = f.answer("userAgent", "headers.User-Agent", default=None, show=True)
     """The browser that the token is bound to, if the service names one: submit with it."""
 
+    @property
+    def answer(self) -> str:
+        """What is to be submitted: the token."""
+        return self.token
+
 
 @solution
 class PlainTextSolution(Solution):
@@ -34,6 +39,11 @@ class PlainTextSolution(Solution):
 
     text: str = f.answer("text", show=True)
     """The text."""
+
+    @property
+    def answer(self) -> str:
+        """What is to be submitted: the text."""
+        return self.text
 
 
 def texts(value: Any) -> tuple[str, ...]:

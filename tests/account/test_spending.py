@@ -16,6 +16,7 @@ from captcha_async import (
     Limits,
     RecaptchaV2Task,
     Solved,
+    SolveTimeout,
     SpendLimitReached,
     SubmitUncertain,
     TaskExpired,
@@ -140,6 +141,66 @@ async def test_a_forgotten_task_is_counted_once() -> None:
         await client.solve(TOKEN_TASK)
         with pytest.raises(SpendLimitReached):
             await client.solve(TOKEN_TASK)
+
+
+async def test_nobody_waits_for_ever_for_a_price() -> None:
+    """The task that was to tell it may never end: the others fail, and what comes later at once."""
+    emulator = Emulator(latency=Latency.fixed(10_000))
+    async with joined(emulator, limits=Limits(max_spend=1)) as client:
+        with anyio.fail_after(2000):
+            first, *others = await client.solve_all([TOKEN_TASK] * 5)
+        assert isinstance(first, Failed)
+        assert isinstance(first.error, SolveTimeout)
+        assert [type(other.error) for other in others if isinstance(other, Failed)] == [
+            SpendLimitReached
+        ] * 4
+        begun = anyio.current_time()
+        with pytest.raises(SpendLimitReached, match="prices"):
+            await client.solve(TOKEN_TASK)
+        assert anyio.current_time() == begun
+    assert len(emulator.tasks) == 1
+
+
+async def test_a_task_that_nobody_awaits_tells_no_price() -> None:
+    """`submit` without a price, twice in a row: the second one says what is missing."""
+    emulator = Emulator(latency=Latency.fixed(1))
+    async with joined(emulator, limits=Limits(max_spend=1)) as client:
+        pending = await client.submit(TOKEN_TASK)
+        with anyio.fail_after(2000), pytest.raises(SpendLimitReached, match="await that one"):
+            await client.submit(TOKEN_TASK)
+        await pending
+        await client.submit(TOKEN_TASK)
+
+
+async def test_what_was_uncertain_without_a_price_counts_once_it_is_told() -> None:
+    """It may have cost as much as the next one."""
+    emulator = Emulator(price=Decimal("0.01"), latency=Latency.fixed(1))
+    emulator.break_http("createTask", status=502, effect=True, times=1)
+    async with joined(emulator, limits=Limits(max_spend=Decimal("0.025"))) as client:
+        with pytest.raises(SubmitUncertain):
+            await client.solve(TOKEN_TASK)
+        await client.solve(TOKEN_TASK)
+        with pytest.raises(SpendLimitReached) as caught:
+            await client.solve(TOKEN_TASK)
+        assert caught.value.spent == Decimal("0.02")
+    assert len(emulator.requests_to("createTask")) == 2
+
+
+async def test_what_is_taken_up_without_a_price_is_the_one_at_a_time() -> None:
+    """One of an earlier client may cost as much as one of ours; and its end is not the end of
+    ours."""
+    spending = Spending(Decimal(1), None, {})
+    kind = "RecaptchaV2Task"
+    earlier = spending.take_over(kind, Decimal(0), 5.0)
+    assert spending.reserve_nowait(kind) is None
+    spending.release(kind, earlier)
+    ours = spending.reserve_nowait(kind)
+    assert ours == 0
+    later = spending.take_over(kind, Decimal(0), 5.0)
+    spending.release(kind, later)
+    assert spending.reserve_nowait(kind) is None
+    spending.spend(kind, ours, Decimal("0.3"))
+    assert spending.reserve_nowait(kind) == Decimal("0.3")
 
 
 async def test_of_an_unknown_price_one_task_goes_at_a_time() -> None:

@@ -162,3 +162,13 @@ def test_the_library_is_silent_until_logging_is_set_up() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert (result.stdout, result.stderr) == ("", "")
+
+
+async def test_records_have_fields_for_structured_logs(caplog: pytest.LogCaptureFixture) -> None:
+    """Service, account, type and id stand beside the message."""
+    async with joined(Emulator(latency=Latency.fixed(5))) as client:
+        solved = await client.solve(TOKEN_TASK)
+    last: Any = caplog.records[-1]
+    assert (last.service, last.account) == ("capmonster", "capmonster")
+    assert (last.task_type, last.task_id) == ("RecaptchaV2Task", solved.task_id)
+    assert last.polls == solved.polls

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import strategies as st
 from task_strategies import tasks_of
 
-from captcha_async import tasks
+from captcha_async import tasks, wire
 from captcha_async.errors import InvalidArgument
 from captcha_async.services import CAPMONSTER, CAPSOLVER
 from captcha_async.tasks import Proxy, RawSolution, RawTask, Task
@@ -422,3 +422,29 @@ def test_importing_the_library_makes_no_models() -> None:
         [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True
     )
     assert found.stdout.split() == ["[]", "True", "castle", "False"]
+
+
+def test_tasks_are_hashable_whatever_they_hold() -> None:
+    """Cookies, lists and JSON too, so that tasks can be keys; equal ones have one hash."""
+    first = recaptcha(cookies={"a": "b", "c": "d"})
+    second = recaptcha(cookies={"c": "d", "a": "b"})
+    assert first == second
+    assert hash(first) == hash(second)
+    assert len({first, second, recaptcha()}) == 2
+    raw = [RawTask("NewTask", {"list": [1, {"a": [2]}], "proxy": PROXY}) for _ in range(2)]
+    assert len(set(raw)) == 1
+
+
+def test_reprs_are_short() -> None:
+    """What was not given is left out, and long values are cut."""
+    assert repr(recaptcha()) == f"RecaptchaV2Task(website_url={URL!r}, website_key='key')"
+    assert len(repr(recaptcha(website_key="k" * 5000))) < 250
+
+
+def test_the_answer_of_either_kind_has_one_name() -> None:
+    """Whoever takes tokens and texts alike need not know which it is."""
+    token = wire.load_solution("RecaptchaV2Task", {"gRecaptchaResponse": "the-token"})
+    text = wire.load_solution("ImageToTextTask", {"text": "abc"})
+    assert isinstance(token, tasks.RecaptchaSolution)
+    assert isinstance(text, tasks.ImageToTextSolution)
+    assert (token.answer, text.answer) == ("the-token", "abc")
