@@ -65,8 +65,9 @@ class Brake:
 
     def answered(self) -> None:
         """Note a reply to a createTask."""
-        self._failures = self.uncertain = 0
-        self._end()
+        if self._failures:
+            self._failures = self.uncertain = 0
+            self._end()
 
     def unused(self) -> None:
         """Note the end of a createTask that tells nothing, such as a cancelled one."""

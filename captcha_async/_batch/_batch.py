@@ -264,7 +264,13 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         await self._resumption.open()
         async with aclosing(keyed(self._source)) as tasks:
             while True:
-                await self._room.acquire()
+                try:
+                    self._room.acquire_nowait()
+                except anyio.WouldBlock:
+                    await self._room.acquire()
+                else:
+                    # So that tasks are submitted in their order, on trio as well.
+                    await checkpoint()
                 try:
                     key, task = await anext(tasks)
                 except StopAsyncIteration:
