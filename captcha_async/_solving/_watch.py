@@ -19,6 +19,7 @@ import anyio
 
 from .._account._account import Account
 from .._account._fuse import RequestKind
+from .._library import name_library
 from ..errors import CaptchaError
 from ._books import Books, outcome_of
 from ._collect import Collector
@@ -133,6 +134,7 @@ class Watch:
 
     async def _poll(self) -> None:
         """Look at what is due, and rest while nothing is."""
+        name_library()
         while True:
             while self._due:
                 due, solve = self._due.popleft()
