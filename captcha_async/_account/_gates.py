@@ -133,11 +133,17 @@ class Gates:
             creates: whether it was a createTask.
             error: what came in place of an answer.
         """
+        if error is None:
+            self._silent_since = None
+            self.tell(self.fuse.end(probe=probe, error=None))
+            if creates:
+                self.brake.answered()
+            return
         asked = error.retry_after if isinstance(error, CaptchaError) else None
         if asked is not None:
             self.pause.for_seconds(asked)
         unanswered = isinstance(error, TransportError | SubmitUncertain)
-        answered = error is None or isinstance(error, ServiceError | ProtocolError)
+        answered = isinstance(error, ServiceError | ProtocolError)
         if answered:
             self._silent_since = None
         elif unanswered and self._silent_since is None:

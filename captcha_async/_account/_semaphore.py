@@ -115,8 +115,9 @@ class RateLimitedSemaphore:
         Raises:
             anyio.WouldBlock: there is no slot, it is too early, or others wait.
         """
-        now = anyio.current_time()
-        if self._waiters or not self._has_slot() or self._due() > now:
+        # Without a rate the moment matters to nobody, and need not be asked for.
+        now = anyio.current_time() if self._windows else 0.0
+        if self._waiters or not self._has_slot() or (self._windows and self._due() > now):
             raise anyio.WouldBlock
         self._enter(now)
 

@@ -20,6 +20,7 @@ import anyio
 from .._account._account import Account
 from .._account._fuse import RequestKind
 from .._events import each
+from .._library import name_library
 from ..errors import CaptchaError
 from ._books import Books, outcome_of
 from ._collect import Collector
@@ -31,8 +32,14 @@ __all__ = ["Watch"]
 BUSY_FOR = 0.5
 """Seconds after which a task is looked at again that somebody else is polling."""
 
-GRAIN = 0.02
-"""Due moments are rounded up to multiples of this, so that one wake-up serves several tasks."""
+GRAIN = 0.1
+"""Due moments are rounded to multiples of this, so that one wake-up serves several tasks.
+
+Measured at 500 tasks: of the CPU that 0.02 costs, 0.1 saves a fifth to a third, and answers are
+noticed 0.04 s later."""
+
+DOWN = 0.4
+"""The part of a grain by which a moment may be rounded down; up to there a poll is not put off."""
 
 
 class Watch:
@@ -131,6 +138,7 @@ class Watch:
 
     async def _poll(self) -> None:
         """Look at what is due, and rest while nothing is."""
+        name_library()
         while True:
             while self._due:
                 due, solve = self._due.popleft()
@@ -151,8 +159,7 @@ class Watch:
         except CaptchaError as error:
             self._end(solve, error)
             return
-        due = self._collector.next_poll(solve, solve.deadline)
-        self._plan(solve, _rounded(min(due, solve.deadline)))
+        self._plan(solve, _rounded(self._collector.next_poll(solve, solve.deadline), solve))
 
     def _plan(self, solve: Solve, due: float) -> None:
         if solve in self._watched:
@@ -168,7 +175,7 @@ class Watch:
         if not solve.done and not solve.busy and anyio.current_time() < solve.deadline:
             later = self._collector.put_off(solve, due, solve.deadline)
             if later is not None:
-                self._plan(solve, _rounded(min(later, solve.deadline)))
+                self._plan(solve, _rounded(later, solve))
                 return
             solve.busy = True
             try:
@@ -233,5 +240,9 @@ class _Stop:
         self._stop(error)
 
 
-def _rounded(moment: float) -> float:
-    return math.ceil(moment / GRAIN) * GRAIN if moment < EVER else moment
+def _rounded(moment: float, solve: Solve) -> float:
+    """Return the moment at which a task is looked at that is due at *moment*."""
+    if moment >= solve.deadline:
+        return solve.deadline
+    near = math.floor(moment / GRAIN + 1.0 - DOWN) * GRAIN
+    return near if near >= solve.next_allowed else math.ceil(moment / GRAIN) * GRAIN

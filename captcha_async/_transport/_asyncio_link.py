@@ -13,12 +13,14 @@ import httpx
 from ._connect import connect_socket
 from ._links import is_readable
 from ._messages import EVER, NothingSent, Origin
-from ._turn import Turn
 
 __all__ = ["AsyncioLink", "open_asyncio_link"]
 
 # What may have arrived before it is asked for; the rest waits in the system's buffers.
 READ_AHEAD = 256 * 1024
+
+CLOCK_TICK = 1e-3
+"""Seconds by which a timer may fire early."""
 
 
 class AsyncioLink(asyncio.Protocol):
@@ -39,7 +41,11 @@ class AsyncioLink(asyncio.Protocol):
         # Set while the system's buffers are full: from `pause_writing` to `resume_writing`.
         self._stuffed = False
         # Whoever waits for any of the above to change; there is at most one.
-        self._waiter: Turn | None = None
+        self._waiter: asyncio.Future[bool] | None = None
+        # Up to when it waits, and a timer that fires then or before; set by `_wait`, and the timer
+        # also when it has fired. It is cancelled with the connection.
+        self._deadline = EVER
+        self._timer: asyncio.TimerHandle | None = None
 
     # -- called by the lane -----------------------------------------------------------------------
 
@@ -116,6 +122,9 @@ class AsyncioLink(asyncio.Protocol):
             self._error = exc
         self._ended = self._lost = True
         self._wake()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def pause_writing(self) -> None:
         """Note that the other side does not keep up."""
@@ -136,17 +145,39 @@ class AsyncioLink(asyncio.Protocol):
         self._size = 0
         return data
 
-    def _wake(self) -> None:
-        if self._waiter is not None:
-            self._waiter.come()
+    def _wake(self, *, changed: bool = True) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(changed)
 
     async def _wait(self, deadline: float) -> bool:
         """Wait for a change; False if none came before the *deadline*."""
-        waiter = self._waiter = Turn()
+        waiter: asyncio.Future[bool] = self._loop.create_future()
+        self._waiter = waiter
+        self._deadline = deadline
+        # A timer of the loop's: a cancel scope for each read would cost ten times as much. And it
+        # stays for the next reads, which end later: it then finds that it has come too early.
+        if self._timer is None or self._timer.when() > deadline:
+            self._set_timer()
         try:
-            return await waiter.wait(deadline)
+            return await waiter
         finally:
             self._waiter = None
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._deadline < EVER:
+            self._timer = self._loop.call_at(self._deadline, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._deadline > self._loop.time() + CLOCK_TICK:
+            self._set_timer()
+        else:
+            self._wake(changed=False)
 
 
 async def open_asyncio_link(origin: Origin, ssl_context: ssl.SSLContext) -> AsyncioLink:

@@ -11,10 +11,16 @@ taken off the list of tasks that `asyncio.run` cancels.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
+
+from ._turn import asyncio_loop
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Held"]
 
@@ -34,46 +40,49 @@ class Held:
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do *work*, to its end if `hold` was called; a cancellation comes through afterwards."""
-        if _on_asyncio():
-            await self._run_on_asyncio(work)
+        loop = asyncio_loop()
+        if loop is not None:
+            await self._run_on_asyncio(loop, work)
         else:
             # There is no other cancellation than the one that a shield stops.
             with self._scope:
                 await work()
         await checkpoint_if_cancelled()
 
-    async def _run_on_asyncio(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _run_on_asyncio(
+        self, loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         import asyncio
 
-        loop = asyncio.get_running_loop()
         child = loop.create_task(work())
         asyncio._unregister_task(child)
         cancelled: asyncio.CancelledError | None = None
         with self._scope:
             while not child.done():
+                # Unlike the child itself, it may be cancelled with whoever waits for it.
+                over = loop.create_future()
+                end = partial(_end, over)
+                child.add_done_callback(end)
                 try:
-                    await asyncio.wait((child,))
+                    await over
                 except asyncio.CancelledError as error:
                     cancelled = error
                     if not self.held:
                         child.cancel()
+                finally:
+                    child.remove_done_callback(end)
             if cancelled is not None:
                 _drop_outcome(child)
                 raise cancelled
         child.result()
 
 
+def _end(over: asyncio.Future[None], _: object) -> None:
+    if not over.done():
+        over.set_result(None)
+
+
 def _drop_outcome(child: Any) -> None:
     """Look at what came of a task, so that nobody complains that it was never looked at."""
     if not child.cancelled():
         child.exception()
-
-
-def _on_asyncio() -> bool:
-    import asyncio
-
-    # trio can run as a guest of an asyncio loop; no asyncio task is current then.
-    try:
-        return asyncio.current_task() is not None
-    except RuntimeError:
-        return False

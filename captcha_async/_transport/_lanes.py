@@ -24,13 +24,13 @@ __all__ = ["Lane", "LanePool", "LaneStatistics"]
 
 CLOSE_TIMEOUT = 2.0
 
-PATIENCE = 0.03
+PATIENCE = 0.1
 """Seconds in which a lane may become free that is in use, before another one is opened.
 
-A handshake costs as much CPU as ten requests or more (`benchmarks/handshakes.py`), and longer than
-this on any real way; of a burst most find a lane that somebody else has opened."""
+A handshake costs as much CPU as ten requests or more (`benchmarks/handshakes.py`); of a burst most
+find a lane that somebody else has opened. A burst also keeps the event loop busy for so long."""
 
-FEW = 8
+FEW = 4
 """Lanes that are opened without waiting: so many replies share a turn of the event loop."""
 
 APART = 0.002
@@ -178,11 +178,7 @@ class LanePool(httpx.AsyncBaseTransport):
             raise
         finally:
             self._seekers.pop(seeker, None)
-        lane = seeker.lane
-        if lane is None or lane.is_ready_for(call.head.origin):
-            return lane
-        await _close(lane)
-        return None
+        return seeker.lane
 
     def _hand_over(self, lane: Lane | None) -> bool:
         """Give a lane, or the place of one that is gone, to whoever has waited for longest."""

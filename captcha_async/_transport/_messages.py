@@ -177,7 +177,11 @@ class RawReply:
 
     def header(self, name: bytes) -> str | None:
         """Return a header, named in small letters; repeated ones joined by commas, as in httpx."""
-        found = [value.decode("latin-1") for key, value in self.headers if key.lower() == name]
+        found = [
+            value.decode("latin-1")
+            for key, value in self.headers
+            if len(key) == len(name) and key.lower() == name
+        ]
         return ", ".join(found) if found else None
 
     def as_response(self) -> httpx.Response:
