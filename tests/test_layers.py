@@ -61,8 +61,8 @@ DEPENDENCIES = {"anyio", "attrs", "attr", "cattrs", "h11", "httpx", "orjson"}
 BESIDE = {
     "cli": {"rich", "typer", "matplotlib"},
     "telemetry": {"opentelemetry"},
-    "testing": {"pytest"},
-    # Modules that are imported where httptools is there, and a function for trio alone.
+    "testing": {"pytest", "trio"},
+    # Modules that are imported where httptools is there, and functions for trio alone.
     "_transport": {"httptools"},
     "_serving": {"httptools", "trio"},
 }
