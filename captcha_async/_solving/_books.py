@@ -420,9 +420,8 @@ class Books:
                 "allow more time, or have fewer tasks in flight."
             )
         error = SolveTimeout(
-            f"Task {solve.task_id} has no answer after {wait:g} s (polls: {solve.polls}, last "
-            f"status: {solve.status or 'none'}); it is paid for: await it again, or attach its "
-            "ref.",
+            f"Task {solve.task_id} has no answer after {wait:g} s (polls: {solve.polls}, last"
+            f" status: {solve.status or 'none'}); it is paid: await it again, or attach its ref.",
             ref=solve.ref,
             polls=solve.polls,
             last_status=solve.status,
