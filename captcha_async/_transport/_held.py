@@ -18,6 +18,9 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 __all__ = ["Held"]
 
+CLEAN_UP = 5.0
+"""Seconds that work may take to end when it is cut off, before it is told again."""
+
 
 class Held:
     """One piece of work, and whether it has gone too far to be cut off."""
@@ -50,12 +53,20 @@ class Held:
         asyncio._unregister_task(child)
         cancelled: asyncio.CancelledError | None = None
         with self._scope:
+            # Set when the work is told to end: it may clean up then. anyio, which cancels again and
+            # again, is kept away from that, because its shields do not stop what comes from here.
+            grace: float | None = None
             while not child.done():
                 try:
-                    await asyncio.wait((child,))
+                    await asyncio.wait((child,), timeout=grace)
                 except asyncio.CancelledError as error:
                     cancelled = error
-                    if not self.held:
+                    if self.held or grace is not None:
+                        continue
+                    grace, self._scope.shield = CLEAN_UP, True
+                    child.cancel()
+                else:
+                    if grace is not None and not self.held and not child.done():
                         child.cancel()
             if cancelled is not None:
                 _drop_outcome(child)
