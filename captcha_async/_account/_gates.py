@@ -86,8 +86,8 @@ class Gates:
 
     @property
     def in_use(self) -> bool:
-        """Whether something is open, or waits."""
-        return bool(self.open or self.fuse.guards)
+        """Whether something is open, waits, or is on its way."""
+        return bool(self.open or self.fuse.guards or self.requests.statistics().borrowed)
 
     @property
     def is_out(self) -> bool:

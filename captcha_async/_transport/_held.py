@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Held"]
 
+CLEAN_UP = 5.0
+"""Seconds that work may take to end when it is cut off, before it is told again."""
+
 
 class Held:
     """One piece of work, and whether it has gone too far to be cut off."""
@@ -58,19 +61,30 @@ class Held:
         asyncio._unregister_task(child)
         cancelled: asyncio.CancelledError | None = None
         with self._scope:
+            # Set when the work is told to end: it may clean up then. anyio, which cancels again and
+            # again, is kept away from that, because its shields do not stop what comes from here.
+            grace: float | None = None
             while not child.done():
                 # Unlike the child itself, it may be cancelled with whoever waits for it.
                 over = loop.create_future()
                 end = partial(_end, over)
                 child.add_done_callback(end)
+                timer = None if grace is None else loop.call_later(grace, end, child)
                 try:
                     await over
                 except asyncio.CancelledError as error:
                     cancelled = error
-                    if not self.held:
+                    if self.held or grace is not None:
+                        continue
+                    grace, self._scope.shield = CLEAN_UP, True
+                    child.cancel()
+                else:
+                    if grace is not None and not self.held and not child.done():
                         child.cancel()
                 finally:
                     child.remove_done_callback(end)
+                    if timer is not None:
+                        timer.cancel()
             if cancelled is not None:
                 _drop_outcome(child)
                 raise cancelled
