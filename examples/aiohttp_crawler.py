@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -24,8 +23,6 @@ from captcha_async import (
     CaptchaError,
     Limits,
     RecaptchaV2Task,
-    ServiceError,
-    Unsolvable,
 )
 
 WORKERS = 8
@@ -89,19 +86,14 @@ class Crawler:
 
     async def _pass_form(self, url: str, site_key: str) -> Selector:
         task = RecaptchaV2Task(website_url=url, website_key=site_key)
-        for _ in range(ATTEMPTS):
-            try:
-                solved = await self._captcha.solve(task, timeout=TIMEOUT)
-            except Unsolvable:
-                continue
-            form = {"verification-token": solved.solution.token}
-            async with self._http.post(url, data=form) as response:
-                if response.status != 403:
-                    response.raise_for_status()
-                    return Selector(await response.text())
-            # A report that is not taken is no reason to give up.
-            with contextlib.suppress(ServiceError):
-                await self._captcha.report_incorrect(solved)
+        # Going round reports an answer as wrong, returning from the block as right.
+        async with self._captcha.attempts(task, ATTEMPTS, timeout=TIMEOUT) as attempts:
+            async for solved in attempts:
+                form = {"verification-token": solved.solution.token}
+                async with self._http.post(url, data=form) as response:
+                    if response.status != 403:
+                        response.raise_for_status()
+                        return Selector(await response.text())
         raise PageRefused(f"no answer was taken, after {ATTEMPTS} attempts")
 
 

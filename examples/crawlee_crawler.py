@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -28,8 +27,6 @@ from captcha_async import (
     CaptchaClient,
     Limits,
     RecaptchaV2Task,
-    ServiceError,
-    Unsolvable,
 )
 
 AT_ONCE = 8
@@ -76,22 +73,17 @@ class Pages:
         if site_key is None:
             return context.selector
         task = RecaptchaV2Task(website_url=context.request.url, website_key=site_key)
-        for _ in range(ATTEMPTS):
-            try:
-                solved = await self._captcha.solve(task, timeout=TIMEOUT)
-            except Unsolvable:
-                continue
-            answer = await context.send_request(
-                context.request.url,
-                method="POST",
-                headers={"content-type": "application/x-www-form-urlencoded"},
-                payload=urlencode({"verification-token": solved.solution.token}).encode(),
-            )
-            if answer.status_code != 403:
-                return await _page_of(answer)
-            # A report that is not taken is no reason to give up.
-            with contextlib.suppress(ServiceError):
-                await self._captcha.report_incorrect(solved)
+        # Going round reports an answer as wrong, returning from the block as right.
+        async with self._captcha.attempts(task, ATTEMPTS, timeout=TIMEOUT) as attempts:
+            async for solved in attempts:
+                answer = await context.send_request(
+                    context.request.url,
+                    method="POST",
+                    headers={"content-type": "application/x-www-form-urlencoded"},
+                    payload=urlencode({"verification-token": solved.solution.token}).encode(),
+                )
+                if answer.status_code != 403:
+                    return await _page_of(answer)
         context.request.no_retry = True
         raise PageRefused(f"no answer was taken, after {ATTEMPTS} attempts")
 

@@ -27,9 +27,7 @@ from captcha_async import (
     CaptchaError,
     Limits,
     RecaptchaV2Task,
-    ServiceError,
     SolveTimeout,
-    Unsolvable,
 )
 
 AT_ONCE = 20
@@ -60,18 +58,13 @@ class Reader:
 
     async def _pass_form(self, url: str, site_key: str) -> httpx.Response:
         task = RecaptchaV2Task(website_url=url, website_key=site_key)
-        for _ in range(ATTEMPTS):
-            try:
-                solved = await self._captcha.solve(task, timeout=TIMEOUT)
-            except Unsolvable:
-                continue
-            form = {"verification-token": solved.solution.token}
-            page = await self._http.post(url, data=form)
-            if page.status_code != 403:
-                return page.raise_for_status()
-            # A report that is not taken is no reason to give up.
-            with contextlib.suppress(ServiceError):
-                await self._captcha.report_incorrect(solved)
+        # Going round reports an answer as wrong, returning from the block as right.
+        async with self._captcha.attempts(task, ATTEMPTS, timeout=TIMEOUT) as attempts:
+            async for solved in attempts:
+                form = {"verification-token": solved.solution.token}
+                page = await self._http.post(url, data=form)
+                if page.status_code != 403:
+                    return page.raise_for_status()
         raise PageRefused(f"no answer was taken, after {ATTEMPTS} attempts")
 
 

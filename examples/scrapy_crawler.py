@@ -26,7 +26,6 @@ from captcha_async import (
     RecaptchaV2Task,
     Solved,
     TaskRef,
-    Unsolvable,
 )
 
 AT_ONCE = 8
@@ -118,10 +117,7 @@ class PagesSpider(scrapy.Spider):
 
     async def solve(self, task: RecaptchaV2Task) -> Solved[Any]:
         """Solve, twice if need be."""
-        try:
-            return await self.captcha.solve(task, timeout=TIMEOUT)
-        except Unsolvable:
-            return await self.captcha.solve(task, timeout=TIMEOUT)
+        return await self.captcha.solve(task, attempts=2, timeout=TIMEOUT)
 
     async def parse_answer(
         self, response: Response, ref: str, attempt: int
@@ -131,10 +127,9 @@ class PagesSpider(scrapy.Spider):
             async for found in self.parse_page(response):
                 yield found
             return
-        try:
-            await self.captcha.report_incorrect(TaskRef.from_json(ref))
-        except CaptchaError as error:
-            self.logger.warning("the report was not taken: %s", error)
+        reported = await self.captcha.report_incorrect(TaskRef.from_json(ref))
+        if not reported.taken:
+            self.logger.warning("the report was not taken: %s", reported.why)
         site_key = response.css(".verification::attr(data-sitekey)").get()
         if site_key is None or attempt == ATTEMPTS:
             self.count_failure(f"{response.url}: no answer was taken")
