@@ -31,7 +31,8 @@ class SemaphoreStatistics:
 
 @attrs.define(eq=False)
 class _Waiter:
-    event: anyio.Event = attrs.field(factory=anyio.Event)
+    event: anyio.Event | None = None
+    """Set when it is to look again; new for each wait."""
 
 
 class _Window:
@@ -179,9 +180,13 @@ class RateLimitedSemaphore:
                 timeout = due - anyio.current_time()
                 if timeout <= 0:
                     return anyio.current_time()
-            waiter.event = anyio.Event()
+            event = waiter.event = anyio.Event()
+            if timeout == float("inf"):
+                # Only a slot, or its turn, is waited for: that needs no timer.
+                await event.wait()
+                continue
             with anyio.move_on_after(timeout) as timer:
-                await waiter.event.wait()
+                await event.wait()
             if timer.cancelled_caught and self._has_slot():
                 # A timer may fire a clock tick early; it is due all the same.
                 return max(due, anyio.current_time())
@@ -200,7 +205,8 @@ class RateLimitedSemaphore:
 
     def _wake_first(self) -> None:
         for waiter in self._waiters:
-            waiter.event.set()
+            if waiter.event is not None:
+                waiter.event.set()
             break
 
 
