@@ -21,6 +21,7 @@ from ._account._tenant import Tenant
 from ._arguments import (
     check_callback_url,
     check_callbacks,
+    check_extra,
     check_left_out,
     check_name,
     check_ref,
@@ -211,6 +212,7 @@ class CaptchaClient:
         timeout: float | None = None,
         callback_url: str | None = None,
         soft_id: int | str | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> Solved[S]:
         """Create a task and wait for its answer.
 
@@ -221,6 +223,7 @@ class CaptchaClient:
             callback_url: address of yours to which the service posts the result, in place of the
                 client's receiver; the client polls.
             soft_id: your partner id.
+            extra: further keys beside the task, for what a service adds tomorrow.
 
         Raises:
             InvalidArgument: the service is certain to refuse the task; nothing was sent.
@@ -229,7 +232,7 @@ class CaptchaClient:
             CaptchaError: the account, the service or the task failed (see `errors`).
         """
         check_timeout(timeout)
-        solve = self._queue(task, timeout, callback_url, soft_id)
+        solve = self._queue(task, timeout, callback_url, soft_id, extra)
         solve.wants_slot = True
         return await self._solver.solve(solve)
 
@@ -239,6 +242,7 @@ class CaptchaClient:
         *,
         callback_url: str | None = None,
         soft_id: int | str | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> PendingTask[S]:
         """Create a task; its answer is collected by awaiting what this returns.
 
@@ -247,13 +251,14 @@ class CaptchaClient:
             callback_url: address of yours to which the service posts the result, in place of the
                 client's receiver; the client polls.
             soft_id: your partner id.
+            extra: further keys beside the task, for what a service adds tomorrow.
 
         Raises:
             InvalidArgument: the service is certain to refuse the task; nothing was sent.
             SubmitUncertain: createTask was sent, but whether a task exists is unknown.
             CaptchaError: the account or the service failed, or the task was refused.
         """
-        solve = self._queue(task, None, callback_url, soft_id)
+        solve = self._queue(task, None, callback_url, soft_id, extra)
         await self._solver.submit(solve)
         return self._solver.handle(solve)
 
@@ -524,6 +529,7 @@ class CaptchaClient:
         timeout: float | None,
         callback_url: str | None,
         soft_id: int | str | None,
+        extra: Mapping[str, Any] | None,
     ) -> Solve:
         """Check a task, and make the record of it."""
         self.service.check(task)
@@ -533,6 +539,7 @@ class CaptchaClient:
             timeout,
             callback_url=check_callback_url(callback_url),
             soft_id=check_soft_id(soft_id),
+            extra=check_extra(extra, task, self.service),
         )
 
     async def _ask(

@@ -10,7 +10,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
@@ -83,23 +83,36 @@ class Secrets:
 
     Args:
         values: the secrets; what is None or empty is passed over.
+        later: finds further ones, once there is something to be blanked.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_later", "_values")
 
-    def __init__(self, *values: str | None) -> None:
+    def __init__(
+        self, *values: str | None, later: Callable[[], Iterable[str | None]] | None = None
+    ) -> None:
         self._values = tuple(value for value in values if value)
+        self._later = later
 
     def __repr__(self) -> str:
-        return f"<Secrets: {len(self._values)}>"
+        return f"<Secrets: {len(self._all())}>"
 
     def plus(self, *values: str | None) -> Secrets:
         """Return these and further ones."""
-        return Secrets(*self._values, *values) if any(values) else self
+        return Secrets(*self._values, *values, later=self._later) if any(values) else self
 
     def joined(self, other: Secrets) -> Secrets:
         """Return these and those of *other*."""
-        return self.plus(*other._values)
+        return self.plus(*other._all())
+
+    def with_later(self, later: Callable[[], Iterable[str | None]]) -> Secrets:
+        """Return these and what *later* finds; most replies need none of it."""
+        return Secrets(*self._all(), later=later)
+
+    def _all(self) -> tuple[str, ...]:
+        if self._later is None:
+            return self._values
+        return (*self._values, *(value for value in self._later() if value))
 
     def blank(self, text: str, *, sure: bool = False) -> str:
         """Blank the secrets in a quotation, in whatever form they were written.
@@ -124,7 +137,7 @@ class Secrets:
 
     def in_error(self, error: BaseException) -> None:
         """Blank the secrets in the texts of an error and of those behind it, in place."""
-        if not self._values:
+        if not self._all():
             return
         for found in error_chain(error):
             sure = not any(kind.__name__.endswith(_QUOTING) for kind in type(found).__mro__)
@@ -138,7 +151,7 @@ class Secrets:
 
     def _forms(self, *, sure: bool) -> list[str]:
         """Every way in which a secret may be written, the longest first."""
-        forms = {value for value in self._values if not sure or len(value) >= SURE_LENGTH}
+        forms = {value for value in self._all() if not sure or len(value) >= SURE_LENGTH}
         for _ in range(2):
             # A repr of bytes that hold JSON, and the like.
             forms |= {write(form) for form in forms for write in _WRITINGS}

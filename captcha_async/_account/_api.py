@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -24,7 +25,8 @@ from ..errors import (
 from ..services import Service
 from ..services._service import ReportMethod
 from ..tasks._model import RawTask, Task
-from ..wire import _replies, dump_task
+from ..tasks._proxy import Proxy
+from ..wire import _replies, dump_request
 from ..wire._replies import Created, Reply, TaskResult
 from ..wire._values import read_object
 
@@ -58,6 +60,7 @@ class Api:
         *,
         callback_url: str | None = None,
         soft_id: int | str | None = None,
+        extra: Mapping[str, Any] | None = None,
         sending: Sending | None = None,
     ) -> Created:
         """Call createTask, once.
@@ -66,6 +69,7 @@ class Api:
             task: what to solve.
             callback_url: where the service is to post the result.
             soft_id: partner id; the profile's without it.
+            extra: further keys of the body; none of ours.
             sending: called no later than when the first byte may leave.
 
         Raises:
@@ -73,13 +77,13 @@ class Api:
             TransportError: it was not sent.
             ServiceError: the service refused the task.
         """
-        body: dict[str, Any] = {"task": dump_task(task, self._service)}
+        body = {**(extra or {}), **dump_request(task, self._service)}
         if callback_url is not None:
             body["callbackUrl"] = callback_url
         partner = soft_id if soft_id is not None else self._service.soft_id
         if partner is not None:
             body[self._service.soft_id_key] = partner
-        secrets = self._secrets_of(task).plus(callback_url, _token(callback_url))
+        secrets = self._secrets_of(task, callback_url)
         path = self._service.methods["create_task"]
         try:
             reply = await self._post(path, body, secrets, sending=sending, once=True)
@@ -93,16 +97,20 @@ class Api:
             ) from error
         return self._read(_replies.read_created, reply, secrets)
 
-    async def get_task_result(self, task_id: TaskId, task: Task[Any] | None = None) -> TaskResult:
-        """Call getTaskResult, once."""
-        secrets = self._secrets_of(task)
+    async def get_task_result(
+        self, task_id: TaskId, task: Task[Any] | None = None, callback_url: str | None = None
+    ) -> TaskResult:
+        """Call getTaskResult, once; task and callback URL are what the reply may quote."""
+        secrets = self._secrets_of(task, callback_url)
         path = self._service.methods["get_task_result"]
         reply = await self._post(path, {"taskId": task_id}, secrets)
         return self._read_result(reply, secrets)
 
-    def read_callback(self, body: bytes, task: Task[Any] | None = None) -> TaskResult:
+    def read_callback(
+        self, body: bytes, task: Task[Any] | None = None, callback_url: str | None = None
+    ) -> TaskResult:
         """Read what was posted in place of getTaskResult's reply."""
-        return self._read_result(Reply(200, body), self._secrets_of(task))
+        return self._read_result(Reply(200, body), self._secrets_of(task, callback_url))
 
     async def get_balance(self) -> Decimal:
         """Call getBalance."""
@@ -145,9 +153,14 @@ class Api:
             secrets=secrets or self._secrets,
         )
 
-    def _secrets_of(self, task: Task[Any] | None) -> Secrets:
-        """Return what must not show when the service or a peer quotes the task."""
-        return self._secrets.plus(*_passwords(task))
+    def _secrets_of(self, task: Task[Any] | None, callback_url: str | None) -> Secrets:
+        """Return what must not show when the service or a peer quotes what it was sent.
+
+        It is looked for when there is a quotation: nearly all replies to polls have none.
+        """
+        if task is None and callback_url is None:
+            return self._secrets
+        return self._secrets.with_later(partial(_quotable, task, callback_url))
 
     def _read_result(self, reply: Reply, secrets: Secrets) -> TaskResult:
         result = self._read(_replies.read_task_result, reply, secrets)
@@ -227,16 +240,22 @@ def _without(body: bytes, secrets: Secrets, known: str | None) -> bytes:
     return body if cleaned == data else json.dumps(cleaned).encode()
 
 
+def _quotable(task: Task[Any] | None, callback_url: str | None) -> tuple[str | None, ...]:
+    """Return the secrets of a createTask, which services quote in their errors."""
+    return (*_passwords(task), callback_url, _token(callback_url))
+
+
 def _passwords(task: Task[Any] | None) -> tuple[str, ...]:
-    """Return the passwords of the task's proxy, which services quote in their errors."""
+    """Return the passwords of the task's proxies."""
+    given = [getattr(task, "proxy", None)]
+    found: list[Any] = []
     if isinstance(task, RawTask):
+        given += task.fields.values()
         texts = [value for value in task.fields.values() if isinstance(value, str)]
-        found = [part for text in texts if "@" in text for part in login_of(text)]
-        password = task.fields.get("proxyPassword")
-    else:
-        found = []
-        password = getattr(getattr(task, "proxy", None), "password", None)
-    return (*found, password) if isinstance(password, str) else tuple(found)
+        found += [part for text in texts if "@" in text for part in login_of(text)]
+        found.append(task.fields.get("proxyPassword"))
+    found += [proxy.password for proxy in given if isinstance(proxy, Proxy)]
+    return tuple(password for password in found if isinstance(password, str))
 
 
 def _token(callback_url: str | None) -> str | None:

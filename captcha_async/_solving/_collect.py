@@ -279,7 +279,7 @@ class Collector:
         if callback is None or body is None:
             return
         try:
-            result = solve.account.api.read_callback(body, solve.task)
+            result = solve.account.api.read_callback(body, solve.task, solve.told_url)
             solve.status = result.status
             if result.doubt is not None:
                 # Only the service itself can tell now.
@@ -330,8 +330,7 @@ class Collector:
             result: TaskResult | None = None
             failure: CaptchaError | None = None
             try:
-                assert solve.task_id is not None
-                result = await account.api.get_task_result(solve.task_id, solve.task)
+                result = await _ask(solve)
                 admission.asked_to_wait(result.retry_after)
             except CaptchaError as error:
                 failure = error
@@ -373,6 +372,12 @@ class Collector:
             self._books.failed(solve, error)
         else:
             self._books.answered(solve, read, cost, via)
+
+
+async def _ask(solve: Solve) -> TaskResult:
+    assert solve.task_id is not None
+    api = solve.account.api
+    return await api.get_task_result(solve.task_id, solve.task, solve.told_url)
 
 
 def _ends_the_task(error: CaptchaError) -> bool:

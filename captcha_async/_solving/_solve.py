@@ -6,6 +6,7 @@ record itself, so that nobody can poll too early or too often (rule 5).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from weakref import ReferenceType
@@ -61,6 +62,8 @@ class Solve:
     """The seconds that were asked for all of it; None if only the solving is bounded."""
     callback_url: str | None = None
     soft_id: int | str | None = None
+    extra: Mapping[str, Any] | None = None
+    """Further keys of createTask's body."""
     wants_slot: bool = False
 
     # -- queued -----------------------------------------------------------------------------------
@@ -151,6 +154,11 @@ class Solve:
         """What collects it in another process; there is none before it is accepted."""
         assert self.task_id is not None
         return TaskRef(self.account.service.name, self.task_id, self.type, self.polls)
+
+    @property
+    def told_url(self) -> str | None:
+        """The callback's URL, as the service was told it."""
+        return self.callback_url if self.callback is None else self.callback.url
 
     # -- polls ------------------------------------------------------------------------------------
 

@@ -180,6 +180,7 @@ class _Request:
                 solve.task,
                 callback_url=solve.callback_url or (None if ours is None else ours.url),
                 soft_id=solve.soft_id,
+                extra=solve.extra,
                 sending=self._sending,
             )
             # Safe before anybody hears of the task.

@@ -15,6 +15,7 @@ from captcha_async import (
     CaptchaClient,
     ClientClosed,
     FixedPolling,
+    ImageToTextTask,
     InvalidArgument,
     Limits,
     RawSolution,
@@ -261,6 +262,41 @@ async def test_balance_is_a_decimal() -> None:
         balance = await client.balance()
     assert isinstance(balance, Decimal)
     assert balance == Decimal("12.345")
+
+
+async def test_what_stands_beside_the_task_is_sent_there() -> None:
+    """2captcha's language of the workers, and what a service adds tomorrow, are no task's keys."""
+    emulator = Emulator("2captcha", latency=Latency.fixed(1))
+    task = ImageToTextTask(IMAGE_TASK.body, language_pool="rn")
+    async with joined(emulator) as client:
+        await client.solve(task, extra={"priority": 2})
+        await client.submit(task, extra={})
+    first, second = (request.body for request in emulator.requests_to("createTask"))
+    assert (first["languagePool"], first["priority"]) == ("rn", 2)
+    assert "languagePool" not in first["task"]
+    assert second == {"clientKey": KEY, "task": first["task"], "languagePool": "rn"}
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ({"clientkey": "x"}, r"extra\['clientkey'\] .*writes this key itself"),
+        ({"task": {}}, r"extra\['task'\]"),
+        ({"callbackUrl": "https://x.example"}, r"extra\['callbackUrl'\]"),
+        ({"softId": 5}, r"extra\['softId'\]"),
+        ({"languagePool": "en"}, r"extra\['languagePool'\]"),
+        ({"new": object()}, "made of JSON values"),
+        ({5: 5}, "a mapping with string keys"),
+        ("new", "a mapping with string keys"),
+    ],
+)
+async def test_further_keys_cannot_replace_ours(extra: Any, said: str) -> None:
+    """What the client writes has an argument of its own; nothing is sent."""
+    emulator = Emulator("2captcha")
+    async with joined(emulator) as client:
+        with pytest.raises(InvalidArgument, match=said):
+            await client.solve(ImageToTextTask(IMAGE_TASK.body, language_pool="rn"), extra=extra)
+    assert emulator.requests == []
 
 
 async def test_a_wrong_answer_is_reported_to_the_right_method() -> None:
