@@ -143,7 +143,7 @@ class Submitter:
             self._books.accepted(solve, created, request.sent_at)
         finally:
             if created.solution is not None:
-                self._collector.answered(solve, created.solution, created.cost, "reply")
+                self._collector.answered(solve, created)
 
 
 class _Request:

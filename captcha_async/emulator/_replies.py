@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import orjson
 
+from .._clock import utc_at
 from ..services import Service
 from ._dialect import CREATE_TASK, Dialect, describe, error_id
 from ._ledger import EmulatedTask
@@ -113,8 +114,8 @@ class Replies:
             text = self._dialect.cost == "text"
             body["cost"] = str(task.price) if text else float(task.price)
         if self._dialect.details:
-            # Moments are the event loop's; the services send seconds since 1970.
-            moments = {"createTime": int(task.created), "endTime": int(task.ready_at)}
+            created, ended = utc_at(task.created), utc_at(task.ready_at)
+            moments = {"createTime": int(created.timestamp()), "endTime": int(ended.timestamp())}
             body |= {"ip": "127.0.0.1", **moments, "solveCount": 1}
         return body
 

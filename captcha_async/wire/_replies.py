@@ -29,6 +29,7 @@ from ..errors import (
     Unsolvable,
 )
 from ..services import Service
+from ._details import NO_DETAILS, Details, read_details
 from ._refusals import NO_CODE, Refusal, Reply, as_code, find_refusal, service_said, status_error
 from ._values import (
     get,
@@ -67,6 +68,8 @@ class Created:
     cost: Decimal | None = None
     retry_after: float | None = None
     """Seconds that the service asked to wait."""
+    details: Details = NO_DETAILS
+    """What else is told with the answer."""
 
 
 @attrs.frozen
@@ -82,6 +85,8 @@ class TaskResult:
     """Seconds that the service asked to wait."""
     doubt: CaptchaError | None = attrs.field(default=None, repr=False)
     """What the reply means if the service says the same again: that the task has ended."""
+    details: Details = NO_DETAILS
+    """What else is told with the answer."""
 
     @property
     def kind(self) -> Kind:
@@ -105,12 +110,13 @@ def read_created(service: Service, reply: Reply) -> Created:
     task_id = read_task_id(data)
     said = _judge(service, reply, data)
     solution = said.solution if isinstance(said, TaskResult) else None
+    details = said.details if isinstance(said, TaskResult) else NO_DETAILS
     cost = read_cost(get(data, "cost"))
     if task_id is not None:
-        return Created(task_id, solution, cost, reply.seconds_to_wait)
+        return Created(task_id, solution, cost, reply.seconds_to_wait, details)
     if solution is not None:
         # It was solved and paid for, and there is nothing to ask for later.
-        return Created(unnamed_id(), solution, cost, reply.seconds_to_wait)
+        return Created(unnamed_id(), solution, cost, reply.seconds_to_wait, details)
     refusal = _refusal(service, data)
     if refusal is not None:
         raise service_said(service, reply, refusal)
@@ -212,7 +218,8 @@ def _judge(service: Service, reply: Reply, data: Mapping[str, Any]) -> TaskResul
     waiting = word in service.not_yet
     solution = None if waiting or word == FAILED else _solution(data, ready=word == READY)
     if solution is not None:
-        return TaskResult(status or READY, solution, read_cost(get(data, "cost")), wait)
+        cost = read_cost(get(data, "cost"))
+        return TaskResult(status or READY, solution, cost, wait, details=read_details(data))
     refusal = _refusal(service, data)
     if refusal is not None:
         known = service.error_codes.get(refusal.code.upper())

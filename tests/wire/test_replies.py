@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from captcha_async import CAPMONSTER, TWO_CAPTCHA, CaptchaError, errors
 from captcha_async.services._error_codes import ERROR_CODES, NUMERIC_CODES
+from captcha_async.wire._details import Details
 from captcha_async.wire._replies import (
     Created,
     Reply,
@@ -53,6 +55,11 @@ def test_any_reply_is_a_value_or_one_of_our_errors(read: Any, reply: Reply) -> N
     for service in (CAPMONSTER, TWO_CAPTCHA):
         with suppress(CaptchaError):
             read(service, reply)
+
+
+def at(seconds: int) -> datetime:
+    """Return a moment."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def make(status: int = 200, **fields: Any) -> Reply:
@@ -175,3 +182,24 @@ def test_very_deep_json_is_no_crash() -> None:
     """A nesting bomb is a protocol error."""
     with pytest.raises(errors.ProtocolError):
         read_task_result(CAPMONSTER, Reply(200, b"[" * 100_000))
+
+
+@pytest.mark.parametrize(
+    ("fields", "details"),
+    [
+        (
+            {"ip": "46.98.54.221", "createTime": 1472205564, "endTime": 1472205570.0},
+            Details("46.98.54.221", at(1472205564), at(1472205570)),
+        ),
+        ({"createTime": "1472205564", "solveCount": "3"}, Details(None, at(1472205564), None, 3)),
+        ({"CreateTime": 1472205564, "solveCount": 0}, Details(None, at(1472205564), None, 0)),
+        ({"ip": "", "createTime": 0, "endTime": None, "solveCount": -1}, Details()),
+        ({"ip": {}, "createTime": True, "endTime": "soon", "solveCount": 1.5}, Details()),
+        ({"ip": "a\nb", "createTime": 10**30, "endTime": 10**13, "solveCount": "²"}, Details()),
+    ],
+)
+def test_what_is_told_besides_the_answer(fields: dict[str, Any], details: Details) -> None:
+    """Each by itself, from a number or a text; what is of no known form costs no answer."""
+    body = {"errorId": 0, "status": "ready", "solution": {"text": "x"}, **fields}
+    assert read_task_result(TWO_CAPTCHA, make(**body)).details == details
+    assert read_created(TWO_CAPTCHA, make(taskId=5, **body)).details == details
