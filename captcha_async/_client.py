@@ -360,7 +360,7 @@ class CaptchaClient:
         return [outcomes[position] for position in sorted(outcomes)]
 
     async def balance(self) -> Decimal:
-        """Return the account's balance, in the service's own currency, which none documents.
+        """Return the account's balance; its currency is `service.currency`, where it is known.
 
         A balance above zero closes a fuse that was blown by an empty one.
 
@@ -385,6 +385,9 @@ class CaptchaClient:
         from their documentation. A report that the service does not take costs nothing but itself:
         that is told by what this returns, and not by an error.
 
+        A `Solved` that is older than the service's window is not sent; of a `TaskRef` nothing tells
+        the age.
+
         Returns:
             Whether the report was taken, and if not, why.
 
@@ -403,6 +406,15 @@ class CaptchaClient:
         if method is None:
             what = "right" if correct else "wrong"
             why = f"{self.service.name} takes no report of {what} answers to a {ref.task_type}."
+            return Reported(taken=False, why=why)
+        # The service counts from the answer's making, so that one which came here too long ago is
+        # certainly too old; its own time of the answer is by another clock.
+        age = answer.age if isinstance(answer, Solved) else None
+        if method.window is not None and age is not None and age > method.window:
+            why = (
+                f"{self.service.name} takes reports up to {method.window:g} s after the answer, "
+                f"which came {age:.0f} s ago."
+            )
             return Reported(taken=False, why=why)
         try:
             request = partial(self._account.api.report, method, ref.task_id)
