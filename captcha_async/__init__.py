@@ -42,6 +42,7 @@ if typing.TYPE_CHECKING:
     from ._transport import LaneStatistics
     from .services import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, CAPTCHA69, TWO_CAPTCHA, Service
     from .tasks import *  # noqa: F403  # likewise
+    from .wire._account_facts import AccountFacts, Package, QueueStatistics, SpendingSpan
 
 __version__ = "0.1.0"
 
@@ -80,6 +81,7 @@ _HOLDS = {
     "_transport": ("LaneStatistics",),
     "services": ("ANTI_CAPTCHA", "CAPMONSTER", "CAPSOLVER", "CAPTCHA69", "TWO_CAPTCHA", "Service"),
     "tasks": tuple(tasks.__all__),
+    "wire._account_facts": ("AccountFacts", "Package", "QueueStatistics", "SpendingSpan"),
 }
 _HOME = {name: module for module, names in _HOLDS.items() for name in names}
 
@@ -90,6 +92,7 @@ __all__ = [
     "CAPTCHA69",
     "TWO_CAPTCHA",
     "Account",
+    "AccountFacts",
     "AdaptivePolling",
     "Batch",
     "BatchProgress",
@@ -106,9 +109,11 @@ __all__ = [
     "LatencyStatistics",
     "LearnedTimes",
     "Limits",
+    "Package",
     "PendingTask",
     "PollFailed",
     "PollState",
+    "QueueStatistics",
     "RateLimitedSemaphore",
     "Reported",
     "Retries",
@@ -116,6 +121,7 @@ __all__ = [
     "SemaphoreStatistics",
     "Service",
     "Solved",
+    "SpendingSpan",
     "Statistics",
     "SubmitFailed",
     "TaskAbandoned",

@@ -23,6 +23,7 @@ __all__ = [
     "check_callback_url",
     "check_callbacks",
     "check_extra",
+    "check_json",
     "check_key",
     "check_left_out",
     "check_name",
@@ -108,11 +109,16 @@ def check_extra(
         if key.lower() in taken:
             rule = "left out: the client writes this key itself"
             raise invalid(f"extra[{key!r}]", extra[key], rule, show=False)
-    try:
-        orjson.dumps(extra)
-    except orjson.JSONEncodeError as error:
-        raise invalid("extra", None, f"made of JSON values ({error})", show=False) from None
+    check_json("extra", extra)
     return extra
+
+
+def check_json(field: str, value: object) -> None:
+    """Check what is to be sent as JSON."""
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise invalid(field, None, f"made of JSON values ({error})", show=False) from None
 
 
 def check_source(tasks: object) -> None:
@@ -122,7 +128,7 @@ def check_source(tasks: object) -> None:
 
 
 def check_name(name: str) -> None:
-    """Check the name of a batch."""
+    """Check the name of a batch, or of a variable."""
     if not isinstance(name, str):
         raise invalid("name", name, "a string")
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from decimal import Decimal
-from functools import partial
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import anyio
-
 from ._account._account import Account
-from ._account._fuse import RequestKind
 from ._account._limits import Limits
-from ._account._retry import Attempts, Retries
+from ._account._retry import Retries
 from ._account._statistics import Counters, Statistics
 from ._account._tenant import Tenant
+from ._account_methods import AccountMethods
 from ._arguments import (
     check_callback_url,
     check_callbacks,
@@ -37,20 +33,14 @@ from ._callbacks import CallbackReceiver, ClientCallbacks
 from ._checks import check_count, check_timeout
 from ._events import Event, Events
 from ._journal import Journal, UncertainSubmission
-from ._outcome import Failed, Reported, Solved
+from ._outcome import Failed, Solved
 from ._polling._schedule import Schedule
 from ._ref import TaskRef
 from ._solving._books import Books
 from ._solving._pending import PendingTask
 from ._solving._solve import Solve
 from ._solving._solver import Solver
-from .errors import (
-    CaptchaError,
-    ClientClosed,
-    InsufficientBalance,
-    WrongEventLoop,
-    invalid,
-)
+from .errors import invalid
 from .services import Service
 from .tasks._model import Solution, Task
 
@@ -60,10 +50,9 @@ if TYPE_CHECKING:
 __all__ = ["CaptchaClient"]
 
 S = TypeVar("S", bound=Solution)
-T = TypeVar("T")
 
 
-class CaptchaClient:
+class CaptchaClient(AccountMethods):
     """A client of one captcha-solving service under one API key.
 
     Use it with `async with`, or call `aclose()` when you are done. One client serves any number
@@ -194,11 +183,6 @@ class CaptchaClient:
     def account(self) -> Account:
         """The account that tasks are solved at."""
         return self._account
-
-    @property
-    def service(self) -> Service:
-        """The service's profile."""
-        return self._account.service
 
     @property
     def orphans(self) -> tuple[PendingTask[Any], ...]:
@@ -359,86 +343,6 @@ class CaptchaClient:
                 raise stopped_by
         return [outcomes[position] for position in sorted(outcomes)]
 
-    async def balance(self) -> Decimal:
-        """Return the account's balance; its currency is `service.currency`, where it is known.
-
-        A balance above zero closes a fuse that was blown by an empty one.
-
-        Raises:
-            AccountError: the key is not accepted.
-            TransportError: the service could not be reached.
-        """
-        account = self._account
-        balance = await self._ask("balance", account.api.get_balance, harmless=True)
-        if balance > 0 and isinstance(account.gates.fuse.error, InsufficientBalance):
-            account.gates.reset_fuse()
-        return balance
-
-    async def report_incorrect(self, answer: Solved[Any] | TaskRef) -> Reported:
-        """Tell the service that an answer was wrong; see `report_correct`."""
-        return await self._report(answer, correct=False)
-
-    async def report_correct(self, answer: Solved[Any] | TaskRef) -> Reported:
-        """Tell the service that an answer was right.
-
-        The method, its body and the time in which it is taken are each service's own; the facts are
-        from their documentation. A report that the service does not take costs nothing but itself:
-        that is told by what this returns, and not by an error.
-
-        A `Solved` that is older than the service's window is not sent; of a `TaskRef` nothing tells
-        the age.
-
-        Returns:
-            Whether the report was taken, and if not, why.
-
-        Raises:
-            InvalidArgument: *answer* is nothing that can be reported.
-            ClientClosed: the client is closed.
-        """
-        return await self._report(answer, correct=True)
-
-    async def _report(self, answer: Solved[Any] | TaskRef, *, correct: bool) -> Reported:
-        ref = answer.ref if isinstance(answer, Solved) else answer
-        if not isinstance(ref, TaskRef):
-            raise invalid("answer", answer, "what solve returned", show=False)
-        check_ref(ref, self.service)
-        method = self.service.report_for(ref.task_type, correct=correct)
-        if method is None:
-            what = "right" if correct else "wrong"
-            why = f"{self.service.name} takes no report of {what} answers to a {ref.task_type}."
-            return Reported(taken=False, why=why)
-        # The service counts from the answer's making, so that one which came here too long ago is
-        # certainly too old; its own time of the answer is by another clock.
-        age = answer.age if isinstance(answer, Solved) else None
-        if method.window is not None and age is not None and age > method.window:
-            why = (
-                f"{self.service.name} takes reports up to {method.window:g} s after the answer, "
-                f"which came {age:.0f} s ago."
-            )
-            return Reported(taken=False, why=why)
-        try:
-            request = partial(self._account.api.report, method, ref.task_id)
-            await self._ask("report", request, harmless=False)
-        except (ClientClosed, WrongEventLoop):
-            raise
-        except CaptchaError as error:
-            return Reported(taken=False, why=str(error), error=error)
-        return Reported(taken=True)
-
-    async def user_agent(self) -> str:
-        """Return the user agent that the service works with now, to be put into tasks.
-
-        Only CapMonster Cloud is known to tell it, from its official MCP server.
-
-        Raises:
-            InvalidArgument: the service does not tell one.
-            AccountError: the fuse is open; nothing was sent.
-            TransportError: the page could not be reached.
-        """
-        self._account.enter()
-        async with self._account.admit("balance", self._tenant):
-            return await self._account.api.get_user_agent()
-
     def statistics(self) -> Statistics:
         """Return what the client has done so far."""
         account, counters = self._account, self._tenant.counters
@@ -553,31 +457,6 @@ class CaptchaClient:
             soft_id=check_soft_id(soft_id),
             extra=check_extra(extra, task, self.service),
         )
-
-    async def _ask(
-        self, kind: RequestKind, request: Callable[[], Awaitable[T]], *, harmless: bool
-    ) -> T:
-        """Make a request that creates no task, with further attempts.
-
-        Args:
-            kind: of the request.
-            request: sends it.
-            harmless: whether it changes nothing, so that it may be sent twice.
-        """
-        account = self._account
-        account.enter()
-        attempts = Attempts(self._retries)
-        while True:
-            try:
-                async with account.admit(kind, self._tenant):
-                    return await request()
-            except CaptchaError as error:
-                delay = attempts.after(error, harmless=harmless)
-                if delay is None:
-                    raise
-                account.tell_retry(error, delay, attempts.made)
-            with account.gates.fuse.guard(kind, tenant=self._tenant):
-                await anyio.sleep(delay)
 
 
 def _account_for(

@@ -27,7 +27,7 @@ LAYERS = [
     ("_arguments",),
     ("_account",),
     ("_solving",),
-    ("_batch",),
+    ("_batch", "_account_methods"),
     ("_client",),
     ("__init__",),
     ("emulator", "telemetry"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
@@ -27,6 +26,7 @@ from ..services._service import ReportMethod
 from ..tasks._model import RawTask, Task
 from ..tasks._proxy import Proxy
 from ..wire import _replies, dump_request
+from ..wire._account_facts import AccountFacts, QueueStatistics, SpendingSpan
 from ..wire._replies import Created, Reply, TaskResult
 from ..wire._values import read_object
 
@@ -112,10 +112,29 @@ class Api:
         """Read what was posted in place of getTaskResult's reply."""
         return self._read_result(Reply(200, body), self._secrets_of(task, callback_url))
 
-    async def get_balance(self) -> Decimal:
+    async def get_balance(self) -> AccountFacts:
         """Call getBalance."""
         reply = await self._post(self._service.methods["get_balance"], {})
-        return self._read(_replies.read_balance, reply)
+        return self._read(_replies.read_account, reply)
+
+    async def get_queue_statistics(self, body: Mapping[str, Any]) -> QueueStatistics:
+        """Call getQueueStats, which takes no key."""
+        path = self._service.path_of("queue_statistics")
+        reply = await self._post(path, body, keyed=False)
+        return self._read(_replies.read_queue_statistics, reply)
+
+    async def get_spending(self, body: Mapping[str, Any]) -> tuple[SpendingSpan, ...]:
+        """Call getSpendingStats."""
+        reply = await self._post(self._service.path_of("spending_statistics"), body)
+        return self._read(_replies.read_spending, reply)
+
+    async def push_variable(self, task_id: TaskId, name: str, value: Any) -> None:
+        """Call pushAntiGateVariable; a value is as often a password as not."""
+        path = self._service.path_of("push_variable")
+        secrets = self._secrets.plus(value if isinstance(value, str) else None)
+        body = {"taskId": task_id, "name": name, "value": value}
+        reply = await self._post(path, body, secrets)
+        self._read(_replies.read_reported, reply, secrets)
 
     async def report(self, method: ReportMethod, task_id: TaskId) -> None:
         """Call a method that takes the report of an answer."""
@@ -133,15 +152,17 @@ class Api:
     async def _post(
         self,
         path: str,
-        body: dict[str, Any],
+        body: Mapping[str, Any],
         secrets: Secrets | None = None,
         *,
+        keyed: bool = True,
         sending: Sending | None = None,
         once: bool = False,
     ) -> Reply:
         url = self._service.base_url + path
         try:
-            content = orjson.dumps({"clientKey": self._api_key, **body})
+            key = {"clientKey": self._api_key} if keyed else {}
+            content = orjson.dumps({**key, **body})
         except orjson.JSONEncodeError as error:
             raise invalid("task", None, f"made of JSON values ({error})", show=False) from None
         return await self._transport.post(

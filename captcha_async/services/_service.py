@@ -223,6 +223,18 @@ class Service:
             raise invalid(unknown[0], changes[unknown[0]], "a field of Service")
         return attrs.evolve(self, **changes)
 
+    def path_of(self, method: Method) -> str:
+        """Return the path of a method under the base URL.
+
+        Raises:
+            InvalidArgument: the service does not have it; the message names those which do.
+        """
+        path = self.methods.get(method)
+        if path is None:
+            others = ", ".join(name for name, each in SERVICES.items() if method in each.methods)
+            raise invalid("service", self.name, f"one that has {method} ({others})")
+        return path
+
     def dialect(self, model: type[Task[Any]]) -> TypeDialect | None:
         """Return what this service calls a type and its fields, if it has or had it.
 

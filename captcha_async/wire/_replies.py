@@ -29,7 +29,15 @@ from ..errors import (
     Unsolvable,
 )
 from ..services import Service
-from ._details import NO_DETAILS, Details, read_details
+from ._account_facts import (
+    AccountFacts,
+    QueueStatistics,
+    SpendingSpan,
+    read_packages,
+    read_queue,
+    read_spans,
+)
+from ._details import NO_DETAILS, Details, read_count, read_details
 from ._refusals import NO_CODE, Refusal, Reply, as_code, find_refusal, service_said, status_error
 from ._values import (
     get,
@@ -46,9 +54,11 @@ __all__ = [
     "Created",
     "Reply",
     "TaskResult",
-    "read_balance",
+    "read_account",
     "read_created",
+    "read_queue_statistics",
     "read_reported",
+    "read_spending",
     "read_task_id",
     "read_task_result",
     "read_user_agent",
@@ -148,21 +158,50 @@ def read_task_result(service: Service, reply: Reply) -> TaskResult:
     return said
 
 
-def read_balance(service: Service, reply: Reply) -> Decimal:
+def read_account(service: Service, reply: Reply) -> AccountFacts:
     """Read getBalance's reply.
 
     Raises:
         ServiceError: the service refused.
         ProtocolError: there is no balance in the reply.
     """
-    data = _data(service, reply)
-    refusal = _refusal(service, data)
-    if refusal is not None:
-        raise service_said(service, reply, refusal)
+    data = _accepted(service, reply)
     balance = read_balance_of(get(data, "balance"))
     if balance is None:
         raise status_error(service, reply)
-    return balance
+    return AccountFacts(
+        balance=balance,
+        currency=service.currency,
+        credits=read_count(get(data, "captchaCredits")),
+        packages=read_packages(get(data, "packages")),
+        raw=dict(data),
+    )
+
+
+def read_queue_statistics(service: Service, reply: Reply) -> QueueStatistics:
+    """Read getQueueStats' reply.
+
+    Raises:
+        ServiceError: the service refused.
+        ProtocolError: the reply is of no known form.
+    """
+    queue = read_queue(_accepted(service, reply))
+    if reply.status >= 300 or queue == QueueStatistics(raw=queue.raw):
+        raise status_error(service, reply)
+    return queue
+
+
+def read_spending(service: Service, reply: Reply) -> tuple[SpendingSpan, ...]:
+    """Read getSpendingStats' reply.
+
+    Raises:
+        ServiceError: the service refused.
+        ProtocolError: the reply is of no known form.
+    """
+    spans = read_spans(get(_accepted(service, reply), "data"))
+    if spans is None:
+        raise status_error(service, reply)
+    return spans
 
 
 def read_reported(service: Service, reply: Reply) -> None:
@@ -172,10 +211,7 @@ def read_reported(service: Service, reply: Reply) -> None:
         ServiceError: the service refused the report.
         ProtocolError: the reply is of no known form.
     """
-    data = _data(service, reply)
-    refusal = _refusal(service, data)
-    if refusal is not None:
-        raise service_said(service, reply, refusal)
+    data = _accepted(service, reply)
     if reply.status >= 300 or not data:
         raise status_error(service, reply)
 
@@ -233,6 +269,15 @@ def _judge(service: Service, reply: Reply, data: Mapping[str, Any]) -> TaskResul
     if not _of_the_protocol(reply, data):
         return status_error(service, reply, poll=True)
     return TaskResult(status, retry_after=wait, doubt=_doubt(service, reply, data, status))
+
+
+def _accepted(service: Service, reply: Reply) -> Mapping[str, Any]:
+    """Return a reply as an object, if it tells of no error."""
+    data = _data(service, reply)
+    refusal = _refusal(service, data)
+    if refusal is not None:
+        raise service_said(service, reply, refusal)
+    return data
 
 
 def _data(service: Service, reply: Reply, *, creates: bool = False) -> Mapping[str, Any]:

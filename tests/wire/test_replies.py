@@ -18,14 +18,24 @@ from captcha_async.wire._replies import (
     Created,
     Reply,
     TaskResult,
-    read_balance,
+    read_account,
     read_created,
+    read_queue_statistics,
     read_reported,
+    read_spending,
     read_task_result,
     read_user_agent,
 )
 
-READERS = [read_created, read_task_result, read_balance, read_reported, read_user_agent]
+READERS = [
+    read_created,
+    read_task_result,
+    read_account,
+    read_reported,
+    read_user_agent,
+    read_queue_statistics,
+    read_spending,
+]
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text(max_size=20),
@@ -35,7 +45,18 @@ json_values = st.recursive(
     max_leaves=12,
 )
 keys = st.sampled_from(
-    ["errorId", "errorCode", "errorDescription", "taskId", "status", "solution", "cost", "balance"]
+    [
+        "errorId",
+        "errorCode",
+        "errorDescription",
+        "taskId",
+        "status",
+        "solution",
+        "cost",
+        "balance",
+        "packages",
+        "data",
+    ]
 )
 replies = st.builds(
     Reply,
@@ -75,7 +96,7 @@ def test_every_documented_code_is_read_whatever_the_status(code: str, status: in
     if ERROR_CODES[code].error is None:
         assert read_task_result(CAPMONSTER, reply) == TaskResult("processing")
         return
-    for read in (read_created, read_task_result, read_balance, read_reported):
+    for read in (read_created, read_task_result, read_account, read_reported):
         with pytest.raises(errors.ServiceError) as caught:
             read(CAPMONSTER, reply)
         error = caught.value
@@ -137,7 +158,7 @@ def test_a_status_without_json_means_what_it_says(
     ("status", "kind"),
     [(401, errors.KeyRejected), (402, errors.InsufficientBalance), (403, errors.KeyRejected)],
 )
-@pytest.mark.parametrize("read", [read_created, read_balance, read_reported])
+@pytest.mark.parametrize("read", [read_created, read_account, read_reported])
 def test_a_bare_refusal_is_about_the_account_and_a_page_is_not(
     read: Any, status: int, kind: type[CaptchaError]
 ) -> None:
