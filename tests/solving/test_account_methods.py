@@ -152,6 +152,7 @@ async def test_a_method_that_a_service_lacks_is_refused_at_once(method: str, ser
     assert emulator.requests == []
 
 
+REF = TaskRef("anti-captcha", 5, "AntiGateTask")
 WRONG: dict[str, Call] = {
     "queue": lambda client: client.queue_statistics(True),
     "template": lambda client: client.queue_statistics(25, template=5),  # type: ignore[arg-type]
@@ -162,7 +163,6 @@ WRONG: dict[str, Call] = {
     "name": lambda client: client.push_variable(REF, 5, "1"),  # type: ignore[arg-type]
     "value": lambda client: client.push_variable(REF, "code", object()),
 }
-REF = TaskRef("anti-captcha", 5, "AntiGateTask")
 
 
 @pytest.mark.parametrize("field", WRONG)
