@@ -118,7 +118,7 @@ class CaptchaClient(AccountMethods):
         # The client, as the account knows it: a member from now on until it is closed.
         self._tenant = Tenant(events, counters)
         self._journal = account.journal_of(to_journal(journal))
-        self._callbacks = ClientCallbacks(callbacks, account.service.name)
+        self._callbacks = ClientCallbacks(callbacks, account.service)
         self._books = Books(counters, events, self._journal)
         self._solver = Solver(account, self._tenant, self._books, self._callbacks, self._retries)
         account.join(self._tenant)

@@ -203,6 +203,8 @@ class Service:
     """Your partner id, sent with every task if it is set."""
     soft_id_key: str = "softId"
     """The key of createTask's body that carries it."""
+    callback_setup: str | None = None
+    """What has to be done before the service posts to an address, in words."""
     not_yet: frozenset[str] = attrs.field(default=NOT_YET, repr=False)
     """Statuses that mean "still processing", in small letters and with `_` for spaces."""
     charged_codes: frozenset[str] = frozenset()

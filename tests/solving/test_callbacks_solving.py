@@ -198,7 +198,9 @@ async def test_several_clients_share_a_receiver() -> None:
         async with joined(emulator, callbacks=receiver) as client:
             for solved in await client.solve_all([TOKEN_TASK] * count):
                 assert isinstance(solved, Solved)
-                assert solved.solution.raw == emulator.tasks[solved.task_id].solution
+                # 2captcha's pingback has the token alone.
+                answer = emulator.tasks[solved.task_id].solution
+                assert solved.solution.token == answer["gRecaptchaResponse"]
             assert (client.statistics().polls, callbacks_of(client).by_callback) == (0, count)
 
     async with anyio.create_task_group() as group:
@@ -440,6 +442,17 @@ async def test_a_service_that_refuses_the_address_is_polled(
     assert "public_url" in record.getMessage()
     assert record.name == "captcha_async"
     assert PUBLIC not in record.getMessage()
+
+
+async def test_how_to_register_an_address_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """2captcha posts to registered hosts only; the warning says where that is done."""
+    receiver = CallbackReceiver(PUBLIC)
+    emulator = Emulator("2captcha", latency=Latency.fixed(5), deliver=Poster(receiver))
+    emulator.refuse_callbacks("ERROR_BAD_PINGBACK")
+    async with joined(emulator, callbacks=receiver) as client:
+        assert (await client.solve(TOKEN_TASK)).polls > 0
+    (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]
+    assert "https://2captcha.com/setting/pingback" in record.getMessage()
 
 
 async def test_a_service_that_is_down_does_not_cost_the_callbacks(
