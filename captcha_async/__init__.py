@@ -45,6 +45,7 @@ if typing.TYPE_CHECKING:
     from ._transport import LaneStatistics
     from .services import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, CAPTCHA69, TWO_CAPTCHA, Service
     from .tasks import *  # noqa: F403  # likewise
+    from .wire._account_facts import AccountFacts, Package, QueueStatistics, SpendingSpan
 
 __version__ = "0.1.0"
 
@@ -86,6 +87,7 @@ _HOLDS = {
     "_transport": ("LaneStatistics",),
     "services": ("ANTI_CAPTCHA", "CAPMONSTER", "CAPSOLVER", "CAPTCHA69", "TWO_CAPTCHA", "Service"),
     "tasks": tuple(tasks.__all__),
+    "wire._account_facts": ("AccountFacts", "Package", "QueueStatistics", "SpendingSpan"),
 }
 _HOME = {name: module for module, names in _HOLDS.items() for name in names}
 
@@ -96,6 +98,7 @@ __all__ = [
     "CAPTCHA69",
     "TWO_CAPTCHA",
     "Account",
+    "AccountFacts",
     "AdaptivePolling",
     "Batch",
     "BatchProgress",
@@ -113,9 +116,11 @@ __all__ = [
     "LearnedTimes",
     "Limits",
     "Offer",
+    "Package",
     "PendingTask",
     "PollFailed",
     "PollState",
+    "QueueStatistics",
     "RateLimitedSemaphore",
     "Reported",
     "Retries",
@@ -124,6 +129,7 @@ __all__ = [
     "Service",
     "SolveAttempts",
     "Solved",
+    "SpendingSpan",
     "Statistics",
     "Stock",
     "StockStatistics",

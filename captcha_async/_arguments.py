@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from typing import Any
+
+import orjson
 
 from ._callbacks import CallbackReceiver
 from ._events import Event
@@ -12,11 +15,15 @@ from ._ref import TaskRef
 from .errors import invalid
 from .services import Service, find_service
 from .tasks._fields import check_url
+from .tasks._model import Task
+from .wire import dump_request
 
 __all__ = [
     "KEY_VARIABLE",
     "check_callback_url",
     "check_callbacks",
+    "check_extra",
+    "check_json",
     "check_key",
     "check_left_out",
     "check_name",
@@ -87,6 +94,33 @@ def check_soft_id(soft_id: int | str | None) -> int | str | None:
     return soft_id
 
 
+def check_extra(
+    extra: Mapping[str, Any] | None, task: Task[Any], service: Service
+) -> Mapping[str, Any] | None:
+    """Check further keys of createTask's body; those that the client writes are not among them."""
+    if extra is None:
+        return None
+    if not isinstance(extra, Mapping) or not all(isinstance(key, str) for key in extra):
+        raise invalid("extra", extra, "a mapping with string keys", show=False)
+    extra = dict(extra)
+    ours = {"clientKey", "callbackUrl", service.soft_id_key, *dump_request(task, service)}
+    taken = {name.lower() for name in ours}
+    for key in extra:
+        if key.lower() in taken:
+            rule = "left out: the client writes this key itself"
+            raise invalid(f"extra[{key!r}]", extra[key], rule, show=False)
+    check_json("extra", extra)
+    return extra
+
+
+def check_json(field: str, value: object) -> None:
+    """Check what is to be sent as JSON."""
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise invalid(field, None, f"made of JSON values ({error})", show=False) from None
+
+
 def check_source(tasks: object) -> None:
     """Check what a batch takes its tasks from."""
     if not isinstance(tasks, Iterable | AsyncIterable) or isinstance(tasks, str | bytes):
@@ -94,7 +128,7 @@ def check_source(tasks: object) -> None:
 
 
 def check_name(name: str) -> None:
-    """Check the name of a batch."""
+    """Check the name of a batch, or of a variable."""
     if not isinstance(name, str):
         raise invalid("name", name, "a string")
 

@@ -6,7 +6,9 @@ import os
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
@@ -24,6 +26,8 @@ from ._account._statistics import Statistics
 from ._arguments import (
     check_callback_url,
     check_callbacks,
+    check_extra,
+    check_json,
     check_name,
     check_ref,
     check_soft_id,
@@ -56,6 +60,7 @@ from .errors import (
 )
 from .services import Service
 from .tasks._model import Solution, Task
+from .wire._account_facts import AccountFacts, QueueStatistics, SpendingSpan
 
 if TYPE_CHECKING:
     import httpx
@@ -63,7 +68,6 @@ if TYPE_CHECKING:
 __all__ = ["CaptchaClient"]
 
 S = TypeVar("S", bound=Solution)
-T = TypeVar("T")
 
 _ZERO = Decimal(0)
 
@@ -229,6 +233,7 @@ class CaptchaClient:
         attempts: int = 1,
         callback_url: str | None = None,
         soft_id: int | str | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> Solved[S]:
         """Create a task and wait for its answer.
 
@@ -241,6 +246,7 @@ class CaptchaClient:
             callback_url: address of yours to which the service posts the result, in place of the
                 client's receiver; the client polls.
             soft_id: your partner id.
+            extra: further keys beside the task, for what a service adds tomorrow.
 
         Raises:
             InvalidArgument: the service is certain to refuse the task; nothing was sent.
@@ -250,7 +256,7 @@ class CaptchaClient:
         """
         check_timeout(timeout)
         check_count("attempts", attempts)
-        solve = self._queue(task, timeout, callback_url, soft_id)
+        solve = self._queue(task, timeout, callback_url, soft_id, extra)
         solve.wants_slot = True
         return await self._solver.solve(solve, attempts)
 
@@ -262,6 +268,7 @@ class CaptchaClient:
         timeout: float | None = None,
         callback_url: str | None = None,
         soft_id: int | str | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> PendingTask[S]:
         """Create a task; its answer is collected by awaiting what this returns.
 
@@ -273,6 +280,7 @@ class CaptchaClient:
             callback_url: address of yours to which the service posts the result, in place of the
                 client's receiver; the client polls.
             soft_id: your partner id.
+            extra: further keys beside the task, for what a service adds tomorrow.
 
         Raises:
             InvalidArgument: the service is certain to refuse the task; nothing was sent.
@@ -280,7 +288,7 @@ class CaptchaClient:
             CaptchaError: the account or the service failed, or the task was refused.
         """
         check_timeout(timeout)
-        solve = self._queue(task, timeout, callback_url, soft_id)
+        solve = self._queue(task, timeout, callback_url, soft_id, extra)
         if key is None:
             await self._solver.submit(solve)
         else:
@@ -494,7 +502,7 @@ class CaptchaClient:
         return [outcomes[position] for position in sorted(outcomes)]
 
     async def balance(self) -> Decimal:
-        """Return the account's balance, in the service's own currency, which none documents.
+        """Return the account's balance; its currency is `service.currency`, where it is known.
 
         Of several accounts it is the preferred one's; see `balances`.
 
@@ -522,6 +530,105 @@ class CaptchaClient:
                 group.start_soon(ask, seat)
         return found
 
+    async def account_facts(self) -> AccountFacts:
+        """Return the balance, and the credits and packages that a service tells beside it.
+
+        Of several accounts it is the preferred one's.
+
+        Raises:
+            AccountError: the key is not accepted.
+            TransportError: the service could not be reached.
+        """
+        return await self._solver.asker.facts(self._seats.first)
+
+    async def queue_statistics(self, queue: int, *, template: str = "") -> QueueStatistics:
+        """Return how busy the workers of a queue are; needs no valid key, at anti-captcha only.
+
+        The service works the numbers out anew every 10 s.
+
+        Args:
+            queue: number of the queue, such as 1 for images in English or 6 for reCAPTCHA v2
+                without a proxy.
+            template: name of an AntiGate template; queue 25 wants it.
+
+        Raises:
+            InvalidArgument: the service has no such method, or an argument is certainly wrong.
+            TransportError: the service could not be reached.
+        """
+        seat = self._seats.first
+        seat.account.service.path_of("queue_statistics")
+        if isinstance(queue, bool) or not isinstance(queue, int) or queue < 1:
+            raise invalid("queue", queue, "the number of a queue")
+        if not isinstance(template, str):
+            raise invalid("template", template, "a string")
+        body: dict[str, Any] = {"queueId": queue}
+        if template:
+            body["templateName"] = template
+        request = partial(seat.account.api.get_queue_statistics, body)
+        return await self._solver.asker.ask(seat, "balance", request, harmless=True)
+
+    async def spending_statistics(
+        self,
+        *,
+        date: datetime | None = None,
+        queue: str | None = None,
+        soft_id: int | None = None,
+        ip: str | None = None,
+    ) -> tuple[SpendingSpan, ...]:
+        """Return what was spent in the 24 hours from *date* on, at anti-captcha only.
+
+        Args:
+            date: their beginning, with a time zone.
+            queue: name of a queue, such as "English ImageToText" or "Recaptcha Proxyless".
+            soft_id: only what was spent with this partner id.
+            ip: only what was spent from this address.
+
+        Raises:
+            InvalidArgument: the service has no such method, or an argument is certainly wrong.
+            AccountError: the key is not accepted.
+            TransportError: the service could not be reached.
+        """
+        seat = self._seats.first
+        seat.account.service.path_of("spending_statistics")
+        if date is not None and (not isinstance(date, datetime) or date.tzinfo is None):
+            raise invalid("date", date, "a datetime that has a time zone")
+        if soft_id is not None and (isinstance(soft_id, bool) or not isinstance(soft_id, int)):
+            raise invalid("soft_id", soft_id, "a number")
+        for field, value in (("queue", queue), ("ip", ip)):
+            if value is not None and not (isinstance(value, str) and value):
+                raise invalid(field, value, "a non-empty string")
+        given = {
+            "date": None if date is None else int(date.timestamp()),
+            "queue": queue,
+            "softId": soft_id,
+            "ip": ip,
+        }
+        body = {key: value for key, value in given.items() if value is not None}
+        request = partial(seat.account.api.get_spending, body)
+        return await self._solver.asker.ask(seat, "balance", request, harmless=True)
+
+    async def push_variable(self, task: PendingTask[Any] | TaskRef, name: str, value: Any) -> None:
+        """Give a running AntiGate task a value that was not known at its start.
+
+        Args:
+            task: what `submit` returned, or its reference.
+            name: of the variable, as the template has it.
+            value: anything that JSON has; it is shown nowhere.
+
+        Raises:
+            InvalidArgument: the service has no such method, or an argument is certainly wrong.
+            ServiceError: the service refused it, such as for a task that has ended.
+            TransportError: no reply came.
+        """
+        ref = task.ref if isinstance(task, PendingTask) else task
+        check_ref(ref)
+        seat = self._seats.of_ref(ref)
+        seat.account.service.path_of("push_variable")
+        check_name(name)
+        check_json("value", value)
+        request = partial(seat.account.api.push_variable, ref.task_id, name, value)
+        await self._solver.asker.ask(seat, "report", request, harmless=False)
+
     async def report_incorrect(self, answer: Solved[Any] | TaskRef) -> Reported:
         """Tell the service that an answer was wrong; see `report_correct`."""
         return await self._solver.asker.report(answer, correct=False)
@@ -532,6 +639,9 @@ class CaptchaClient:
         The method, its body and the time in which it is taken are each service's own; the facts are
         from their documentation. A report that the service does not take costs nothing but itself:
         that is told by what this returns, and not by an error.
+
+        A `Solved` that is older than the service's window is not sent; of a `TaskRef` nothing tells
+        the age.
 
         Returns:
             Whether the report was taken, and if not, why.
@@ -641,6 +751,7 @@ class CaptchaClient:
         timeout: float | None,
         callback_url: str | None,
         soft_id: int | str | None,
+        extra: Mapping[str, Any] | None = None,
     ) -> Solve:
         """Check a task, and make the record of it."""
         self._seats.check(task)
@@ -650,4 +761,5 @@ class CaptchaClient:
             timeout,
             callback_url=check_callback_url(callback_url),
             soft_id=check_soft_id(soft_id),
+            extra=check_extra(extra, task, self.service),
         )

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import anyio
 import attrs
 
-from ._clock import utc_at
+from ._clock import utc_at, wall_time
 from ._ref import TaskId, TaskRef
 from .errors import CaptchaError
 from .tasks._model import Solution, Task
@@ -55,11 +55,27 @@ class Solved(Generic[S_co]):
     have been used before."""
     key: Any = None
     """In a batch: the task's index, or its key in the mapping."""
+    arrived: datetime | None = attrs.field(default=None, eq=False)
+    """UTC time at which the answer came here, by this machine's clock."""
+    ip: str | None = attrs.field(default=None, repr=False)
+    """The address that the service saw createTask come from; like the next three None where the
+    service does not tell it, and for an answer that a journal has handed out again."""
+    created: datetime | None = None
+    """UTC time of the task's creation, by the service's clock."""
+    ended: datetime | None = None
+    """UTC time of the answer, by the service's clock."""
+    workers: int | None = None
+    """How many workers have tried."""
 
     @property
     def expires_in(self) -> float | None:
         """Seconds from now until `expires_at`, negative after it; to be asked in the event loop."""
         return None if self.expires_at is None else self.expires_at - anyio.current_time()
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the answer came here; None where nothing tells them."""
+        return None if self.arrived is None else wall_time() - self.arrived.timestamp()
 
     @property
     def task_id(self) -> TaskId:

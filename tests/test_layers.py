@@ -49,6 +49,7 @@ EMULATOR_MAY_IMPORT = {
     "tasks",
     "errors",
     "_ref",
+    "_clock",
 }
 
 # The last two only for the type of `http_client=`.

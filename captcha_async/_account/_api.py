@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
-from decimal import Decimal
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,7 +24,9 @@ from ..errors import (
 from ..services import Service
 from ..services._service import ReportMethod
 from ..tasks._model import RawTask, Task
-from ..wire import _replies, dump_task
+from ..tasks._proxy import Proxy
+from ..wire import _replies, dump_request
+from ..wire._account_facts import AccountFacts, QueueStatistics, SpendingSpan
 from ..wire._replies import Created, Reply, TaskResult
 from ..wire._values import read_object
 
@@ -59,6 +60,7 @@ class Api:
         *,
         callback_url: str | None = None,
         soft_id: int | str | None = None,
+        extra: Mapping[str, Any] | None = None,
         sending: Sending | None = None,
     ) -> Created:
         """Call createTask, once.
@@ -67,6 +69,7 @@ class Api:
             task: what to solve.
             callback_url: where the service is to post the result.
             soft_id: partner id; the profile's without it.
+            extra: further keys of the body; none of ours.
             sending: called no later than when the first byte may leave.
 
         Raises:
@@ -74,7 +77,7 @@ class Api:
             TransportError: it was not sent.
             ServiceError: the service refused the task.
         """
-        body: dict[str, Any] = {"task": dump_task(task, self._service)}
+        body = {**(extra or {}), **dump_request(task, self._service)}
         if callback_url is not None:
             body["callbackUrl"] = callback_url
         partner = soft_id if soft_id is not None else self._service.soft_id
@@ -94,21 +97,44 @@ class Api:
             ) from error
         return self._read(_replies.read_created, reply, secrets)
 
-    async def get_task_result(self, task_id: TaskId, task: Task[Any] | None = None) -> TaskResult:
-        """Call getTaskResult, once."""
-        secrets = partial(self._secrets_of, task)
+    async def get_task_result(
+        self, task_id: TaskId, task: Task[Any] | None = None, callback_url: str | None = None
+    ) -> TaskResult:
+        """Call getTaskResult, once; task and callback URL are what the reply may quote."""
+        secrets = partial(self._secrets_of, task, callback_url)
         path = self._service.methods["get_task_result"]
         reply = await self._post(path, {"taskId": task_id}, secrets)
         return self._read_result(reply, secrets)
 
-    def read_callback(self, body: bytes, task: Task[Any] | None = None) -> TaskResult:
+    def read_callback(
+        self, body: bytes, task: Task[Any] | None = None, callback_url: str | None = None
+    ) -> TaskResult:
         """Read what was posted in place of getTaskResult's reply."""
-        return self._read_result(Reply(200, body), partial(self._secrets_of, task))
+        return self._read_result(Reply(200, body), partial(self._secrets_of, task, callback_url))
 
-    async def get_balance(self) -> Decimal:
+    async def get_balance(self) -> AccountFacts:
         """Call getBalance."""
         reply = await self._post(self._service.methods["get_balance"], {})
-        return self._read(_replies.read_balance, reply)
+        return self._read(_replies.read_account, reply)
+
+    async def get_queue_statistics(self, body: Mapping[str, Any]) -> QueueStatistics:
+        """Call getQueueStats, which takes no key."""
+        path = self._service.path_of("queue_statistics")
+        reply = await self._post(path, body, keyed=False)
+        return self._read(_replies.read_queue_statistics, reply)
+
+    async def get_spending(self, body: Mapping[str, Any]) -> tuple[SpendingSpan, ...]:
+        """Call getSpendingStats."""
+        reply = await self._post(self._service.path_of("spending_statistics"), body)
+        return self._read(_replies.read_spending, reply)
+
+    async def push_variable(self, task_id: TaskId, name: str, value: Any) -> None:
+        """Call pushAntiGateVariable; a value is as often a password as not."""
+        path = self._service.path_of("push_variable")
+        secrets = partial(self._secrets.plus, value if isinstance(value, str) else None)
+        body = {"taskId": task_id, "name": name, "value": value}
+        reply = await self._post(path, body, secrets)
+        self._read(_replies.read_reported, reply, secrets)
 
     async def report(self, method: ReportMethod, task_id: TaskId) -> None:
         """Call a method that takes the report of an answer."""
@@ -126,15 +152,17 @@ class Api:
     def _post(
         self,
         path: str,
-        body: dict[str, Any],
+        body: Mapping[str, Any],
         secrets: Callable[[], Secrets] | None = None,
         *,
+        keyed: bool = True,
         sending: Sending | None = None,
         once: bool = False,
     ) -> Coroutine[Any, Any, Reply]:
         url = self._service.base_url + path
         try:
-            content = orjson.dumps({"clientKey": self._api_key, **body})
+            key = {"clientKey": self._api_key} if keyed else {}
+            content = orjson.dumps({**key, **body})
         except orjson.JSONEncodeError as error:
             raise invalid("task", None, f"made of JSON values ({error})", show=False) from None
         return self._transport.post(
@@ -234,15 +262,16 @@ def _without(body: bytes, secrets: Secrets, known: str | None) -> bytes:
 
 
 def _passwords(task: Task[Any] | None) -> tuple[str, ...]:
-    """Return the passwords of the task's proxy, which services quote in their errors."""
+    """Return the passwords of the task's proxies."""
+    given = [getattr(task, "proxy", None)]
+    found: list[Any] = []
     if isinstance(task, RawTask):
+        given += task.fields.values()
         texts = [value for value in task.fields.values() if isinstance(value, str)]
-        found = [part for text in texts if "@" in text for part in login_of(text)]
-        password = task.fields.get("proxyPassword")
-    else:
-        found = []
-        password = getattr(getattr(task, "proxy", None), "password", None)
-    return (*found, password) if isinstance(password, str) else tuple(found)
+        found += [part for text in texts if "@" in text for part in login_of(text)]
+        found.append(task.fields.get("proxyPassword"))
+    found += [proxy.password for proxy in given if isinstance(proxy, Proxy)]
+    return tuple(password for password in found if isinstance(password, str))
 
 
 def _token(callback_url: str | None) -> str | None:

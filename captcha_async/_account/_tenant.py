@@ -8,6 +8,7 @@ from .._callbacks import ClientCallbacks
 from .._events import Events
 from .._journal import Owner
 from ..errors import ClientClosed
+from ..services import CAPMONSTER
 from ._statistics import Counters
 
 __all__ = ["Tenant"]
@@ -27,7 +28,7 @@ class Tenant:
     service."""
     owner: Owner | None = None
     """Under whom the client's journal has the account's tasks."""
-    callbacks: ClientCallbacks = attrs.field(factory=lambda: ClientCallbacks(None, ""))
+    callbacks: ClientCallbacks = attrs.field(factory=lambda: ClientCallbacks(None, CAPMONSTER))
     """The client's use of its receiver at this account."""
     closed: bool = False
     """Whether the client was closed; set once, and only by that."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from ..errors import ServiceError
+from ..services import Service
 from ._callback import Callback
 from ._receiver import CallbackReceiver
 from ._tally import CallbackStatistics, Tally
@@ -24,10 +25,10 @@ class ClientCallbacks:
 
     Args:
         receiver: the client's receiver; None if it has none and polls.
-        service: name of its service.
+        service: its service.
     """
 
-    def __init__(self, receiver: CallbackReceiver | None, service: str) -> None:
+    def __init__(self, receiver: CallbackReceiver | None, service: Service) -> None:
         self._receiver = receiver
         self._service = service
         # This client's part of the receiver's numbers.
@@ -52,10 +53,11 @@ class ClientCallbacks:
             self._refused = True
             logger.warning(
                 "%s refuses tasks with our callback URL (%s) and takes them without, so this "
-                "client polls from now on: check that the service can reach public_url, and that "
-                "its domain is registered there if the service wants that.",
-                self._service,
+                "client polls from now on: check that the service can reach public_url, and %s.",
+                self._service.name,
                 error.code,
+                self._service.callback_setup
+                or "that its domain is registered there if the service wants that",
             )
 
     def statistics(self) -> CallbackStatistics | None:

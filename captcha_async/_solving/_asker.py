@@ -15,6 +15,7 @@ from .._arguments import check_ref
 from .._outcome import Reported, Solved
 from .._ref import TaskRef
 from ..errors import CaptchaError, ClientClosed, InsufficientBalance, WrongEventLoop, invalid
+from ..wire._account_facts import AccountFacts
 from ._seat import Seat
 from ._seats import Seats
 
@@ -41,11 +42,19 @@ class Asker:
         Raises:
             CaptchaError: it could not be had.
         """
+        return (await self.facts(seat)).balance
+
+    async def facts(self, seat: Seat) -> AccountFacts:
+        """Return an account's balance, and what else is told beside it.
+
+        Raises:
+            CaptchaError: it could not be had.
+        """
         gates = seat.account.gates
-        balance = await self._ask(seat, "balance", seat.account.api.get_balance, harmless=True)
-        if balance > 0 and isinstance(gates.fuse.error, InsufficientBalance):
+        facts = await self.ask(seat, "balance", seat.account.api.get_balance, harmless=True)
+        if facts.balance > 0 and isinstance(gates.fuse.error, InsufficientBalance):
             gates.reset_fuse()
-        return balance
+        return facts
 
     async def report(self, answer: Solved[Any] | TaskRef, *, correct: bool) -> Reported:
         """Report an answer to the service that it is from.
@@ -65,16 +74,25 @@ class Asker:
             what = "right" if correct else "wrong"
             why = f"{service.name} takes no report of {what} answers to {ref.task_type} tasks."
             return Reported(taken=False, why=why)
+        # The service counts from the answer's making, so that one which came here too long ago is
+        # certainly too old; its own time of the answer is by another clock.
+        age = answer.age if isinstance(answer, Solved) else None
+        if method.window is not None and age is not None and age > method.window:
+            why = (
+                f"{service.name} takes reports up to {method.window:g} s after the answer, which "
+                f"came {age:.0f} s ago."
+            )
+            return Reported(taken=False, why=why)
         try:
             request = partial(seat.account.api.report, method, ref.task_id)
-            await self._ask(seat, "report", request, harmless=False)
+            await self.ask(seat, "report", request, harmless=False)
         except (ClientClosed, WrongEventLoop):
             raise
         except CaptchaError as error:
             return Reported(taken=False, why=str(error), error=error)
         return Reported(taken=True)
 
-    async def _ask(
+    async def ask(
         self, seat: Seat, kind: RequestKind, request: Callable[[], Awaitable[T]], *, harmless: bool
     ) -> T:
         """Make a request that creates no task, with further attempts.

@@ -17,6 +17,7 @@ import anyio
 
 from .._account._account import Account
 from .._account._tenant import Tenant
+from .._clock import utc_at
 from .._events import Events, SolveEvents, Via, each
 from .._journal import ClientJournal, Entry
 from .._outcome import Solved
@@ -33,6 +34,7 @@ from ..errors import (
     UnreadableSolution,
 )
 from ..tasks._model import Solution
+from ..wire._details import NO_DETAILS, Details
 from ..wire._models import spec_of
 from ..wire._replies import Created
 from ._fate import Fate
@@ -280,10 +282,16 @@ class Books:
             solve.events.polled(solve.ref, begun, status, error)
 
     def answered(
-        self, solve: Solve, solution: Solution, cost: Decimal | None, via: Via = "poll"
+        self,
+        solve: Solve,
+        solution: Solution,
+        cost: Decimal | None,
+        via: Via = "poll",
+        details: Details = NO_DETAILS,
     ) -> None:
         """Its answer has come."""
-        elapsed = anyio.current_time() - solve.born
+        now = anyio.current_time()
+        elapsed = now - solve.born
         if solve.entry is not None:
             solve.entry.answered(solution.raw, cost, solve.polls, elapsed, solve.since)
         life = spec_of(solve.type).token_life
@@ -298,6 +306,11 @@ class Books:
             key=solve.entry.key if solve.key is None and solve.entry is not None else solve.key,
             # The token may have been made right after the service last said that there is none.
             expires_at=None if life is None else solve.born + solve.since + life,
+            arrived=utc_at(now),
+            ip=details.ip,
+            created=details.created,
+            ended=details.ended,
+            workers=details.workers,
         )
         self._spend(solve, cost)
         solve.tenant.counters.solved_in(solve.type, elapsed)

@@ -32,7 +32,8 @@ from ..errors import (
 )
 from ..tasks._model import Solution
 from ..wire import load_solution
-from ..wire._replies import TaskResult
+from ..wire._details import Details
+from ..wire._replies import Created, TaskResult
 from ._books import Books, outcome_of
 from ._grain import on_grain
 from ._solve import EVER, Solve
@@ -66,6 +67,7 @@ class Answer:
 
     solution: Solution
     cost: Decimal | None
+    details: Details
 
 
 class Collector:
@@ -212,7 +214,7 @@ class Collector:
         else:
             answer = await self._confirm(solve, callback, deadline)
         if answer is not None:
-            self._books.answered(solve, answer.solution, answer.cost)
+            self._books.answered(solve, answer.solution, answer.cost, "poll", answer.details)
 
     async def _confirm(self, solve: Solve, callback: Callback, deadline: float) -> Answer | None:
         """Ask the service itself about what was posted."""
@@ -280,7 +282,7 @@ class Collector:
         if callback is None or body is None:
             return
         try:
-            result = solve.account.api.read_callback(body, solve.task)
+            result = solve.account.api.read_callback(body, solve.task, solve.told_url)
             solve.status = result.status
             if result.doubt is not None:
                 # Only the service itself can tell now.
@@ -299,7 +301,7 @@ class Collector:
             return
         if solve.number % LEARNED_FROM == 0:
             self._learn(solve, callback.came_at - solve.born)
-        self._books.answered(solve, solution, result.cost, "callback")
+        self._books.answered(solve, solution, result.cost, "callback", result.details)
 
     def _learn(self, solve: Solve, age: float) -> None:
         """Tell the schedule that the task was solved just at this *age*."""
@@ -331,8 +333,7 @@ class Collector:
             result: TaskResult | None = None
             failure: CaptchaError | None = None
             try:
-                assert solve.task_id is not None
-                result = await account.api.get_task_result(solve.task_id, solve.task)
+                result = await _ask(solve)
                 admission.asked_to_wait(result.retry_after)
             except CaptchaError as error:
                 failure = error
@@ -356,7 +357,7 @@ class Collector:
         if result.solution is None:
             solve.since = begun - solve.born
             return None
-        return Answer(self.read(solve, result.solution), result.cost)
+        return Answer(self.read(solve, result.solution), result.cost, result.details)
 
     def read(self, solve: Solve, solution: Any) -> Solution:
         """Read a solution that arrived, by the task's own model.
@@ -366,14 +367,20 @@ class Collector:
         """
         return load_solution(solve.type if solve.task is None else type(solve.task), solution)
 
-    def answered(self, solve: Solve, solution: Any, cost: Decimal | None, via: Any) -> None:
-        """Take an answer that came without a poll."""
+    def answered(self, solve: Solve, created: Created) -> None:
+        """Take an answer that came with createTask's reply."""
         try:
-            read = self.read(solve, solution)
+            read = self.read(solve, created.solution)
         except UnreadableSolution as error:
             self._books.failed(solve, error)
         else:
-            self._books.answered(solve, read, cost, via)
+            self._books.answered(solve, read, created.cost, "reply", created.details)
+
+
+async def _ask(solve: Solve) -> TaskResult:
+    assert solve.task_id is not None
+    api = solve.account.api
+    return await api.get_task_result(solve.task_id, solve.task, solve.told_url)
 
 
 def _ends_the_task(error: CaptchaError) -> bool:

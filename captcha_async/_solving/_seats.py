@@ -171,7 +171,7 @@ def take_seats(
         tenant = Tenant(books.events)
         tenant.name, tenant.owner = name, account.owner
         tenant.mark = name if services.count(service) > 1 else None
-        tenant.callbacks = ClientCallbacks(receiver, service)
+        tenant.callbacks = ClientCallbacks(receiver, account.service)
         if seats:
             books.journal.add(account.owner)
         seats.append(Seat(account, tenant))

@@ -6,6 +6,7 @@ record itself, so that nobody can poll too early or too often (rule 5).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from weakref import ReferenceType
@@ -61,6 +62,8 @@ class Solve:
     """The seconds that were asked for all of it; None if only the solving is bounded."""
     callback_url: str | None = None
     soft_id: int | str | None = None
+    extra: Mapping[str, Any] | None = None
+    """Further keys of createTask's body."""
     wants_slot: bool = False
     tried: tuple[Account, ...] = ()
     """Accounts that earlier tasks of the same solve were at; the others go before."""
@@ -167,6 +170,11 @@ class Solve:
             "task_id": self.task_id,
             "polls": self.polls,
         }
+
+    @property
+    def told_url(self) -> str | None:
+        """The callback's URL, as the service was told it."""
+        return self.callback_url if self.callback is None else self.callback.url
 
     # -- polls ------------------------------------------------------------------------------------
 

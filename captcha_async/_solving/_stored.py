@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import attrs
 
+from .._clock import utc_at
 from .._journal import Entry, Record
 from .._outcome import Solved
 from .._ref import TaskRef
@@ -77,6 +78,7 @@ def stored_answer(
         # The token may have been made right after the service last said that there is none.
         expires_at=None if life is None else born + (record.since or 0.0) + life,
         replayed=True,
+        arrived=utc_at(born + (record.elapsed or 0.0)),
     )
 
 

@@ -157,7 +157,7 @@ class Submitter:
             self._books.accepted(solve, created, request.sent_at)
         finally:
             if created.solution is not None:
-                self._collector.answered(solve, created.solution, created.cost, "reply")
+                self._collector.answered(solve, created)
 
 
 class _Request:
@@ -194,6 +194,7 @@ class _Request:
                 solve.task,
                 callback_url=solve.callback_url or (None if ours is None else ours.url),
                 soft_id=solve.soft_id,
+                extra=solve.extra,
                 sending=self._sending,
             )
             # Safe before anybody hears of the task.

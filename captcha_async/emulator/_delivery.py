@@ -11,9 +11,17 @@ from anyio.abc import ByteStream
 
 __all__ = ["post"]
 
+JSON = "application/json; charset=utf-8"
 
-async def post(url: str, body: bytes, *, ssl_context: ssl.SSLContext | None = None) -> None:
-    """POST a JSON *body* and return when the receiver has begun to answer.
+
+async def post(
+    url: str,
+    body: bytes,
+    *,
+    content_type: str = JSON,
+    ssl_context: ssl.SSLContext | None = None,
+) -> None:
+    """POST a *body* and return when the receiver has begun to answer.
 
     Raises:
         OSError: the receiver cannot be reached, or goes away without an answer.
@@ -30,7 +38,7 @@ async def post(url: str, body: bytes, *, ssl_context: ssl.SSLContext | None = No
         target=target,
         headers=[
             ("host", parts.netloc.rpartition("@")[2]),
-            ("content-type", "application/json; charset=utf-8"),
+            ("content-type", content_type),
             ("content-length", str(len(body))),
             ("connection", "close"),
         ],

@@ -76,6 +76,8 @@ class Dialect:
     """Whether a ready reply has ip, createTime, endTime and solveCount."""
     balance_extra: Mapping[str, Any] = attrs.field(factory=dict)
     """What getBalance replies besides the balance."""
+    pingback: bool = False
+    """Whether a callback is the older interface's: form fields `id` and `code`."""
 
     @staticmethod
     def of(service: Service) -> Dialect:
@@ -149,6 +151,7 @@ _TWO_CAPTCHA = Dialect(
     first_id=74372499131,
     cost="text",
     details=True,
+    pingback=True,
 )
 _CAPSOLVER = Dialect(
     wrong_key="ERROR_KEY_DENIED_ACCESS",

@@ -11,6 +11,7 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 import anyio
+import attrs
 from anyio.abc import TaskGroup
 from anyio.lowlevel import EventLoopToken, current_token
 
@@ -25,6 +26,7 @@ from ._ledger import EmulatedTask
 from ._orders import Orders
 from ._page import is_for_page, serve_page
 from ._record import EmulatorStatistics, RecordedRequest, Violation
+from ._replies import Posted
 from ._service import EmulatedService
 from ._settings import Settings, to_money
 from ._tokens import IssuedToken, is_for_site
@@ -32,7 +34,8 @@ from ._tokens import IssuedToken, is_for_site
 __all__ = ["Deliver", "Emulator"]
 
 Deliver = Callable[[str, bytes], Awaitable[object]]
-"""Delivers a callback: called with the callback URL and the JSON body."""
+"""Delivers a callback: called with the callback URL and the body, which is JSON, or a form at
+2captcha."""
 
 CALLBACK_TIMEOUT = 2.0
 """Seconds that the receiver of a callback has."""
@@ -82,7 +85,7 @@ class Emulator(Orders):
         latency: LatencyModel = Latency(),  # noqa: B008 (frozen)
         slots: int | None = None,
         max_record: int | None = 100_000,
-        deliver: Deliver = post,
+        deliver: Deliver | None = None,
     ) -> None:
         self._settings = Settings(
             service=service,
@@ -283,22 +286,27 @@ class Emulator(Orders):
         await anyio.sleep_until(task.ready_at)
         # The sleep may end a rounding error too early.
         state.ledger.settle(max(anyio.current_time(), task.ready_at))
-        body = state.replies.result(task).content if plan.body is None else plan.body
+        posted = state.replies.posted(task)
+        if plan.body is not None:
+            posted = attrs.evolve(posted, body=plan.body)
         await anyio.sleep(plan.delay)
         if state is not self._state:
             return
         task.called_back = False
         for _ in range(plan.times):
-            await self._deliver_in_time(task, url, body)
+            await self._deliver_in_time(task, url, posted)
         if task.called_back:
             state.callbacks += 1
         else:
             state.callbacks_failed += 1
 
-    async def _deliver_in_time(self, task: EmulatedTask, url: str, body: bytes) -> None:
+    async def _deliver_in_time(self, task: EmulatedTask, url: str, posted: Posted) -> None:
         try:
             with anyio.move_on_after(CALLBACK_TIMEOUT):
-                await self._deliver(url, body)
+                if self._deliver is None:
+                    await post(url, posted.body, content_type=posted.content_type)
+                else:
+                    await self._deliver(url, posted.body)
                 task.called_back = True
         except Exception as error:
             # The URL holds the receiver's secret: only the kind of error is told.

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import attrs
 import orjson
 
+from .._clock import utc_at
 from ..services import Service
 from ._dialect import CREATE_TASK, Dialect, describe, error_id
 from ._ledger import EmulatedTask
 
-__all__ = ["Replies", "Reply"]
+__all__ = ["Posted", "Replies", "Reply"]
 
 Headers = tuple[tuple[str, str], ...]
 JSON = ("content-type", "application/json; charset=utf-8")
+FORM = "application/x-www-form-urlencoded"
+
+# An answer of several parts has no documented form in a pingback; one of one part is its text.
+SINGLE = ("gRecaptchaResponse", "token", "text", "answer")
 
 
 @attrs.frozen
@@ -35,6 +41,14 @@ class Reply:
     def content(self) -> bytes:
         """The body on the wire."""
         return self.value if isinstance(self.value, bytes) else orjson.dumps(self.value)
+
+
+@attrs.frozen
+class Posted:
+    """What a callback brings."""
+
+    body: bytes
+    content_type: str
 
 
 class Replies:
@@ -82,6 +96,13 @@ class Replies:
             return self._failed(task.error)
         return Reply(200, self._ready(task))
 
+    def posted(self, task: EmulatedTask) -> Posted:
+        """Tell in a callback how a task has ended."""
+        if not self._dialect.pingback:
+            return Posted(self.result(task).content, JSON[1])
+        code = task.error if task.error is not None else _as_text(task.solution)
+        return Posted(urlencode({"id": task.task_id, "code": code}).encode(), FORM)
+
     def _failed(self, code: str) -> Reply:
         reply = self.error("", code)
         if self._dialect.failed_status is None:
@@ -113,10 +134,18 @@ class Replies:
             text = self._dialect.cost == "text"
             body["cost"] = str(task.price) if text else float(task.price)
         if self._dialect.details:
-            # Moments are the event loop's; the services send seconds since 1970.
-            moments = {"createTime": int(task.created), "endTime": int(task.ready_at)}
+            created, ended = utc_at(task.created), utc_at(task.ready_at)
+            moments = {"createTime": int(created.timestamp()), "endTime": int(ended.timestamp())}
             body |= {"ip": "127.0.0.1", **moments, "solveCount": 1}
         return body
+
+
+def _as_text(solution: Any) -> str:
+    """Return an answer as a pingback has it: the token or the text alone, else its JSON."""
+    if isinstance(solution, Mapping):
+        found = next((solution[key] for key in SINGLE if key in solution), None)
+        return found if isinstance(found, str) else orjson.dumps(solution).decode()
+    return solution if isinstance(solution, str) else orjson.dumps(solution).decode()
 
 
 def _no_error() -> dict[str, Any]:

@@ -119,6 +119,7 @@ TWO_CAPTCHA = Service(
     max_image_bytes=100 * 1024,
     image_formats=frozenset({"JPEG", "PNG", "GIF"}),
     dialects=TWO_CAPTCHA_TYPES,
+    callback_setup="register its host or address at https://2captcha.com/setting/pingback",
     reports_incorrect={"any": ReportMethod("/reportIncorrect", window=_WINDOW)},
     reports_correct={"any": ReportMethod("/reportCorrect", window=_WINDOW)},
     currency="USD",

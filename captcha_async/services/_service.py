@@ -203,6 +203,8 @@ class Service:
     """Your partner id, sent with every task if it is set."""
     soft_id_key: str = "softId"
     """The key of createTask's body that carries it."""
+    callback_setup: str | None = None
+    """What has to be done before the service posts to an address, in words."""
     not_yet: frozenset[str] = attrs.field(default=NOT_YET, repr=False)
     """Statuses that mean "still processing", in small letters and with `_` for spaces."""
     charged_codes: frozenset[str] = frozenset()
@@ -222,6 +224,18 @@ class Service:
         if unknown:
             raise invalid(unknown[0], changes[unknown[0]], "a field of Service")
         return attrs.evolve(self, **changes)
+
+    def path_of(self, method: Method) -> str:
+        """Return the path of a method under the base URL.
+
+        Raises:
+            InvalidArgument: the service does not have it; the message names those which do.
+        """
+        path = self.methods.get(method)
+        if path is None:
+            others = ", ".join(name for name, each in SERVICES.items() if method in each.methods)
+            raise invalid("service", self.name, f"one that has {method} ({others})")
+        return path
 
     def dialect(self, model: type[Task[Any]]) -> TypeDialect | None:
         """Return what this service calls a type and its fields, if it has or had it.

@@ -47,7 +47,8 @@ def read_posted(content_type: str, body: bytes, query: bytes) -> Posted | None:
         fields = read_object(body)
         if _has_shape(fields):
             return Posted(body, read_task_id(fields))
-        return _read_fields(fields)
+        # Not everybody says of a form that it is one.
+        return _read_fields(fields) or (None if json else _read_fields(_form(body)))
     return _read_fields(_form(body))
 
 

@@ -29,6 +29,15 @@ from ..errors import (
     Unsolvable,
 )
 from ..services import Service
+from ._account_facts import (
+    AccountFacts,
+    QueueStatistics,
+    SpendingSpan,
+    read_packages,
+    read_queue,
+    read_spans,
+)
+from ._details import NO_DETAILS, Details, read_count, read_details
 from ._refusals import NO_CODE, Refusal, Reply, as_code, find_refusal, service_said, status_error
 from ._values import (
     get,
@@ -45,9 +54,11 @@ __all__ = [
     "Created",
     "Reply",
     "TaskResult",
-    "read_balance",
+    "read_account",
     "read_created",
+    "read_queue_statistics",
     "read_reported",
+    "read_spending",
     "read_task_id",
     "read_task_result",
     "read_user_agent",
@@ -67,6 +78,8 @@ class Created:
     cost: Decimal | None = None
     retry_after: float | None = None
     """Seconds that the service asked to wait."""
+    details: Details = NO_DETAILS
+    """What else is told with the answer."""
 
 
 @attrs.frozen
@@ -82,6 +95,8 @@ class TaskResult:
     """Seconds that the service asked to wait."""
     doubt: CaptchaError | None = attrs.field(default=None, repr=False)
     """What the reply means if the service says the same again: that the task has ended."""
+    details: Details = NO_DETAILS
+    """What else is told with the answer."""
 
     @property
     def kind(self) -> Kind:
@@ -105,12 +120,13 @@ def read_created(service: Service, reply: Reply) -> Created:
     task_id = read_task_id(data)
     said = _judge(service, reply, data)
     solution = said.solution if isinstance(said, TaskResult) else None
+    details = said.details if isinstance(said, TaskResult) else NO_DETAILS
     cost = read_cost(get(data, "cost"))
     if task_id is not None:
-        return Created(task_id, solution, cost, reply.seconds_to_wait)
+        return Created(task_id, solution, cost, reply.seconds_to_wait, details)
     if solution is not None:
         # It was solved and paid for, and there is nothing to ask for later.
-        return Created(unnamed_id(), solution, cost, reply.seconds_to_wait)
+        return Created(unnamed_id(), solution, cost, reply.seconds_to_wait, details)
     refusal = _refusal(service, data)
     if refusal is not None:
         raise service_said(service, reply, refusal)
@@ -142,21 +158,50 @@ def read_task_result(service: Service, reply: Reply) -> TaskResult:
     return said
 
 
-def read_balance(service: Service, reply: Reply) -> Decimal:
+def read_account(service: Service, reply: Reply) -> AccountFacts:
     """Read getBalance's reply.
 
     Raises:
         ServiceError: the service refused.
         ProtocolError: there is no balance in the reply.
     """
-    data = _data(service, reply)
-    refusal = _refusal(service, data)
-    if refusal is not None:
-        raise service_said(service, reply, refusal)
+    data = _accepted(service, reply)
     balance = read_balance_of(get(data, "balance"))
     if balance is None:
         raise status_error(service, reply)
-    return balance
+    return AccountFacts(
+        balance=balance,
+        currency=service.currency,
+        credits=read_count(get(data, "captchaCredits")),
+        packages=read_packages(get(data, "packages")),
+        raw=dict(data),
+    )
+
+
+def read_queue_statistics(service: Service, reply: Reply) -> QueueStatistics:
+    """Read getQueueStats' reply.
+
+    Raises:
+        ServiceError: the service refused.
+        ProtocolError: the reply is of no known form.
+    """
+    queue = read_queue(_accepted(service, reply))
+    if reply.status >= 300 or queue == QueueStatistics(raw=queue.raw):
+        raise status_error(service, reply)
+    return queue
+
+
+def read_spending(service: Service, reply: Reply) -> tuple[SpendingSpan, ...]:
+    """Read getSpendingStats' reply.
+
+    Raises:
+        ServiceError: the service refused.
+        ProtocolError: the reply is of no known form.
+    """
+    spans = read_spans(get(_accepted(service, reply), "data"))
+    if spans is None:
+        raise status_error(service, reply)
+    return spans
 
 
 def read_reported(service: Service, reply: Reply) -> None:
@@ -166,10 +211,7 @@ def read_reported(service: Service, reply: Reply) -> None:
         ServiceError: the service refused the report.
         ProtocolError: the reply is of no known form.
     """
-    data = _data(service, reply)
-    refusal = _refusal(service, data)
-    if refusal is not None:
-        raise service_said(service, reply, refusal)
+    data = _accepted(service, reply)
     if reply.status >= 300 or not data:
         raise status_error(service, reply)
 
@@ -212,7 +254,8 @@ def _judge(service: Service, reply: Reply, data: Mapping[str, Any]) -> TaskResul
     waiting = word in service.not_yet
     solution = None if waiting or word == FAILED else _solution(data, ready=word == READY)
     if solution is not None:
-        return TaskResult(status or READY, solution, read_cost(get(data, "cost")), wait)
+        cost = read_cost(get(data, "cost"))
+        return TaskResult(status or READY, solution, cost, wait, details=read_details(data))
     refusal = _refusal(service, data)
     if refusal is not None:
         known = service.error_codes.get(refusal.code.upper())
@@ -226,6 +269,15 @@ def _judge(service: Service, reply: Reply, data: Mapping[str, Any]) -> TaskResul
     if not _of_the_protocol(reply, data):
         return status_error(service, reply, poll=True)
     return TaskResult(status, retry_after=wait, doubt=_doubt(service, reply, data, status))
+
+
+def _accepted(service: Service, reply: Reply) -> Mapping[str, Any]:
+    """Return a reply as an object, if it tells of no error."""
+    data = _data(service, reply)
+    refusal = _refusal(service, data)
+    if refusal is not None:
+        raise service_said(service, reply, refusal)
+    return data
 
 
 def _data(service: Service, reply: Reply, *, creates: bool = False) -> Mapping[str, Any]:

@@ -320,6 +320,7 @@ SOLVED = {"errorId": 0, "status": "ready", "solution": "TOKEN", "taskId": "51"}
         (FORM, b"id=51&code=TOKEN", b""),
         (f"{FORM}; charset=utf-8", b"id=51&code=TOKEN", b"unrelated=1"),
         ("", b"", b"id=51&code=TOKEN"),
+        ("text/plain", b"id=51&code=TOKEN", b""),
         ("application/json", b'{"id": "51", "code": "TOKEN"}', b""),
     ],
 )

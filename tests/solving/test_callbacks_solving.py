@@ -16,6 +16,7 @@ from captcha_async import (
     CaptchaClient,
     CaptchaError,
     FixedPolling,
+    GeeTestTask,
     InsufficientBalance,
     InvalidArgument,
     Limits,
@@ -29,6 +30,7 @@ from captcha_async import (
 from captcha_async._polling._adaptive import AdaptivePolling
 from captcha_async.emulator import Emulator, Latency
 
+GEETEST_TASK = GeeTestTask(website_url="https://example.com", gt="g" * 32, challenge="c" * 32)
 OWN_URL = "https://mine.example/result"
 
 
@@ -53,6 +55,56 @@ async def test_a_solve_needs_no_poll() -> None:
         assert callbacks_of(client) == poster.receiver.statistics()
         assert (callbacks_of(client).by_callback, callbacks_of(client).waiting) == (1, 0)
     assert poster.statuses == [200]
+
+
+PINGED = [
+    (None, TOKEN_TASK),
+    (None, IMAGE_TASK),
+    ({"challenge": "c", "validate": "v", "seccode": "s"}, GEETEST_TASK),
+]
+
+
+@pytest.mark.parametrize(("solution", "task"), PINGED, ids=["token", "text", "parts"])
+async def test_the_pingback_of_2captcha_needs_no_poll(solution: Any, task: Any) -> None:
+    """It posts form fields with the bare token or text; it does not tell what a task has cost."""
+    receiver = CallbackReceiver(PUBLIC)
+    poster = Poster(receiver)
+    emulator = Emulator("2captcha", latency=Latency.fixed(5), deliver=poster)
+    if solution is not None:
+        emulator.answer_with(solution)
+    async with joined(emulator, callbacks=receiver) as client:
+        solved = await client.solve(task)
+        answer = emulator.tasks[solved.task_id].solution
+        if solution is not None:
+            assert solved.solution.raw == solution
+        elif task is TOKEN_TASK:
+            assert solved.solution.token == answer["gRecaptchaResponse"]
+        else:
+            assert solved.solution.text == answer["text"]
+        assert (solved.polls, solved.cost, solved.elapsed) == (0, None, pytest.approx(5))
+    assert poster.statuses == [200]
+
+
+async def test_a_pingback_tells_that_a_task_failed() -> None:
+    """An error code stands in it in place of the answer."""
+    receiver = CallbackReceiver(PUBLIC)
+    emulator = Emulator("2captcha", latency=Latency.fixed(5), deliver=Poster(receiver))
+    emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE")
+    async with joined(emulator, callbacks=receiver) as client:
+        with pytest.raises(Unsolvable):
+            await client.solve(TOKEN_TASK)
+        assert client.statistics().polls == 0
+
+
+@pytest.mark.real_time
+async def test_a_pingback_comes_as_a_form_over_a_socket() -> None:
+    """With the content type of one; well before the first poll would be due."""
+    receiver = CallbackReceiver()
+    emulator = Emulator("2captcha", latency=Latency.fixed(0.05))
+    async with receiver.serve(), joined(emulator, callbacks=receiver) as client:
+        solved = await client.solve(TOKEN_TASK)
+    assert solved.polls == 0
+    assert receiver.statistics().by_callback == 1
 
 
 async def test_submit_batch_and_solve_all_work_the_same() -> None:
@@ -146,7 +198,9 @@ async def test_several_clients_share_a_receiver() -> None:
         async with joined(emulator, callbacks=receiver) as client:
             for solved in await client.solve_all([TOKEN_TASK] * count):
                 assert isinstance(solved, Solved)
-                assert solved.solution.raw == emulator.tasks[solved.task_id].solution
+                # 2captcha's pingback has the token alone.
+                answer = emulator.tasks[solved.task_id].solution
+                assert solved.solution.token == answer["gRecaptchaResponse"]
             assert (client.statistics().polls, callbacks_of(client).by_callback) == (0, count)
 
     async with anyio.create_task_group() as group:
@@ -388,6 +442,17 @@ async def test_a_service_that_refuses_the_address_is_polled(
     assert "public_url" in record.getMessage()
     assert record.name == "captcha_async"
     assert PUBLIC not in record.getMessage()
+
+
+async def test_how_to_register_an_address_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """2captcha posts to registered hosts only; the warning says where that is done."""
+    receiver = CallbackReceiver(PUBLIC)
+    emulator = Emulator("2captcha", latency=Latency.fixed(5), deliver=Poster(receiver))
+    emulator.refuse_callbacks("ERROR_BAD_PINGBACK")
+    async with joined(emulator, callbacks=receiver) as client:
+        assert (await client.solve(TOKEN_TASK)).polls > 0
+    (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]
+    assert "https://2captcha.com/setting/pingback" in record.getMessage()
 
 
 async def test_a_service_that_is_down_does_not_cost_the_callbacks(

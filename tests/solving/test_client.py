@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
 import anyio
+import attrs
 import httpx
 import pytest
 from local import IMAGE_TASK, KEY, TOKEN_TASK, joined
@@ -15,6 +17,7 @@ from captcha_async import (
     CaptchaClient,
     ClientClosed,
     FixedPolling,
+    ImageToTextTask,
     InvalidArgument,
     Limits,
     RawSolution,
@@ -263,6 +266,41 @@ async def test_balance_is_a_decimal() -> None:
     assert balance == Decimal("12.345")
 
 
+async def test_what_stands_beside_the_task_is_sent_there() -> None:
+    """2captcha's language of the workers, and what a service adds tomorrow, are no task's keys."""
+    emulator = Emulator("2captcha", latency=Latency.fixed(1))
+    task = ImageToTextTask(IMAGE_TASK.body, language_pool="rn")
+    async with joined(emulator) as client:
+        await client.solve(task, extra={"priority": 2})
+        await client.submit(task, extra={})
+    first, second = (request.body for request in emulator.requests_to("createTask"))
+    assert (first["languagePool"], first["priority"]) == ("rn", 2)
+    assert "languagePool" not in first["task"]
+    assert second == {"clientKey": KEY, "task": first["task"], "languagePool": "rn"}
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ({"clientkey": "x"}, r"extra\['clientkey'\] .*writes this key itself"),
+        ({"task": {}}, r"extra\['task'\]"),
+        ({"callbackUrl": "https://x.example"}, r"extra\['callbackUrl'\]"),
+        ({"softId": 5}, r"extra\['softId'\]"),
+        ({"languagePool": "en"}, r"extra\['languagePool'\]"),
+        ({"new": object()}, "made of JSON values"),
+        ({5: 5}, "a mapping with string keys"),
+        ("new", "a mapping with string keys"),
+    ],
+)
+async def test_further_keys_cannot_replace_ours(extra: Any, said: str) -> None:
+    """What the client writes has an argument of its own; nothing is sent."""
+    emulator = Emulator("2captcha")
+    async with joined(emulator) as client:
+        with pytest.raises(InvalidArgument, match=said):
+            await client.solve(ImageToTextTask(IMAGE_TASK.body, language_pool="rn"), extra=extra)
+    assert emulator.requests == []
+
+
 async def test_a_wrong_answer_is_reported_to_the_right_method() -> None:
     """Images and tokens have methods of their own."""
     emulator = Emulator(latency=Latency.fixed(1))
@@ -290,6 +328,45 @@ async def test_a_report_that_no_method_takes_is_told_without_a_request() -> None
         with pytest.raises(InvalidArgument, match="what solve returned"):
             await client.report_incorrect("x")  # type: ignore[arg-type]
     assert emulator.requests == []
+
+
+@pytest.mark.parametrize(("age", "taken"), [(55, True), (61, False)])
+async def test_a_report_after_the_services_window_costs_no_request(age: int, taken: bool) -> None:
+    """anti-captcha takes reports for 60 s; a reference does not tell how old its answer is."""
+    emulator = Emulator("anti-captcha", latency=Latency.fixed(1))
+    async with joined(emulator) as client:
+        solved = await client.solve(TOKEN_TASK)
+        assert solved.arrived is not None
+        old = attrs.evolve(solved, arrived=solved.arrived - timedelta(seconds=age))
+        reported = await client.report_correct(old)
+        assert reported.taken is taken
+        assert len(emulator.requests_to("reportCorrectRecaptcha")) == taken
+        if not taken:
+            assert reported.why is not None
+            assert "up to 60 s after the answer, which came 61 s ago" in reported.why
+            assert await client.report_correct(attrs.evolve(old, arrived=None))
+            assert not await client.report_correct(solved.ref)
+    assert len(emulator.requests_to("reportCorrectRecaptcha")) == (1 if taken else 2)
+
+
+@pytest.mark.parametrize("service", ["anti-captcha", "2captcha", "capmonster"])
+async def test_what_a_service_tells_of_a_solve_is_kept(service: str) -> None:
+    """Address, times and workers, where the service tells them."""
+    emulator = Emulator(service, latency=Latency.fixed(20))
+    async with joined(emulator) as client:
+        before = datetime.now(UTC)
+        solved = await client.solve(TOKEN_TASK)
+    assert solved.arrived is not None
+    assert abs(solved.arrived - before) < timedelta(seconds=60)
+    if service == "capmonster":
+        assert (solved.ip, solved.created, solved.ended, solved.workers) == (None,) * 4
+        return
+    assert (solved.ip, solved.workers) == ("127.0.0.1", 1)
+    assert solved.created is not None
+    assert solved.ended is not None
+    assert 19 <= (solved.ended - solved.created).total_seconds() <= 21
+    assert solved.ended <= solved.arrived
+    assert "127.0.0.1" not in repr(solved)
 
 
 async def test_the_services_user_agent_can_be_asked_for() -> None:

@@ -12,6 +12,7 @@ import httpx
 
 from captcha_async import (
     CAPMONSTER,
+    AccountFacts,
     CaptchaClient,
     CaptchaError,
     ClickSolution,
@@ -23,6 +24,7 @@ from captcha_async import (
     Limits,
     PendingTask,
     Proxy,
+    QueueStatistics,
     QueueTimeout,
     RateLimitedSemaphore,
     RawSolution,
@@ -34,6 +36,7 @@ from captcha_async import (
     Solution,
     Solved,
     SolveTimeout,
+    SpendingSpan,
     Statistics,
     Task,
     TaskRef,
@@ -164,3 +167,12 @@ def the_wire() -> None:
     assert_type(wire.dump_task(task), dict[str, Any])
     assert_type(wire.load_task({"type": "RecaptchaV2Task"}), Task[Any])
     assert_type(wire.load_solution("RecaptchaV2Task", {"token": "t"}), Solution)
+
+
+async def facts_of_an_account_are_typed(client: CaptchaClient, pending: PendingTask[Any]) -> None:
+    """So is what only some services tell."""
+    assert_type(await client.account_facts(), AccountFacts)
+    assert_type(await client.queue_statistics(6), QueueStatistics)
+    assert_type(await client.spending_statistics(queue="x"), tuple[SpendingSpan, ...])
+    assert_type(await client.push_variable(pending, "code", [1]), None)
+    assert_type((await client.balance()), Decimal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -12,18 +13,29 @@ from hypothesis import strategies as st
 
 from captcha_async import CAPMONSTER, TWO_CAPTCHA, CaptchaError, errors
 from captcha_async.services._error_codes import ERROR_CODES, NUMERIC_CODES
+from captcha_async.wire._details import Details
 from captcha_async.wire._replies import (
     Created,
     Reply,
     TaskResult,
-    read_balance,
+    read_account,
     read_created,
+    read_queue_statistics,
     read_reported,
+    read_spending,
     read_task_result,
     read_user_agent,
 )
 
-READERS = [read_created, read_task_result, read_balance, read_reported, read_user_agent]
+READERS = [
+    read_created,
+    read_task_result,
+    read_account,
+    read_reported,
+    read_user_agent,
+    read_queue_statistics,
+    read_spending,
+]
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text(max_size=20),
@@ -33,7 +45,18 @@ json_values = st.recursive(
     max_leaves=12,
 )
 keys = st.sampled_from(
-    ["errorId", "errorCode", "errorDescription", "taskId", "status", "solution", "cost", "balance"]
+    [
+        "errorId",
+        "errorCode",
+        "errorDescription",
+        "taskId",
+        "status",
+        "solution",
+        "cost",
+        "balance",
+        "packages",
+        "data",
+    ]
 )
 replies = st.builds(
     Reply,
@@ -55,6 +78,11 @@ def test_any_reply_is_a_value_or_one_of_our_errors(read: Any, reply: Reply) -> N
             read(service, reply)
 
 
+def at(seconds: int) -> datetime:
+    """Return a moment."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def make(status: int = 200, **fields: Any) -> Reply:
     """Make a reply of these fields."""
     return Reply(status, orjson.dumps(fields))
@@ -68,7 +96,7 @@ def test_every_documented_code_is_read_whatever_the_status(code: str, status: in
     if ERROR_CODES[code].error is None:
         assert read_task_result(CAPMONSTER, reply) == TaskResult("processing")
         return
-    for read in (read_created, read_task_result, read_balance, read_reported):
+    for read in (read_created, read_task_result, read_account, read_reported):
         with pytest.raises(errors.ServiceError) as caught:
             read(CAPMONSTER, reply)
         error = caught.value
@@ -130,7 +158,7 @@ def test_a_status_without_json_means_what_it_says(
     ("status", "kind"),
     [(401, errors.KeyRejected), (402, errors.InsufficientBalance), (403, errors.KeyRejected)],
 )
-@pytest.mark.parametrize("read", [read_created, read_balance, read_reported])
+@pytest.mark.parametrize("read", [read_created, read_account, read_reported])
 def test_a_bare_refusal_is_about_the_account_and_a_page_is_not(
     read: Any, status: int, kind: type[CaptchaError]
 ) -> None:
@@ -175,3 +203,24 @@ def test_very_deep_json_is_no_crash() -> None:
     """A nesting bomb is a protocol error."""
     with pytest.raises(errors.ProtocolError):
         read_task_result(CAPMONSTER, Reply(200, b"[" * 100_000))
+
+
+@pytest.mark.parametrize(
+    ("fields", "details"),
+    [
+        (
+            {"ip": "46.98.54.221", "createTime": 1472205564, "endTime": 1472205570.0},
+            Details("46.98.54.221", at(1472205564), at(1472205570)),
+        ),
+        ({"createTime": "1472205564", "solveCount": "3"}, Details(None, at(1472205564), None, 3)),
+        ({"CreateTime": 1472205564, "solveCount": 0}, Details(None, at(1472205564), None, 0)),
+        ({"ip": "", "createTime": 0, "endTime": None, "solveCount": -1}, Details()),
+        ({"ip": {}, "createTime": True, "endTime": "soon", "solveCount": 1.5}, Details()),
+        ({"ip": "a\nb", "createTime": 10**18, "endTime": 10**13, "solveCount": "²"}, Details()),
+    ],
+)
+def test_what_is_told_besides_the_answer(fields: dict[str, Any], details: Details) -> None:
+    """Each by itself, from a number or a text; what is of no known form costs no answer."""
+    body = {"errorId": 0, "status": "ready", "solution": {"text": "x"}, **fields}
+    assert read_task_result(TWO_CAPTCHA, make(**body)).details == details
+    assert read_created(TWO_CAPTCHA, make(taskId=5, **body)).details == details

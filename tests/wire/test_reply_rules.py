@@ -17,7 +17,7 @@ from captcha_async.wire._replies import (
     Created,
     Reply,
     TaskResult,
-    read_balance,
+    read_account,
     read_created,
     read_reported,
     read_task_id,
@@ -145,7 +145,7 @@ def test_a_known_code_as_bare_text_is_that_code(code: str, form: str) -> None:
         if ERROR_CODES[code].error is None:
             assert read_task_result(TWO_CAPTCHA, reply).kind == "processing"
             continue
-        for read in (read_created, read_task_result, read_balance, read_reported):
+        for read in (read_created, read_task_result, read_account, read_reported):
             error = failure(read, reply)
             assert type(error) is ERROR_CODES[code].error
             assert isinstance(error, errors.ServiceError)
@@ -267,8 +267,8 @@ def test_any_cost_can_be_summed(cost: Any) -> None:
 
 def test_a_balance_may_be_negative_and_bounded_it_is() -> None:
     """Some accounts have a debt; a number without bound is no balance."""
-    assert read_balance(CAPMONSTER, made(balance="-1.5")) == Decimal("-1.5")
-    assert type(failure(read_balance, made(balance="1E+1000000"))) is errors.ProtocolError
+    assert read_account(CAPMONSTER, made(balance="-1.5")).balance == Decimal("-1.5")
+    assert type(failure(read_account, made(balance="1E+1000000"))) is errors.ProtocolError
 
 
 # -- posted replies -------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captcha_async import CAPMONSTER, CaptchaError
-from captcha_async.wire._replies import Reply, read_balance, read_created, read_task_result
+from captcha_async.wire._replies import Reply, read_account, read_created, read_task_result
 from captcha_async.wire._retry_after import MOST_SECONDS, read_retry_after
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
@@ -86,7 +86,7 @@ REPLIES: dict[str, tuple[Any, int, bytes]] = {
     "unavailable": (read_task_result, 503, b"<html>"),
     "uncertain": (read_created, 503, b"busy"),
     "a firewall": (read_task_result, 403, b"<html>"),
-    "wrong address": (read_balance, 404, b""),
+    "wrong address": (read_account, 404, b""),
     "account": (read_created, 200, b'{"errorId": 1, "errorCode": "ERROR_ZERO_BALANCE"}'),
     "unsolvable": (read_task_result, 200, b'{"status": "failed"}'),
     "rejected": (read_created, 400, b'{"errorId": 1, "errorCode": "ERROR_TASK_ABSENT"}'),
