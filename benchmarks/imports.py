@@ -1,7 +1,9 @@
 """What `import captcha_async` and the start of its command cost, next to httpx and typer alone.
 
-Each runs in a process of its own; the fastest of several runs counts, since everything else on the
-machine only ever makes a run slower. Usage: python benchmarks/imports.py [runs]
+Each import runs in a process of its own, and its CPU counts; the fastest of several runs, since
+what else the machine does only ever makes a run slower.
+
+    python benchmarks/imports.py [runs]
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ import time
 GOAL = 1.5
 TIMED = """
 import time
-started = time.perf_counter()
+started = time.process_time()
 import {module}
-print(time.perf_counter() - started)
+print(time.process_time() - started)
 """
 
 

@@ -31,6 +31,7 @@ QUICK = (200,)
 SECONDS = 45.0
 MEAN = 6.0
 OURS = "captcha_async"
+FLOOR = "floor"
 ROUNDS = ("cold", "learned")
 
 
@@ -48,6 +49,7 @@ class Client:
 
 
 CLIENTS = (
+    Client(FLOOR, "", "with_floor", rounds=ROUNDS),
     Client(OURS, "", "with_captcha_async_batch", rounds=ROUNDS),
     Client(f"{OURS}[fast]", "", "with_captcha_async_batch", extra="[fast]"),
     Client(f"{OURS}, solve", "", "with_captcha_async"),

@@ -16,7 +16,6 @@ import statistics
 import time
 import timeit
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,6 @@ import attrs
 from benchmarks._reference import Reference, reference
 from benchmarks._report import machine, print_table, write_json
 from captcha_async import CAPMONSTER, CaptchaClient, FixedPolling, Limits, RecaptchaV2Task, Solved
-from captcha_async._polling._schedule import PollLedger
-from captcha_async._solving._collect import OpenTask
-from captcha_async._solving._submit import Draft, _tell
 from captcha_async.telemetry import OpenTelemetry
 
 MEAN, GAP = 0.6, 0.2
@@ -119,18 +115,15 @@ async def run(ways: dict[str, Way], tasks: int, rounds: int) -> None:
 async def time_hooks(polls: int) -> float:
     """Return the seconds that one solve spends at the hooks, with *polls* polls and no handler."""
     async with CaptchaClient("0" * 32) as client:
-        engine = client._engine
-        draft = Draft(TASK)
-        state = OpenTask(1, TASK, TASK.type, "token", 0.0, PollLedger(CAPMONSTER), Decimal(0))
+        solver = client._solver
+        solve = solver.make(TASK)
 
         def hooks() -> None:
-            with engine._told(draft):
-                _tell(draft, None)
-            for _ in range(polls):
-                engine._collector._tell(state, 0.0, "processing", None)
-            # Sending, accepting, awaiting, ending and leaving each look once.
-            for _ in range(5):
-                if state.events is not None:
+            # Nothing but a look, where nobody listens.
+            solver.books.queued(solve)
+            # Sending, accepting, awaiting, ending and leaving each look once, and so does a poll.
+            for _ in range(5 + polls):
+                if solve.events is not None:
                     raise AssertionError
 
         number = 2_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -140,8 +141,8 @@ class CaptchaClient:
             ssl_context=ssl_context,
         )
         check_choice(strategy, hedge)
-        self._journal = given[0].journal_of(to_journal(journal))
-        self._books = Books(Events(to_handlers(on_event)), self._journal)
+        used = given[0].journal_of(to_journal(journal))
+        self._books = Books(Events(to_handlers(on_event)), used)
         # A tenant of each account from now on until the client is closed.
         self._seats = take_seats(given, self._books, callbacks, strategy)
         self._solver = Solver(self._seats, self._books, retries or Retries(), hedge)
@@ -155,7 +156,7 @@ class CaptchaClient:
     async def __aenter__(self) -> Self:
         try:
             self._seats.enter()
-            await self._journal.open()
+            await self._books.journal.open()
             await self._solver.recall_spending()
         except BaseException:
             await self.aclose()
@@ -193,12 +194,12 @@ class CaptchaClient:
                 await self._solver.drain(drain)
         finally:
             self._seats.close()
-            self._solver.read_callbacks()
-            self._books.close()
-            try:
-                await self._seats.leave()
-            finally:
-                await self._journal.aclose()
+            # From the last one to the first, each whatever the others raise.
+            async with AsyncExitStack() as closing:
+                closing.push_async_callback(self._books.journal.aclose)
+                closing.push_async_callback(self._seats.leave)
+                closing.callback(self._books.close)
+                closing.callback(self._solver.read_callbacks)
 
     @property
     def account(self) -> Account:
@@ -314,7 +315,7 @@ class CaptchaClient:
         """
         check_ref(ref)
         self._seats.enter()
-        entry = self._journal.attached(ref, self._seats.of_ref(ref).tenant.owner)
+        entry = self._books.journal.attached(ref, self._seats.of_ref(ref).tenant.owner)
         return self._solver.handle(self._solver.take_up(ref, entry))
 
     def attempts(
@@ -443,7 +444,7 @@ class CaptchaClient:
         check_count("max_in_flight", most)
         check_timeout(timeout)
         check_name(name)
-        if resume and self._journal.journal is None:
+        if resume and self._books.journal.journal is None:
             raise invalid("resume", resume, "left out, or the client be given a journal")
         resumption = Resumption(
             self._solver,
@@ -470,7 +471,7 @@ class CaptchaClient:
             InvalidArgument: an argument is certainly wrong; `resume` needs a journal that keeps
                 solutions, since the list is to have all of them.
         """
-        journal = self._journal.journal
+        journal = self._books.journal.journal
         if resume and (journal is None or not journal.keep_solutions):
             raise invalid("resume", resume, "left out unless the journal has keep_solutions=True")
         batch = self.batch(
@@ -584,7 +585,7 @@ class CaptchaClient:
             JournalError: it cannot be read.
         """
         self._seats.enter()
-        for record, entry in await self._journal.left_open():
+        for record, entry in await self._books.journal.left_open():
             yield self._solver.handle(await take_up(self._solver, record, entry))
 
     async def uncertain(self) -> tuple[UncertainSubmission, ...]:
@@ -597,7 +598,7 @@ class CaptchaClient:
             InvalidArgument: the client has no journal.
             JournalError: it cannot be read.
         """
-        return await self._journal.uncertain()
+        return await self._books.journal.uncertain()
 
     async def forget(self, submission: UncertainSubmission) -> None:
         """Remove an uncertain submission, for example after a look at the account.
@@ -610,7 +611,7 @@ class CaptchaClient:
         """
         if not isinstance(submission, UncertainSubmission):
             raise invalid("submission", submission, "one of those that uncertain() returns")
-        await self._journal.forget(submission.number)
+        await self._books.journal.forget(submission.number)
 
     async def forget_batch(self, name: str = "") -> int:
         """Forget a batch that has ended, so that the same keys are solved anew.
@@ -630,7 +631,7 @@ class CaptchaClient:
         """
         if not isinstance(name, str):
             raise invalid("name", name, "a string")
-        return await self._journal.forget_batch(name)
+        return await self._books.journal.forget_batch(name)
 
     # -- inside -----------------------------------------------------------------------------------
 

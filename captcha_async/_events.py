@@ -1,15 +1,16 @@
 """What happens to a client's tasks, told as it happens to whoever wants to know.
 
 Events hold no secret that a repr would show. A handler runs inside of the client's work, so it has
-to be quick and cannot wait; what it raises is logged and changes nothing.
+to be quick and cannot wait; what it raises is logged and changes nothing. What is no `Exception`,
+such as a KeyboardInterrupt, comes out, when all is done that was to be done (see `each`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import anyio
 import attrs
@@ -37,6 +38,7 @@ __all__ = [
     "TaskSubmitted",
     "TaskTakenUp",
     "Via",
+    "each",
 ]
 
 logger = logging.getLogger("captcha_async")
@@ -216,6 +218,20 @@ Event = (
 )
 """What a handler is called with."""
 
+T = TypeVar("T")
+
+
+def each(step: Callable[[T], object], items: Iterable[T]) -> None:
+    """Do *step* for all *items*, whatever one of them raises; then the first of that comes out."""
+    raised: BaseException | None = None
+    for item in items:
+        try:
+            step(item)
+        except BaseException as error:
+            raised = raised or error
+    if raised is not None:
+        raise raised
+
 
 class Events:
     """The way to the user's handlers; false without one, so that no event need be made."""
@@ -228,11 +244,16 @@ class Events:
 
     def emit(self, event: Event) -> None:
         """Call each handler, whatever the others do."""
+        interrupt: BaseException | None = None
         for handler in self._handlers:
             try:
                 handler(event)
             except Exception:
                 logger.exception("on_event raised for a %s", type(event).__name__)
+            except BaseException as error:
+                interrupt = interrupt or error
+        if interrupt is not None:
+            raise interrupt
 
 
 _numbers = count(1)

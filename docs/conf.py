@@ -60,6 +60,8 @@ READ_ONLY = {
     "LatencyStatistics",
     "LearnedTimes",
     "PendingTask",
+    "SolveAttempts",
+    "Stock",
     "PollState",
     "RecordedRequest",
     "SemaphoreStatistics",

@@ -17,27 +17,32 @@ FONT = 'font-family="system-ui, sans-serif" font-size="13"'
 
 # -- one solve ------------------------------------------------------------------------------------
 
-ACTORS = ("your program", "client", "account", "transport", "service")
+ACTORS = ("your program", "client", "solving", "account", "transport", "service")
 # (from, to, what, colour); the same actor twice is something that it does by itself.
 STEPS: tuple[tuple[int, int, str, str], ...] = (
     (0, 1, "await client.solve(task)", BLUE),
-    (1, 1, "checks task and arguments", GREY),
-    (1, 2, "may a task go out?", BLUE),
-    (2, 2, "fuse, pause, rate, slot, money", GREY),
-    (1, 3, "createTask", BLUE),
-    (3, 4, "POST /createTask", ORANGE),
-    (4, 3, "taskId: paid for from now on", GREEN),
-    (3, 1, "accepted, refused, or uncertain", GREEN),
-    (1, 1, "sleeps until a poll pays", GREY),
-    (3, 4, "POST /getTaskResult", ORANGE),
-    (4, 3, "processing", GREEN),
-    (1, 1, "learns, and sleeps: at least the gap", GREY),
-    (3, 4, "POST /getTaskResult, or a callback comes", ORANGE),
-    (4, 3, "ready, with the solution", GREEN),
-    (3, 2, "slot is free, cost is known", GREEN),
-    (1, 0, "Solved: solution, cost, seconds, polls", GREEN),
+    (1, 1, "1 checks, makes the Solve", GREY),
+    (1, 2, "solver.solve", BLUE),
+    (2, 2, "2 holds the one deadline", GREY),
+    (2, 3, "3 router, attempt: admit", BLUE),
+    (3, 3, "4 the gates", GREY),
+    (3, 4, "5 createTask as bytes", BLUE),
+    (4, 5, "6 POST /createTask", ORANGE),
+    (5, 4, "taskId: paid for now", GREEN),
+    (4, 2, "fate: accepted, refused, unsent or uncertain", GREEN),
+    (2, 2, "7 sleeps until a poll is due", GREY),
+    (2, 3, "admit", BLUE),
+    (4, 5, "POST /getTaskResult", ORANGE),
+    (5, 4, "processing", GREEN),
+    (2, 2, "learns, and sleeps: at least the gap", GREY),
+    (4, 5, "POST, or a callback", ORANGE),
+    (5, 4, "ready, with the solution", GREEN),
+    (4, 2, "solution and cost", GREEN),
+    (2, 2, "8 the books make Solved of it", GREY),
+    (2, 3, "slot is free, money is spent", GREEN),
+    (2, 0, "Solved: solution, cost, seconds, polls", GREEN),
 )
-LANE, TOP, STEP = 190, 46, 30
+LANE, TOP, STEP = 176, 46, 30
 
 
 def sequence() -> str:
@@ -76,15 +81,21 @@ def _step(start: int, end: int, y: float, what: str, colour: str) -> str:
 
 # From the top to the bottom: an import goes only downwards.
 PARTS: tuple[tuple[tuple[str, str], ...], ...] = (
-    (("cli", "the command"), ("testing", "pytest plugin"), ("telemetry", "spans and metrics")),
-    (("client", "CaptchaClient"), ("emulator", "the local service")),
-    (("batch", "many at once"), ("solving", "submit, then collect")),
-    (("account", "fuse, limits, slots, money"), ("callbacks", "receiver"), ("journal", "SQLite")),
-    (("polling", "when to ask"), ("transport", "bytes out, bytes in"), ("events", "what happens")),
-    (("wire", "models to JSON and back"), ("services", "data"), ("tasks", "models")),
-    (("errors", "one tree"),),
+    (("cli", "the command"), ("testing", "pytest plugin")),
+    (("telemetry", "spans and metrics"), ("emulator", "plays a service")),
+    (("_client", "1 CaptchaClient: checks, makes the Solve"),),
+    (("_batch", "many at once"), ("_above", "attempts, tokens in advance")),
+    (("_solving", "2 deadline, 3 router and attempts, 7 polls, 8 books"),),
+    (("_account", "4 fuse, slots, rates, money, brake; 5 Api"),),
+    (("_callbacks", "answers that are posted"), ("_arguments", "checks")),
+    (("_polling", "when to ask"), ("_journal", "nothing lost"), ("_events", "what happens")),
+    (("_transport", "6 bytes out, bytes in"), ("_outcome", "Solved, Failed")),
+    (("wire", "5 models to JSON and back"),),
+    (("services", "the services as data"),),
+    (("tasks", "models of tasks and solutions"), ("_serving", "HTTP server")),
+    (("errors", "one tree"), ("_ref", "TaskRef"), ("_secrets", "what no text may show")),
 )
-WIDE, HIGH = 760, 52
+WIDE, HIGH = 760, 44
 
 
 def layers() -> str:

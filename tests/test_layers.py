@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,7 +16,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 # From the lowest layer to the highest; a line holds layers that do not know each other.
 LAYERS = [
-    ("_ref", "_secrets", "_clock"),
+    ("_ref", "_secrets", "_clock", "_library"),
     ("errors",),
     ("_asgi", "_checks", "_virtual_time"),
     ("_serving",),
@@ -52,6 +54,18 @@ EMULATOR_MAY_IMPORT = {
 # The last two only for the type of `http_client=`.
 HTTPX_IN = ("_transport", "_account", "_client")
 
+
+# What installs itself with the library (`dependencies` of pyproject.toml), and what some layers may
+# import beside that: whoever uses these has installed the extra, or the program that brings it.
+DEPENDENCIES = {"anyio", "attrs", "attr", "cattrs", "h11", "httpx", "orjson"}
+BESIDE = {
+    "cli": {"rich", "typer", "matplotlib"},
+    "telemetry": {"opentelemetry"},
+    "testing": {"pytest", "trio"},
+    # Modules that are imported where httptools is there, and functions for trio alone.
+    "_transport": {"httptools"},
+    "_serving": {"httptools", "trio"},
+}
 
 # Attributes by which code would read or pass time beside `anyio.current_time` and `anyio.sleep`.
 CLOCKS = {
@@ -170,6 +184,37 @@ def test_no_import_cycle() -> None:
         assert ready, f"a cycle among {sorted(waiting)}"
         for name in ready:
             del waiting[name]
+
+
+def needed(path: Path) -> Iterator[str]:
+    """The packages that a file cannot do without: not those that it tries to import."""
+    optional = {
+        part
+        for node in ast.walk(read(path))
+        if isinstance(node, ast.Try) and any("ImportError" in ast.dump(h) for h in node.handlers)
+        for part in ast.walk(node)
+    }
+    for node in ast.walk(read(path)):
+        if node in optional:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").split(".")[0]
+
+
+@every_file
+def test_what_is_imported_is_installed(path: Path) -> None:
+    """A fresh install works: a package that another one happens to bring may go any day."""
+    allowed = DEPENDENCIES | BESIDE.get(module_name(path).split(".")[0], set())
+    assert set(needed(path)) - sys.stdlib_module_names <= allowed
+
+
+def test_the_dependencies_are_those_of_the_project() -> None:
+    """The list above is what pip installs."""
+    with (ROOT.parent / "pyproject.toml").open("rb") as file:
+        wanted = tomllib.load(file)["project"]["dependencies"]
+    assert {name.split(">=")[0] for name in wanted} == DEPENDENCIES - {"attr"}
 
 
 @every_file

@@ -159,7 +159,12 @@ class Account:
 
     async def leave(self, tenant: Tenant) -> None:
         """Stop what a client waits for; the lanes are closed with the last one."""
-        self.gates.stop(tenant)
+        try:
+            self.gates.stop(tenant)
+        finally:
+            await self._leave(tenant)
+
+    async def _leave(self, tenant: Tenant) -> None:
         if self.gates.tenants.pop(tenant, tenant) is None and not self.gates.tenants:
             if self._home.is_gone:
                 self._transport.abandon()

@@ -1,8 +1,10 @@
 """The one way out: every request passes the same gates, in the same order.
 
-For a task that is to be created these are: closed client, fuse, slot, brake, submit rate, money;
-then, as for every other request: pause, request rate and lane. What need not be waited for costs
-no scope and no trip through the event loop; what has to be waited for ends when the fuse blows.
+For every request these are: closed client, fuse, pause; for a task that is to be created slot,
+submit rate, money and brake; then request rate and lane. A rate is one of departures: whoever was
+held back after it got its turn, by a pause, the money or the brake, waits for a turn again, so that
+the end of a pause or of an outage is no burst. What need not be waited for costs no scope and no
+trip through the event loop; what has to be waited for ends when the fuse blows.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Protocol, Self
 
 import anyio
 
+from ._brake import Trial
 from ._fuse import Guard, RequestKind
 from ._gates import Gates
 from ._semaphore import RateLimitedSemaphore
@@ -37,7 +40,16 @@ class Submission(Protocol):
 class Admission:
     """Lets one request out: `async with gates.admit(kind, tenant):` sends it inside."""
 
-    __slots__ = ("_deadline", "_error", "_gates", "_kind", "_probe", "_submission", "_tenant")
+    __slots__ = (
+        "_deadline",
+        "_error",
+        "_gates",
+        "_kind",
+        "_probe",
+        "_submission",
+        "_tenant",
+        "_trial",
+    )
 
     def __init__(
         self,
@@ -52,9 +64,10 @@ class Admission:
         self._tenant = tenant
         self._submission = submission
         self._deadline = deadline
-        # Set on the way in: whether it is the fuse's probe. Set inside: how the request has ended,
-        # where what leaves the block tells something else.
+        # Set on the way in: whether it is the fuse's probe, and the brake's trial if it is one. Set
+        # inside: how the request has ended, where what leaves the block tells something else.
         self._probe = False
+        self._trial: Trial | None = None
         self._error: BaseException | None = None
 
     async def __aenter__(self) -> Self:
@@ -62,16 +75,11 @@ class Admission:
         self._tenant.check()
         gates.fuse.check(self._kind)
         try:
-            if self._submission is not None:
-                await self._admit_task(self._submission)
-            await self._take(gates.requests)
+            await self._take_turn()
         except BaseException:
             self._stand_back()
             raise
         try:
-            while gates.pause.lasts:
-                with self._guard():
-                    await gates.pause.wait(self._deadline)
             self._tenant.check()
             self._probe = gates.fuse.begin(self._kind)
         except BaseException:
@@ -91,6 +99,7 @@ class Admission:
         gates.requests.release()
         gates.note_end(
             probe=self._probe,
+            trial=self._trial,
             creates=self._submission is not None,
             error=self._error or error,
         )
@@ -104,24 +113,47 @@ class Admission:
         """Say how the request has ended, if what leaves the block is a cancellation."""
         self._error = error
 
-    async def _admit_task(self, submission: Submission) -> None:
+    async def _take_turn(self) -> None:
+        """Take what the request needs, the turn and the lane last."""
+        gates, submission = self._gates, self._submission
+        while True:
+            if gates.pause.lasts:
+                with self._guard():
+                    await gates.pause.wait(self._deadline)
+            if submission is not None and await self._held_back(submission):
+                continue
+            await self._take(gates.requests)
+            if not gates.pause.lasts and (submission is None or not self._is_braked):
+                return
+            gates.requests.release()
+
+    async def _held_back(self, submission: Submission) -> bool:
+        """Take what a task needs; tell whether there was something to wait for after its turn."""
         gates = self._gates
         if submission.wants_slot and not submission.has_slot:
             await self._take(gates.slots.semaphore)
             submission.has_slot = True
-        if gates.pause.lasts:
-            with self._guard():
-                await gates.pause.wait(self._deadline)
         # No slot of it: only the rate counts.
         await self._take(gates.submits)
         gates.submits.release()
-        submission.reserved = gates.spending.reserve_nowait(submission.type)
+        held_back = False
         if submission.reserved is None:
-            with self._guard():
-                submission.reserved = await gates.spending.reserve(submission.type)
-        if not gates.brake.pass_nowait():
-            with self._guard():
-                await gates.brake.pass_through()
+            submission.reserved = gates.spending.reserve_nowait(submission.type)
+            if submission.reserved is None:
+                held_back = True
+                with self._guard():
+                    submission.reserved = await gates.find_out_price(submission.type)
+        if self._is_braked:
+            self._trial = gates.brake.try_nowait()
+            if self._trial is None:
+                held_back = True
+                with self._guard():
+                    self._trial = await gates.brake.wait()
+        return held_back
+
+    @property
+    def _is_braked(self) -> bool:
+        return self._gates.brake.holds_back(self._trial)
 
     async def _take(self, semaphore: RateLimitedSemaphore) -> None:
         try:
@@ -138,7 +170,7 @@ class Admission:
         submission = self._submission
         if submission is None:
             return
-        self._gates.brake.unused()
+        self._gates.brake.unused(self._trial)
         if submission.reserved is not None:
             self._gates.spending.release(submission.type, submission.reserved)
             submission.reserved = None

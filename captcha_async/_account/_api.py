@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -79,7 +80,7 @@ class Api:
         partner = soft_id if soft_id is not None else self._service.soft_id
         if partner is not None:
             body[self._service.soft_id_key] = partner
-        secrets = self._secrets_of(task).plus(callback_url, _token(callback_url))
+        secrets = partial(self._secrets_of, task, callback_url)
         path = self._service.methods["create_task"]
         try:
             reply = await self._post(path, body, secrets, sending=sending, once=True)
@@ -95,14 +96,14 @@ class Api:
 
     async def get_task_result(self, task_id: TaskId, task: Task[Any] | None = None) -> TaskResult:
         """Call getTaskResult, once."""
-        secrets = self._secrets_of(task)
+        secrets = partial(self._secrets_of, task)
         path = self._service.methods["get_task_result"]
         reply = await self._post(path, {"taskId": task_id}, secrets)
         return self._read_result(reply, secrets)
 
     def read_callback(self, body: bytes, task: Task[Any] | None = None) -> TaskResult:
         """Read what was posted in place of getTaskResult's reply."""
-        return self._read_result(Reply(200, body), self._secrets_of(task))
+        return self._read_result(Reply(200, body), partial(self._secrets_of, task))
 
     async def get_balance(self) -> Decimal:
         """Call getBalance."""
@@ -122,44 +123,49 @@ class Api:
         reply = await self._transport.get(url, timeout=self._timeout)
         return _replies.read_user_agent(self._service, reply)
 
-    async def _post(
+    def _post(
         self,
         path: str,
         body: dict[str, Any],
-        secrets: Secrets | None = None,
+        secrets: Callable[[], Secrets] | None = None,
         *,
         sending: Sending | None = None,
         once: bool = False,
-    ) -> Reply:
+    ) -> Coroutine[Any, Any, Reply]:
         url = self._service.base_url + path
         try:
             content = orjson.dumps({"clientKey": self._api_key, **body})
         except orjson.JSONEncodeError as error:
             raise invalid("task", None, f"made of JSON values ({error})", show=False) from None
-        return await self._transport.post(
+        return self._transport.post(
             url,
             content,
             timeout=self._timeout,
             sending=sending,
             once=once,
-            secrets=secrets or self._secrets,
+            secrets=secrets or self._secrets_of,
         )
 
-    def _secrets_of(self, task: Task[Any] | None) -> Secrets:
-        """Return what must not show when the service or a peer quotes the task."""
-        return self._secrets.plus(*_passwords(task))
+    def _secrets_of(
+        self, task: Task[Any] | None = None, callback_url: str | None = None
+    ) -> Secrets:
+        """Return what must not show when the service or a peer quotes the request.
 
-    def _read_result(self, reply: Reply, secrets: Secrets) -> TaskResult:
+        It takes time, and is asked for only when somebody may be quoted.
+        """
+        return self._secrets.plus(*_passwords(task), callback_url, _token(callback_url))
+
+    def _read_result(self, reply: Reply, secrets: Callable[[], Secrets]) -> TaskResult:
         result = self._read(_replies.read_task_result, reply, secrets)
         if result.status in ("processing", "ready"):
             return result
-        return attrs.evolve(result, status=secrets.blank(result.status))
+        return attrs.evolve(result, status=secrets().blank(result.status))
 
     def _read(
         self,
         read: Callable[[Service, Reply], T],
         reply: Reply,
-        secrets: Secrets | None = None,
+        secrets: Callable[[], Secrets] | None = None,
     ) -> T:
         """Read a reply; what the service echoes of our secrets is blanked out of its errors.
 
@@ -169,10 +175,10 @@ class Api:
         try:
             result = read(self._service, reply)
         except CaptchaError as error:
-            self._clean(error, read, reply, secrets or self._secrets)
+            self._clean(error, read, reply, (secrets or self._secrets_of)())
             raise
         if isinstance(result, TaskResult) and result.doubt is not None:
-            self._clean(result.doubt, read, reply, secrets or self._secrets)
+            self._clean(result.doubt, read, reply, (secrets or self._secrets_of)())
         return result
 
     def _clean(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import anyio
 
-__all__ = ["FAILURES_TO_STOP", "OUTAGE_WINDOW", "Brake"]
+__all__ = ["FAILURES_TO_STOP", "OUTAGE_WINDOW", "Brake", "Trial"]
 
 FAILURES_TO_STOP = 10
 """createTask calls of unknown outcome in a row after which the fuse opens."""
@@ -21,19 +21,25 @@ OUTAGE_WINDOW = 60.0
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 
 
+class Trial:
+    """A createTask that is let out to see whether replies come again."""
+
+    __slots__ = ()
+
+
 class Brake:
     """Counts the createTask calls in a row that brought no reply."""
 
-    __slots__ = ("_failures", "_news", "_trying", "_until", "uncertain")
+    __slots__ = ("_failures", "_news", "_trial", "_until", "uncertain")
 
     def __init__(self) -> None:
         # Failures in a row, and those of unknown outcome among them.
         self._failures = 0
         self.uncertain: int = 0
-        # Moment from which on the next createTask may go, and whether one is on the wire that was
-        # let out to see.
+        # Moment from which on the next createTask may go, and the one on its way that was let out
+        # to see: set by `try_nowait`, cleared by its own end, or by a reply to any.
         self._until = float("-inf")
-        self._trying = False
+        self._trial: Trial | None = None
         # Set, and replaced, when either changes.
         self._news = anyio.Event()
 
@@ -43,50 +49,61 @@ class Brake:
         if not self._failures:
             return 0.0
         left = max(0.0, self._until - anyio.current_time())
-        return max(left, FIRST_WAIT) if self._trying else left
+        return left if self._trial is None else max(left, FIRST_WAIT)
 
-    def pass_nowait(self) -> bool:
-        """Let a createTask pass, unless it has to wait; each that passes is ended by one of below.
+    def holds_back(self, trial: Trial | None) -> bool:
+        """Tell whether a createTask may not go now, as what it was let out for before."""
+        return self._failures > 0 and (trial is None or trial is not self._trial)
 
-        The one that is let out to see has to end before the next one may pass.
+    def try_nowait(self) -> Trial | None:
+        """Let out a trial while the brake is on; None if it is too early, or one is on its way.
+
+        Each trial is ended by one of the methods below.
         """
-        if not self._failures:
-            return True
-        if self._trying or anyio.current_time() < self._until:
-            return False
-        self._trying = True
-        return True
+        if self._trial is not None or anyio.current_time() < self._until:
+            return None
+        self._trial = Trial()
+        return self._trial
 
-    async def pass_through(self) -> None:
-        """Wait until a createTask may pass."""
-        while not self.pass_nowait():
-            with anyio.CancelScope(deadline=float("inf") if self._trying else self._until):
+    async def wait(self) -> Trial | None:
+        """Wait until the caller's createTask may go: as a trial, or because the brake is off."""
+        while self._failures:
+            trial = self.try_nowait()
+            if trial is not None:
+                return trial
+            with anyio.CancelScope(deadline=float("inf") if self._trial else self._until):
                 await self._news.wait()
+        return None
 
-    def failed(self, *, uncertain: bool) -> None:
+    def failed(self, trial: Trial | None, *, uncertain: bool) -> None:
         """Note a createTask without a reply."""
         self._failures += 1
         self.uncertain += uncertain
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._failures - 1, 10))
         self._until = anyio.current_time() + wait
-        self._end()
+        self.unused(trial)
 
     def answered(self) -> None:
         """Note a reply to a createTask."""
-        self._failures = self.uncertain = 0
-        self._end()
-
-    def unused(self) -> None:
-        """Note the end of a createTask that tells nothing, such as a cancelled one."""
         if self._failures:
-            self._end()
+            self._failures = self.uncertain = 0
+            self._trial = None
+            self._tell()
+
+    def unused(self, trial: Trial | None) -> None:
+        """Note the end of a createTask that tells nothing, such as a cancelled one.
+
+        Of one that is no trial, or no longer the one, nothing is to be noted.
+        """
+        if trial is not None and trial is self._trial:
+            self._trial = None
+            self._tell()
 
     def shift(self, seconds: float) -> None:
         """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""
         self._until += seconds
         self._news = anyio.Event()
 
-    def _end(self) -> None:
-        self._trying = False
+    def _tell(self) -> None:
         self._news.set()
         self._news = anyio.Event()

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, Self
 
 import anyio
 
+from .._events import each
 from ..errors import AccountError, CaptchaError, InsufficientBalance, ServiceError
 
 __all__ = ["Fuse", "FuseChange", "FuseState", "Guard", "RequestKind", "Waiting"]
@@ -146,9 +147,8 @@ class Fuse:
         was_closed, self._error = self._error is None, error
         seconds = max(self._window if window is None else window, error.retry_after or 0.0)
         self._until = anyio.current_time() + seconds
-        for guard in list(self.guards):
-            if self._stops(guard.kind):
-                guard.stop(self._refusal(error))
+        stopped = [guard for guard in self.guards if self._stops(guard.kind)]
+        each(lambda guard: guard.stop(self._refusal(error)), stopped)
         return was_closed
 
     def shift(self, seconds: float) -> None:
@@ -195,6 +195,8 @@ class Fuse:
         Returns:
             What that has changed.
         """
+        if probe:
+            self._probing = False
         if isinstance(error, AccountError):
             change: FuseChange | None = "blown" if self.blow(error) else None
         # Any other answer tells that the account is accepted. But an answer to a request that left
@@ -203,8 +205,6 @@ class Fuse:
             change = "closed" if self.reset() else None
         else:
             change = None
-        if probe:
-            self._probing = False
         return change
 
     def _is_over(self) -> bool:

@@ -13,18 +13,19 @@ from decimal import Decimal
 
 import anyio
 
-from .._events import FuseBlown, FuseClosed
+from .._events import FuseBlown, FuseClosed, each
 from ..errors import (
     CaptchaError,
     ClientClosed,
     ProtocolError,
     ServiceError,
     ServiceUnavailable,
+    SpendLimitReached,
     SubmitUncertain,
     TransportError,
 )
 from ..services import Service
-from ._brake import FAILURES_TO_STOP, OUTAGE_WINDOW, Brake
+from ._brake import FAILURES_TO_STOP, OUTAGE_WINDOW, Brake, Trial
 from ._fuse import Fuse, FuseChange
 from ._limits import Limits
 from ._pause import Pause
@@ -39,6 +40,9 @@ logger = logging.getLogger("captcha_async")
 
 OUTAGE_AFTER = 60.0
 """Seconds without any reply after which the service is taken to be out of order."""
+
+PRICE_AFTER = 60.0
+"""Seconds in which a task that is to tell its type's price is accepted, and somebody awaits it."""
 
 
 class Gates:
@@ -82,8 +86,8 @@ class Gates:
 
     @property
     def in_use(self) -> bool:
-        """Whether something is open, or waits."""
-        return bool(self.open or self.fuse.guards)
+        """Whether something is open, waits, or is on its way."""
+        return bool(self.open or self.fuse.guards or self.requests.statistics().borrowed)
 
     @property
     def is_out(self) -> bool:
@@ -92,6 +96,20 @@ class Gates:
             return True
         since = self._silent_since
         return since is not None and anyio.current_time() - since >= OUTAGE_AFTER
+
+    async def find_out_price(self, kind: str) -> Decimal:
+        """Set the price of a task aside, when the one in flight of its type has told it.
+
+        Raises:
+            SpendLimitReached: it does not fit under the cap, or the other one does not end.
+        """
+        try:
+            return await self.spending.reserve(kind, PRICE_AFTER)
+        except SpendLimitReached:
+            if not any(tenant.awaited for tenant in self.tenants):
+                raise
+        longest = self._service.poll_times(kind).timeout
+        return await self.spending.reserve(kind, longest + PRICE_AFTER)
 
     # -- what has come back -----------------------------------------------------------------------
 
@@ -104,33 +122,43 @@ class Gates:
         self.slots.refused(epoch, self.open)
         return any(tenant.awaited for tenant in self.tenants)
 
-    def note_end(self, *, probe: bool, creates: bool, error: BaseException | None) -> None:
+    def note_end(
+        self, *, probe: bool, trial: Trial | None, creates: bool, error: BaseException | None
+    ) -> None:
         """Note how a request has ended.
 
         Args:
             probe: whether it was the fuse's probe.
+            trial: what it was for the brake.
             creates: whether it was a createTask.
             error: what came in place of an answer.
         """
+        if error is None:
+            self._silent_since = None
+            self.tell(self.fuse.end(probe=probe, error=None))
+            if creates:
+                self.brake.answered()
+            return
         asked = error.retry_after if isinstance(error, CaptchaError) else None
         if asked is not None:
             self.pause.for_seconds(asked)
         unanswered = isinstance(error, TransportError | SubmitUncertain)
-        answered = error is None or isinstance(error, ServiceError | ProtocolError)
+        answered = isinstance(error, ServiceError | ProtocolError)
         if answered:
             self._silent_since = None
         elif unanswered and self._silent_since is None:
             self._silent_since = anyio.current_time()
-        self.tell(self.fuse.end(probe=probe, error=error))
-        if not creates:
-            return
-        if unanswered:
-            self.brake.failed(uncertain=isinstance(error, SubmitUncertain))
-            self._stop_in_outage()
-        elif answered:
+        # What a handler of events raises must not leave a trial without its end: so the fuse, which
+        # tells of its changes, comes last.
+        if creates and unanswered:
+            self.brake.failed(trial, uncertain=isinstance(error, SubmitUncertain))
+        elif creates and answered:
             self.brake.answered()
         else:
-            self.brake.unused()
+            self.brake.unused(trial)
+        self.tell(self.fuse.end(probe=probe, error=error))
+        if creates and unanswered:
+            self._stop_in_outage()
 
     def _stop_in_outage(self) -> None:
         """Open the fuse, if too many createTask calls in a row brought no reply."""
@@ -157,22 +185,23 @@ class Gates:
             logger.info("The fuse is closed again.", extra=told)
         else:
             return
-        for tenant in list(self.tenants):
-            if not tenant.events:
-                continue
-            now = anyio.current_time()
-            if change == "closed" or error is None:
-                tenant.events.emit(FuseClosed(at=now, service=self._service))
-            else:
-                tenant.events.emit(FuseBlown(at=now, service=self._service, error=error))
+        listeners = [tenant.events for tenant in self.tenants if tenant.events]
+        if not listeners:
+            return
+        event: FuseClosed | FuseBlown
+        if change == "closed" or error is None:
+            event = FuseClosed(at=anyio.current_time(), service=self._service)
+        else:
+            event = FuseBlown(at=anyio.current_time(), service=self._service, error=error)
+        each(lambda events: events.emit(event), listeners)
 
     # -- clients and event loops ------------------------------------------------------------------
 
     def stop(self, tenant: Tenant) -> None:
         """End all that a client waits for: it is closed."""
-        for guard in list(self.fuse.guards):
-            if guard.tenant is tenant:
-                guard.stop(ClientClosed("The client is closed; open a new one."))
+        stopped = [guard for guard in self.fuse.guards if guard.tenant is tenant]
+        closed = "The client is closed; open a new one."
+        each(lambda guard: guard.stop(ClientClosed(closed)), stopped)
 
     def shift(self, seconds: float) -> None:
         """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""

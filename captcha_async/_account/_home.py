@@ -69,9 +69,9 @@ class Home:
             )
         if is_open:
             raise WrongEventLoop(
-                "The event loop that the client was used in has ended while tasks were open; "
-                "nothing was sent: make a client in this loop, and attach to it the references of "
-                "what is in `orphans` of the old one."
+                "The event loop that the client was used in has ended while tasks were open or "
+                "requests on their way; nothing was sent: make a client in this loop, and attach "
+                "to it the references of what is in `orphans` of the old one."
             )
         return self._move(loop, now)
 

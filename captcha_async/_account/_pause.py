@@ -11,13 +11,15 @@ __all__ = ["LONGEST_PAUSE", "Pause"]
 LONGEST_PAUSE = 300.0
 """Seconds that a request waits at most, where no deadline of its caller is nearer."""
 
+NEVER = float("-inf")
+
 
 class Pause:
     """An account's pause."""
 
     def __init__(self) -> None:
         # Only ever put off, by each reply that asks for it.
-        self._until = float("-inf")
+        self._until = NEVER
 
     def for_seconds(self, seconds: float) -> None:
         """Hold back for *seconds* from now, or longer if that was said already."""
@@ -35,7 +37,8 @@ class Pause:
     @property
     def lasts(self) -> bool:
         """Whether something is held back now."""
-        return anyio.current_time() < self._until
+        # Most accounts never had one: then the clock is not asked.
+        return self._until != NEVER and anyio.current_time() < self._until
 
     def check(self, deadline: float) -> None:
         """Refuse what would have to wait beyond its *deadline*, or without any bound.

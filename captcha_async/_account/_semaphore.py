@@ -31,7 +31,8 @@ class SemaphoreStatistics:
 
 @attrs.define(eq=False)
 class _Waiter:
-    event: anyio.Event = attrs.field(factory=anyio.Event)
+    event: anyio.Event | None = None
+    """Set when it is to look again; new for each wait."""
 
 
 class _Window:
@@ -115,8 +116,9 @@ class RateLimitedSemaphore:
         Raises:
             anyio.WouldBlock: there is no slot, it is too early, or others wait.
         """
-        now = anyio.current_time()
-        if self._waiters or not self._has_slot() or self._due() > now:
+        # Without a rate the moment matters to nobody, and need not be asked for.
+        now = anyio.current_time() if self._windows else 0.0
+        if self._waiters or not self._has_slot() or (self._windows and self._due() > now):
             raise anyio.WouldBlock
         self._enter(now)
 
@@ -128,7 +130,12 @@ class RateLimitedSemaphore:
         except anyio.WouldBlock:
             await self._wait_for_turn()
         else:
-            await cancel_shielded_checkpoint()
+            try:
+                await cancel_shielded_checkpoint()
+            except BaseException:
+                # A cancellation of asyncio's own kind is not stopped by a shield.
+                self.release()
+                raise
 
     def resize(self, capacity: int) -> None:
         """Change the capacity; who is inside stays, also above the new one."""
@@ -173,9 +180,13 @@ class RateLimitedSemaphore:
                 timeout = due - anyio.current_time()
                 if timeout <= 0:
                     return anyio.current_time()
-            waiter.event = anyio.Event()
+            event = waiter.event = anyio.Event()
+            if timeout == float("inf"):
+                # Only a slot, or its turn, is waited for: that needs no timer.
+                await event.wait()
+                continue
             with anyio.move_on_after(timeout) as timer:
-                await waiter.event.wait()
+                await event.wait()
             if timer.cancelled_caught and self._has_slot():
                 # A timer may fire a clock tick early; it is due all the same.
                 return max(due, anyio.current_time())
@@ -194,7 +205,8 @@ class RateLimitedSemaphore:
 
     def _wake_first(self) -> None:
         for waiter in self._waiters:
-            waiter.event.set()
+            if waiter.event is not None:
+                waiter.event.set()
             break
 
 

@@ -19,6 +19,8 @@ from ..errors import SpendLimitReached
 __all__ = ["Spending"]
 
 ZERO = Decimal(0)
+UNPRICED = Decimal(0)
+"""What is set aside for a task whose price nobody knows; told from other zeros by its identity."""
 A_SECOND = 1.0
 """How well a journal knows the moment of a cost."""
 
@@ -42,8 +44,12 @@ class Spending:
         self._told: set[str] = set()
         # The sum of what is set aside for tasks in flight.
         self._reserved = ZERO
-        # The types without a price of which a task is in flight.
-        self._trying: dict[str, None] = {}
+        # How many tasks without a price are in flight, by type, and when the last one was let go:
+        # up by `reserve_nowait` and `take_over`, down when they are settled.
+        self._trying: dict[str, int] = {}
+        self._tried_at: dict[str, float] = {}
+        # The moments at which such tasks were presumed to be spent, until a price is told.
+        self._unpriced: dict[str, list[float]] = {}
         # Set, and replaced, when money or a price has come.
         self._news = anyio.Event()
         # (moment, cost) within the window, oldest first, and their sum.
@@ -84,22 +90,39 @@ class Spending:
         else:
             self._check(price or ZERO)
             if price is None:
-                if kind in self._trying:
-                    return None
-                self._trying[kind] = None
-                price = ZERO
+                return None if self._trying.get(kind) else self._try(kind)
         self._reserved += price
         return price
 
-    async def reserve(self, kind: str) -> Decimal:
+    async def reserve(self, kind: str, longest: float) -> Decimal:
         """Set the price of a task aside, if need be when another one has told it.
 
+        Args:
+            kind: the task's type.
+            longest: seconds after which the other one is not waited for any more: it may have been
+                given up, or nobody may await it.
+
         Raises:
-            SpendLimitReached: it does not fit under the cap any more.
+            SpendLimitReached: it does not fit under the cap any more, or nobody knows.
         """
         while (price := self.reserve_nowait(kind)) is None:
-            await self._news.wait()
+            until = self._tried_at[kind] + longest
+            if anyio.current_time() >= until:
+                raise SpendLimitReached(
+                    f"What a {kind} costs is not known, and the one that was to tell it has not "
+                    "ended: await that one, or give the price in Limits(prices=...); nothing was "
+                    "sent.",
+                    spent=self._sum,
+                )
+            with anyio.CancelScope(deadline=until):
+                await self._news.wait()
         return price
+
+    def _try(self, kind: str) -> Decimal:
+        """Let a task go whose price is to be found out by it."""
+        self._trying[kind] = self._trying.get(kind, 0) + 1
+        self._tried_at[kind] = anyio.current_time()
+        return UNPRICED
 
     def release(self, kind: str, reserved: Decimal) -> None:
         """Return what was set aside for a task that costs nothing."""
@@ -108,6 +131,11 @@ class Spending:
     def presume(self, kind: str, reserved: Decimal) -> None:
         """Count what was set aside as spent now: whether it was will never be known."""
         self._settle(kind, reserved)
+        if reserved is UNPRICED:
+            if kind in self._prices:
+                reserved = self._prices[kind]
+            else:
+                self._unpriced.setdefault(kind, []).append(anyio.current_time())
         self._note(reserved)
 
     def spend(self, kind: str, reserved: Decimal, cost: Decimal | None) -> Decimal:
@@ -122,6 +150,9 @@ class Spending:
             dearest = self._prices.get(kind, ZERO) if kind in self._told else ZERO
             self._prices[kind] = max(dearest, cost)
             self._told.add(kind)
+            for moment in self._unpriced.pop(kind, ()):
+                bisect.insort(self._recent, (moment, self._prices[kind]))
+                self._sum += self._prices[kind]
         self._settle(kind, reserved)
         self.total += cost
         self._note(cost)
@@ -144,22 +175,34 @@ class Spending:
         self._sum += sum((cost for _, cost in before), ZERO)
         self._has_recalled = True
 
-    def take_over(self, reserved: Decimal, ago: float) -> None:
+    def take_over(self, kind: str, reserved: Decimal, ago: float) -> Decimal:
         """Set aside again what an earlier client has set aside for a task that is taken up.
 
         Args:
+            kind: the task's type.
             reserved: how much.
             ago: seconds since then.
+
+        Returns:
+            What is set aside now.
         """
+        if not reserved and self._most is not None and kind not in self._prices:
+            return self._try(kind)
         self._reserved += reserved
         if self._has_recalled and reserved:
             # It was recalled as spent. This leaves the window before that does, not after it.
             bisect.insort(self._recent, (anyio.current_time() - ago - 2 * A_SECOND, -reserved))
             self._sum -= reserved
+        return reserved
 
     def shift(self, seconds: float) -> None:
         """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""
         self._recent = deque((moment + seconds, cost) for moment, cost in self._recent)
+        self._tried_at = {kind: moment + seconds for kind, moment in self._tried_at.items()}
+        self._unpriced = {
+            kind: [moment + seconds for moment in moments]
+            for kind, moments in self._unpriced.items()
+        }
         self._first = None if self._first is None else self._first + seconds
         self._news = anyio.Event()
 
@@ -177,7 +220,8 @@ class Spending:
     def _settle(self, kind: str, reserved: Decimal) -> None:
         self._reserved -= reserved
         if self._most is not None:
-            self._trying.pop(kind, None)
+            if reserved is UNPRICED:
+                self._trying[kind] -= 1
             self._news.set()
             self._news = anyio.Event()
 

@@ -91,7 +91,11 @@ class LatencyHistogram:
 
 @attrs.frozen(kw_only=True)
 class Statistics:
-    """A client's numbers at one moment."""
+    """A client's numbers at one moment.
+
+    Some are of the account, which clients may share: `queued`, `slots`, `spent`, `fuse` and
+    `lanes`; those are of all its clients.
+    """
 
     submitted: int
     """Tasks that the service accepted."""

@@ -17,11 +17,11 @@ import anyio
 import attrs
 from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
-from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
-from sniffio import current_async_library
+from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 
 from .._account._semaphore import RateLimitedSemaphore
 from .._journal import OtherTasks
+from .._library import name_library
 from .._outcome import Failed, Solved
 from .._solving._group import single
 from .._solving._outcomes import Outcomes
@@ -38,9 +38,6 @@ __all__ = ["Batch", "BatchProgress"]
 S = TypeVar("S", bound=Solution)
 
 logger = logging.getLogger("captcha_async")
-
-AT_ONCE = 50
-"""Tasks that are read from one turn of the event loop to the next."""
 
 
 @attrs.frozen(kw_only=True)
@@ -265,7 +262,14 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         await self._resumption.open()
         async with aclosing(keyed(self._source)) as tasks:
             while True:
-                await self._room.acquire()
+                try:
+                    self._room.acquire_nowait()
+                except anyio.WouldBlock:
+                    await self._room.acquire()
+                else:
+                    # A source that never waits must not keep the event loop to itself; and tasks
+                    # are submitted in their order, on trio as well.
+                    await checkpoint()
                 try:
                     key, task = await anext(tasks)
                 except StopAsyncIteration:
@@ -280,9 +284,6 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                     )
                     self._cancellation.__cause__ = error
                     return
-                if not self._outcomes.read % AT_ONCE:
-                    # A source that never waits must not keep the event loop to itself.
-                    await checkpoint()
                 if self._resumption.is_done(key, task):
                     self._outcomes.passed_over()
                     self._room.release()
@@ -293,6 +294,8 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 group.start_soon(self._submit, solve)
 
     async def _submit(self, solve: Solve) -> None:
+        # A task of ours alone.
+        name_library()
         try:
             self._solver.seats.check(cast("Any", solve.task))
             earlier = await self._resumption.look_up(solve)
@@ -357,5 +360,8 @@ async def _is_cancelled() -> bool:
     except anyio.get_cancelled_exc_class():
         return True
     # A cancellation of asyncio's own kind is not known to anyio.
-    task = sys.modules["asyncio"].current_task() if current_async_library() == "asyncio" else None
+    asyncio, loop = sys.modules.get("asyncio"), current_token().native_token
+    if asyncio is None or not isinstance(loop, asyncio.AbstractEventLoop):
+        return False
+    task = asyncio.current_task(loop)
     return task is not None and task.cancelling() > 0

@@ -7,8 +7,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from .._asgi import Receive, Scope, Send
 from .._serving._messages import Bounds, Response
-from .._serving._own_task import OwnTask
-from .._serving._server import listen
 from ..errors import invalid
 from ..tasks._fields import check_url
 from ._callback import Callback
@@ -100,10 +98,15 @@ class CallbackReceiver:
             RuntimeError: it is served already.
             OSError: the address cannot be used.
         """
+        # Imported late, as below: most clients never serve, and need not load all of it.
+        from .._serving._own_task import OwnTask
+
         return OwnTask(self._serve(host, port), "the callback receiver")
 
     @asynccontextmanager
     async def _serve(self, host: str, port: int) -> AsyncGenerator[str]:
+        from .._serving._server import listen
+
         if self._served:
             raise RuntimeError("this CallbackReceiver is served already")
         self._served = True

@@ -65,6 +65,13 @@ class Entry:
         """Seconds since its submission, when it was read from the file."""
         return self._record.age
 
+    def is_beside(self, other: Entry | None) -> bool:
+        """Tell whether it and *other* are certainly two lines of a journal."""
+        if other is None or other is self or self._writer is None or other._writer is None:
+            return False
+        ours, theirs = self._record, other._record
+        return ours.number != theirs.number and None not in (ours.number, theirs.number)
+
     @property
     def keeps(self) -> bool:
         """Whether there is a journal."""

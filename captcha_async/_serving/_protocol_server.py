@@ -12,6 +12,7 @@ from typing import cast
 import anyio
 from anyio.abc import TaskGroup
 
+from .._library import name_library
 from ._connections import BUSY, READ_AHEAD, Connections
 from ._conversation import Conversation
 from ._first_read import Accepter, Movable
@@ -35,7 +36,7 @@ async def serve_by_protocol(
     def make() -> _Connection:
         return _Connection(connections, handler, bounds)
 
-    _name_the_library()
+    name_library("asyncio")
     async with anyio.create_task_group() as task_group:
         accepting = await _accept(listener, make, task_group)
         task_group.start_soon(_watch_deadlines, connections)
@@ -58,19 +59,6 @@ async def _accept(
         loop = asyncio.get_running_loop()
         return await loop.create_server(make, sock=listener, backlog=BACKLOG)
     return accepter
-
-
-def _name_the_library() -> None:
-    """See to it that anyio works in the callbacks of the event loop, which belong to no task.
-
-    Where sniffio is installed, anyio asks it, and it knows asyncio only by its tasks, or by this
-    variable; the callbacks inherit it with the context that the server is made in.
-    """
-    try:
-        from sniffio import current_async_library_cvar
-    except ImportError:
-        return
-    current_async_library_cvar.set("asyncio")
 
 
 async def _watch_deadlines(connections: Connections) -> None:

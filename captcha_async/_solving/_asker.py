@@ -63,7 +63,7 @@ class Asker:
         method = service.report_for(ref.task_type, correct=correct)
         if method is None:
             what = "right" if correct else "wrong"
-            why = f"{service.name} takes no report of {what} answers to a {ref.task_type}."
+            why = f"{service.name} takes no report of {what} answers to {ref.task_type} tasks."
             return Reported(taken=False, why=why)
         try:
             request = partial(seat.account.api.report, method, ref.task_id)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import copy
 import logging
 from decimal import Decimal
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import anyio
 
 from .._account._account import Account
 from .._account._tenant import Tenant
-from .._events import Events, SolveEvents, Via
+from .._events import Events, SolveEvents, Via, each
 from .._journal import ClientJournal, Entry
 from .._outcome import Solved
 from .._ref import TaskId, TaskRef, one_id
@@ -67,13 +67,16 @@ class Books:
         # All by `Solve.name`. The open ones in order of acceptance: each enters when the service
         # has accepted it, and leaves when it ends or is forgotten.
         self._open: dict[str, Solve] = {}
+        # Those of them whose id another one had, when the service gave it again, by that id's name.
+        self._twins: dict[str, dict[Solve, None]] = {}
+        self._twin_numbers = count(2)
         # Paid for, and nobody waits: enters with the last waiter's leaving or with an answer that
         # nobody took, leaves when somebody comes, or when it ends and was open.
         self._orphans: dict[str, Solve] = {}
         # Must not be polled again, so that attaching one cannot start anew (rule 7).
         self._exhausted: dict[str, Solve] = {}
-        # (polls, moment of the next one allowed) of tasks that were solved: a reference of one may
-        # come back, and the gap and the cap hold for it still.
+        # (polls, moment of the next one allowed) of the ids of solved tasks: a reference of
+        # one may come back, and the gap and the cap hold for it still.
         self._ended: dict[str, tuple[int, float]] = {}
 
     # -- looking up -------------------------------------------------------------------------------
@@ -100,7 +103,10 @@ class Books:
     def find(self, tenant: Tenant, task_id: TaskId) -> Solve | None:
         """Return the task of that id: open, ended without an answer, or with one not yet taken."""
         name = _name(tenant, task_id)
-        return self._open.get(name) or self._exhausted.get(name) or self._orphans.get(name)
+        return self._find_open(name) or self._exhausted.get(name) or self._orphans.get(name)
+
+    def _find_open(self, name: str) -> Solve | None:
+        return self._open.get(name) or next(iter(self._twins.get(name, ())), None)
 
     # -- the steps, in their order ----------------------------------------------------------------
 
@@ -139,7 +145,9 @@ class Books:
 
     def _spend(self, solve: Solve, cost: Decimal | None = None) -> None:
         """Count what it cost; None for what was set aside."""
-        reserved, solve.reserved = solve.reserved or Decimal(0), None
+        reserved, solve.reserved = solve.reserved, None
+        if reserved is None:
+            reserved = Decimal(0)
         solve.account.gates.spending.spend(solve.type, reserved, cost)
 
     def refused(self, solve: Solve, fate: Fate, error: Exception | None, *, cut_off: bool) -> None:
@@ -222,8 +230,8 @@ class Books:
         solve.born = now = anyio.current_time()
         solve.entry = entry
         if entry is not None and entry.reserved is not None:
-            solve.reserved = entry.reserved
-            solve.account.gates.spending.take_over(entry.reserved, entry.age)
+            spending = solve.account.gates.spending
+            solve.reserved = spending.take_over(solve.type, entry.reserved, entry.age)
         gap = solve.account.service.min_poll_gap
         polls, not_before = self._ended.get(_name(solve.tenant, ref.task_id), (0, float("-inf")))
         # Of polls made elsewhere only the number is known: the last may have been just now.
@@ -237,13 +245,13 @@ class Books:
     def _opened(self, solve: Solve, task_id: TaskId) -> None:
         solve.task_id = task_id
         solve.name = name = _name(solve.tenant, task_id)
-        earlier = self._open.get(name)
+        earlier = self._find_open(name)
         if earlier is not None:
             # The service gave an id twice. Each has its own end, and they share their polls.
-            solve.same_as = earlier
-            number = 2
-            while solve.name in self._open:
-                solve.name, number = f"{name} ({number})", number + 1
+            solve.same_as = earlier.same_as or earlier
+        if earlier is not None or name in self._orphans:
+            solve.name = f"{name} ({next(self._twin_numbers)})"
+            self._twins.setdefault(name, {})[solve] = None
         self._open[solve.name] = solve
         solve.tenant.open += 1
 
@@ -297,7 +305,10 @@ class Books:
 
     def solved(self, solve: Solve, solved: Solved[Any], via: Via) -> None:
         """It has its answer, from now on or, as a journal has it, since long ago."""
-        self._ended[solve.name] = solve.polls, solve.allowed_at
+        name = _name(solve.tenant, solve.ref.task_id)
+        polls, allowed_at = self._ended.pop(name, (0, solve.next_allowed))
+        shared = solve.same_as.polls if solve.same_as is not None else 0
+        self._ended[name] = max(polls, solve.polls, shared), max(allowed_at, solve.next_allowed)
         if len(self._ended) > MOST_ENDED:
             del self._ended[next(iter(self._ended))]
         solve.tenant.counters.solved += 1
@@ -336,6 +347,11 @@ class Books:
     def _left(self, solve: Solve) -> None:
         """It is not open any more."""
         if self._open.pop(solve.name, None) is not None:
+            name = _name(solve.tenant, solve.ref.task_id)
+            if name != solve.name:
+                del self._twins[name][solve]
+                if not self._twins[name]:
+                    del self._twins[name]
             solve.tenant.open -= 1
             if solve.waiters:
                 solve.tenant.awaited -= 1
@@ -404,9 +420,8 @@ class Books:
                 "allow more time, or have fewer tasks in flight."
             )
         error = SolveTimeout(
-            f"Task {solve.task_id} has no answer after {wait:g} s (polls: {solve.polls}, last "
-            f"status: {solve.status or 'none'}); it is paid for: await it again, or attach its "
-            "ref.",
+            f"Task {solve.task_id} has no answer after {wait:g} s (polls: {solve.polls}, last"
+            f" status: {solve.status or 'none'}); it is paid: await it again, or attach its ref.",
             ref=solve.ref,
             polls=solve.polls,
             last_status=solve.status,
@@ -416,12 +431,15 @@ class Books:
 
     def close(self) -> None:
         """The client is closed: expect nothing of any task any more."""
-        # A handler of events may attach a task meanwhile.
-        for solve in self.open:
+
+        def leave(solve: Solve) -> None:
             if solve.callback is not None:
                 solve.callback.end(polled=False)
             error = ClientClosed("The client was closed; nobody waited for the task.")
             self.left_alone(solve, error)
+
+        # A handler of events may attach a task meanwhile.
+        each(leave, self.open)
 
 
 def outcome_of(solve: Solve) -> Solved[Any]:

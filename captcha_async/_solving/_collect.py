@@ -34,6 +34,7 @@ from ..tasks._model import Solution
 from ..wire import load_solution
 from ..wire._replies import TaskResult
 from ._books import Books, outcome_of
+from ._grain import on_grain
 from ._solve import EVER, Solve
 
 __all__ = ["Collector"]
@@ -87,9 +88,9 @@ class Collector:
         Raises:
             CaptchaError: there is no answer.
         """
-        self._books.adopted(solve)
         error: CaptchaError | None = None
         try:
+            self._books.adopted(solve)
             self.read_callback(solve)
             if not solve.done:
                 with self._guard(solve, deadline) as guard:
@@ -131,7 +132,7 @@ class Collector:
 
     async def _sleep_until_due(self, solve: Solve, deadline: float) -> None:
         """Wait for the moment of the next poll, or until the callback has come."""
-        due = self.next_poll(solve, deadline)
+        due = on_grain(self.next_poll(solve, deadline), solve, deadline)
         while True:
             if solve.callback is None or not solve.callback.awaited:
                 await anyio.sleep_until(due)
@@ -143,7 +144,7 @@ class Collector:
             later = self.put_off(solve, due, deadline)
             if later is None:
                 return
-            due = later
+            due = on_grain(later, solve, deadline)
 
     def next_poll(self, solve: Solve, deadline: float) -> float:
         """Return the moment of the next poll; with a callback that has come, the present."""

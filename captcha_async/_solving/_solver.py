@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import suppress
 from typing import Any
 from weakref import ref as weak
@@ -10,6 +11,7 @@ import anyio
 
 from .._account._account import Account
 from .._account._retry import Retries
+from .._events import each
 from .._journal import Entry
 from .._outcome import Solved
 from .._ref import TaskRef
@@ -254,7 +256,13 @@ class Solver:
         """
         if not solve.done:
             solve.account.enter()
-            await self.collector.peek(solve)
+            try:
+                await self.collector.peek(solve)
+            except BaseException:
+                if solve.has_answer:
+                    # It came, and something else was raised, as by a handler of events.
+                    self.books.kept(solve)
+                raise
         if not solve.done:
             return None
         self.books.taken(solve)
@@ -268,7 +276,9 @@ class Solver:
         """
         seat = self.seats.of_ref(ref)
         known = self.books.find(seat.tenant, ref.task_id)
-        if known is not None:
+        # Two lines of a journal are two tasks, though the service gave both the same id.
+        twin = known is not None and entry is not None and entry.is_beside(known.entry)
+        if known is not None and not twin:
             return known
         solve = Solve(
             task=task,
@@ -278,6 +288,9 @@ class Solver:
             tenant=seat.tenant,
         )
         self.books.taken_up(solve, ref, entry)
+        if known is not None and isinstance(known.outcome, CaptchaError):
+            # What holds for the id holds for both (rule 7).
+            self.books.failed(solve, copy.copy(known.outcome))
         return solve
 
     def handle(self, solve: Solve) -> PendingTask[Any]:
@@ -311,7 +324,12 @@ class Solver:
 
     def read_callbacks(self) -> None:
         """Take what was posted for tasks that nobody waits for; they are orphans then."""
-        for solve in self.books.open:
-            self.collector.read_callback(solve)
-            if solve.has_answer:
-                self.books.kept(solve)
+
+        def read(solve: Solve) -> None:
+            try:
+                self.collector.read_callback(solve)
+            finally:
+                if solve.has_answer:
+                    self.books.kept(solve)
+
+        each(read, self.books.open)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import heapq
-import math
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -19,9 +18,12 @@ import anyio
 
 from .._account._account import Account
 from .._account._fuse import RequestKind
+from .._events import each
+from .._library import name_library
 from ..errors import CaptchaError
 from ._books import Books, outcome_of
 from ._collect import Collector
+from ._grain import on_grain
 from ._outcomes import Outcomes
 from ._solve import EVER, Solve
 
@@ -29,9 +31,6 @@ __all__ = ["Watch"]
 
 BUSY_FOR = 0.5
 """Seconds after which a task is looked at again that somebody else is polling."""
-
-GRAIN = 0.02
-"""Due moments are rounded up to multiples of this, so that one wake-up serves several tasks."""
 
 
 class Watch:
@@ -71,8 +70,12 @@ class Watch:
 
     def add(self, solve: Solve) -> None:
         """Watch an accepted task until it ends or its deadline passes."""
-        self._books.adopted(solve)
-        self._collector.read_callback(solve)
+        try:
+            self._books.adopted(solve)
+            self._collector.read_callback(solve)
+        except BaseException:
+            self._books.abandoned(solve, None)
+            raise
         if self._over:
             # Its submission has outlived the watch: nobody waits for it any more.
             self._books.abandoned(solve, None)
@@ -105,8 +108,7 @@ class Watch:
             self._over = True
             for account, stop in self._stops.items():
                 del account.gates.fuse.guards[stop]
-            for solve in self._watched:
-                self._books.abandoned(solve, None)
+            each(lambda solve: self._books.abandoned(solve, None), list(self._watched))
 
     async def _wait_until_due(self) -> None:
         """Wait until something is due, and line it up."""
@@ -127,6 +129,7 @@ class Watch:
 
     async def _poll(self) -> None:
         """Look at what is due, and rest while nothing is."""
+        name_library()
         while True:
             while self._due:
                 due, solve = self._due.popleft()
@@ -148,7 +151,7 @@ class Watch:
             self._end(solve, error)
             return
         due = self._collector.next_poll(solve, solve.deadline)
-        self._plan(solve, _rounded(min(due, solve.deadline)))
+        self._plan(solve, on_grain(due, solve, solve.deadline))
 
     def _plan(self, solve: Solve, due: float) -> None:
         if solve in self._watched:
@@ -164,7 +167,7 @@ class Watch:
         if not solve.done and not solve.busy and anyio.current_time() < solve.deadline:
             later = self._collector.put_off(solve, due, solve.deadline)
             if later is not None:
-                self._plan(solve, _rounded(min(later, solve.deadline)))
+                self._plan(solve, on_grain(later, solve, solve.deadline))
                 return
             solve.busy = True
             try:
@@ -203,14 +206,15 @@ class Watch:
 
     def _stop(self, account: Account, error: CaptchaError) -> None:
         """End everything at an account that cannot be used any more."""
-        for solve in list(self._watched):
-            if solve.account is not account:
-                continue
+
+        def stop(solve: Solve) -> None:
             # What has ended needs no account any more; what is polled will be told by that.
             if solve.done:
                 self._end(solve, None)
             elif not solve.busy:
                 self._end(solve, copy.copy(error))
+
+        each(stop, [solve for solve in self._watched if solve.account is account])
 
 
 class _Stop:
@@ -226,7 +230,3 @@ class _Stop:
     def stop(self, error: CaptchaError) -> None:
         """End what waits with *error*."""
         self._stop(error)
-
-
-def _rounded(moment: float) -> float:
-    return math.ceil(moment / GRAIN) * GRAIN if moment < EVER else moment

@@ -12,12 +12,15 @@ import httpx
 
 from ._connect import connect_socket
 from ._links import is_readable
-from ._messages import NothingSent, Origin
+from ._messages import EVER, NothingSent, Origin
 
 __all__ = ["AsyncioLink", "open_asyncio_link"]
 
 # What may have arrived before it is asked for; the rest waits in the system's buffers.
 READ_AHEAD = 256 * 1024
+
+CLOCK_TICK = 1e-3
+"""Seconds by which a timer may fire early."""
 
 
 class AsyncioLink(asyncio.Protocol):
@@ -38,7 +41,11 @@ class AsyncioLink(asyncio.Protocol):
         # Set while the system's buffers are full: from `pause_writing` to `resume_writing`.
         self._stuffed = False
         # Whoever waits for any of the above to change; there is at most one.
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bool] | None = None
+        # Up to when it waits, and a timer that fires then or before; set by `_wait`, and the timer
+        # also when it has fired. It is cancelled with the connection.
+        self._deadline = EVER
+        self._timer: asyncio.TimerHandle | None = None
 
     # -- called by the lane -----------------------------------------------------------------------
 
@@ -56,24 +63,20 @@ class AsyncioLink(asyncio.Protocol):
         """Tell whether all that was given to `send` has left."""
         return not self._stuffed and not self._transport.get_write_buffer_size()
 
-    async def send(self, data: bytes, timeout: float | None) -> None:
+    async def send(self, data: bytes, deadline: float) -> None:
         """Send bytes; the loop keeps what the system does not take, so a reply can come first."""
         if self._ended or self._transport.is_closing():
             raise NothingSent
         self._transport.write(data)
         while self._stuffed and not self._parts and not self._ended:
-            try:
-                await self._wait(timeout)
-            except TimeoutError as error:
-                raise httpx.WriteTimeout("the server takes no more of the request") from error
+            if not await self._wait(deadline):
+                raise httpx.WriteTimeout("the server takes no more of the request")
 
-    async def receive(self, timeout: float | None) -> bytes:
-        """Wait for bytes; empty when the other side has ended the connection."""
+    async def receive(self, deadline: float) -> bytes:
+        """Wait for bytes until a moment; empty when the other side has ended the connection."""
         while not self._parts and not self._ended:
-            try:
-                await self._wait(timeout)
-            except TimeoutError as error:
-                raise httpx.ReadTimeout("no reply came in time") from error
+            if not await self._wait(deadline):
+                raise httpx.ReadTimeout("no reply came in time")
         if self._parts:
             return self._take()
         if self._error is not None:
@@ -84,7 +87,7 @@ class AsyncioLink(asyncio.Protocol):
         """Close the connection at once."""
         self._transport.abort()
         while not self._lost:
-            await self._wait(None)
+            await self._wait(EVER)
 
     def abandon(self) -> None:
         """Let go of the connection without its event loop, which has ended."""
@@ -119,6 +122,9 @@ class AsyncioLink(asyncio.Protocol):
             self._error = exc
         self._ended = self._lost = True
         self._wake()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def pause_writing(self) -> None:
         """Note that the other side does not keep up."""
@@ -139,25 +145,39 @@ class AsyncioLink(asyncio.Protocol):
         self._size = 0
         return data
 
-    def _wake(self) -> None:
+    def _wake(self, *, changed: bool = True) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._waiter.set_result(changed)
 
-    async def _wait(self, timeout: float | None) -> None:
-        waiter = self._waiter = self._loop.create_future()
-        # A timer of the loop's: a cancel scope for each read would cost ten times as much.
-        timer = None if timeout is None else self._loop.call_later(timeout, _expire, waiter)
+    async def _wait(self, deadline: float) -> bool:
+        """Wait for a change; False if none came before the *deadline*."""
+        waiter: asyncio.Future[bool] = self._loop.create_future()
+        self._waiter = waiter
+        self._deadline = deadline
+        # A timer of the loop's: a cancel scope for each read would cost ten times as much. And it
+        # stays for the next reads, which end later: it then finds that it has come too early.
+        if self._timer is None or self._timer.when() > deadline:
+            self._set_timer()
         try:
-            await waiter
+            return await waiter
         finally:
             self._waiter = None
-            if timer is not None:
-                timer.cancel()
 
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._deadline < EVER:
+            self._timer = self._loop.call_at(self._deadline, self._expire)
 
-def _expire(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError())
+    def _expire(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._deadline > self._loop.time() + CLOCK_TICK:
+            self._set_timer()
+        else:
+            self._wake(changed=False)
 
 
 async def open_asyncio_link(origin: Origin, ssl_context: ssl.SSLContext) -> AsyncioLink:

@@ -244,7 +244,11 @@ def is_silent(response: httpx.Response) -> bool:
     stream = response.extensions.get("network_stream")
     if stream is None:
         return True
-    if stream.get_extra_info("is_readable"):
+    try:
+        if stream.get_extra_info("is_readable"):
+            return False
+    except ValueError:
+        # trio asks the system about a socket that is closed already.
         return False
     return not holds_more(stream.get_extra_info("ssl_object"))
 

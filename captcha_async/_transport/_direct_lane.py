@@ -9,12 +9,14 @@ import ssl
 from collections.abc import Callable
 
 import anyio
+import attrs
 import httpx
 from anyio.lowlevel import checkpoint
 
 from ._framing import H11Reader, ReplyReader
 from ._links import Link, open_stream_link
-from ._messages import Call, Origin, RawReply
+from ._messages import NO_TIMEOUTS, Call, Origin, RawReply
+from ._turn import asyncio_loop
 
 try:
     from ._fast_framing import FastReader
@@ -56,8 +58,8 @@ class DirectLane:
         self._reader.start(call.head.method)
         call.departure.leaving()
         if link.sends_at_once is None or len(data) <= link.sends_at_once:
-            await link.send(data, call.timeouts.write)
-            reply = await self._read(link, call.timeouts.read)
+            await link.send(data, call.until(call.timeouts.write))
+            reply = await self._read(link, call)
         else:
             reply = await self._read_while_sending(link, data, call)
         self.reusable = self._reader.finish() and link.is_flushed() and not self._more
@@ -76,9 +78,9 @@ class DirectLane:
         if link is not None:
             link.abandon()
 
-    async def _read(self, link: Link, timeout: float | None) -> RawReply:
+    async def _read(self, link: Link, call: Call) -> RawReply:
         while True:
-            data = await link.receive(timeout)
+            data = await link.receive(call.until(call.timeouts.read))
             while len(data) > SLICE:
                 reply = self._reader.feed(data[:SLICE])
                 if reply is not None:
@@ -100,21 +102,20 @@ class DirectLane:
         async def send() -> None:
             nonlocal failure
             try:
-                await link.send(data, call.timeouts.write)
+                await link.send(data, call.until(call.timeouts.write))
             except httpx.WriteError as error:
                 # The reason may be in a reply that has already come.
                 failure = error
             except httpx.WriteTimeout as error:
                 failure = error
                 reading.cancel()
-            if call.timeouts.read is not None:
-                reading.deadline = anyio.current_time() + call.timeouts.read
+            reading.deadline = call.until(call.timeouts.read)
 
         async with anyio.create_task_group() as children:
             children.start_soon(send)
             with reading:
                 try:
-                    reply = await self._read(link, None)
+                    reply = await self._read(link, attrs.evolve(call, timeouts=NO_TIMEOUTS))
                 except httpx.TransportError as error:
                     failure = failure or error
             children.cancel_scope.cancel()
@@ -124,26 +125,14 @@ class DirectLane:
 
 
 async def _open(call: Call, ssl_context: ssl.SSLContext) -> Link:
-    origin = call.head.origin
     try:
-        with anyio.fail_after(call.timeouts.connect):
-            if _on_asyncio():
+        with anyio.CancelScope(deadline=call.until(call.timeouts.connect)):
+            if asyncio_loop() is not None:
                 # Imported late, with all of asyncio: whoever does not run it need not load it.
                 from ._asyncio_link import open_asyncio_link
 
-                return await open_asyncio_link(origin, ssl_context)
-            return await open_stream_link(origin, ssl_context)
-    except TimeoutError as error:
-        raise httpx.ConnectTimeout("no connection in time") from error
+                return await open_asyncio_link(call.head.origin, ssl_context)
+            return await open_stream_link(call.head.origin, ssl_context)
     except (OSError, ValueError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
         raise httpx.ConnectError(str(error.__cause__ or error)) from error
-
-
-def _on_asyncio() -> bool:
-    import asyncio
-
-    # trio can run as a guest of an asyncio loop; no asyncio task is current then.
-    try:
-        return asyncio.current_task() is not None
-    except RuntimeError:
-        return False
+    raise httpx.ConnectTimeout("no connection in time")

@@ -11,12 +11,21 @@ taken off the list of tasks that `asyncio.run` cancels.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
+from ._turn import asyncio_loop
+
+if TYPE_CHECKING:
+    import asyncio
+
 __all__ = ["Held"]
+
+CLEAN_UP = 5.0
+"""Seconds that work may take to end when it is cut off, before it is told again."""
 
 
 class Held:
@@ -34,46 +43,60 @@ class Held:
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do *work*, to its end if `hold` was called; a cancellation comes through afterwards."""
-        if _on_asyncio():
-            await self._run_on_asyncio(work)
+        loop = asyncio_loop()
+        if loop is not None:
+            await self._run_on_asyncio(loop, work)
         else:
             # There is no other cancellation than the one that a shield stops.
             with self._scope:
                 await work()
         await checkpoint_if_cancelled()
 
-    async def _run_on_asyncio(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _run_on_asyncio(
+        self, loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         import asyncio
 
-        loop = asyncio.get_running_loop()
         child = loop.create_task(work())
         asyncio._unregister_task(child)
         cancelled: asyncio.CancelledError | None = None
         with self._scope:
+            # Set when the work is told to end: it may clean up then. anyio, which cancels again and
+            # again, is kept away from that, because its shields do not stop what comes from here.
+            grace: float | None = None
             while not child.done():
+                # Unlike the child itself, it may be cancelled with whoever waits for it.
+                over = loop.create_future()
+                end = partial(_end, over)
+                child.add_done_callback(end)
+                timer = None if grace is None else loop.call_later(grace, end, child)
                 try:
-                    await asyncio.wait((child,))
+                    await over
                 except asyncio.CancelledError as error:
                     cancelled = error
-                    if not self.held:
+                    if self.held or grace is not None:
+                        continue
+                    grace, self._scope.shield = CLEAN_UP, True
+                    child.cancel()
+                else:
+                    if grace is not None and not self.held and not child.done():
                         child.cancel()
+                finally:
+                    child.remove_done_callback(end)
+                    if timer is not None:
+                        timer.cancel()
             if cancelled is not None:
                 _drop_outcome(child)
                 raise cancelled
         child.result()
 
 
+def _end(over: asyncio.Future[None], _: object) -> None:
+    if not over.done():
+        over.set_result(None)
+
+
 def _drop_outcome(child: Any) -> None:
     """Look at what came of a task, so that nobody complains that it was never looked at."""
     if not child.cancelled():
         child.exception()
-
-
-def _on_asyncio() -> bool:
-    import asyncio
-
-    # trio can run as a guest of an asyncio loop; no asyncio task is current then.
-    try:
-        return asyncio.current_task() is not None
-    except RuntimeError:
-        return False

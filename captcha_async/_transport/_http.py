@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import anyio
 import httpx
 
-from .._secrets import NO_SECRETS, Secrets, login_of
+from .._secrets import Secrets, login_of
+from ..errors import TransportError
 from ..wire._replies import Reply
 from ._departure import Departure, Sending
 from ._failures import failure, refused_by_proxy
@@ -74,7 +75,7 @@ class HttpTransport:
         timeout: float,
         sending: Sending | None = None,
         once: bool = False,
-        secrets: Secrets = NO_SECRETS,
+        secrets: Callable[[], Secrets] | None = None,
     ) -> Coroutine[Any, Any, Reply]:
         """Post JSON.
 
@@ -84,25 +85,17 @@ class HttpTransport:
             timeout: seconds for the whole exchange.
             sending: called no later than when the first byte may leave.
             once: it cannot be sent again, so it goes over no connection that may have died.
-            secrets: what the request holds that no error may show.
+            secrets: tells what the request holds that no error may show; asked on failure.
 
         Raises:
             TransportError: no reply; its `sent` tells whether the service may have seen it.
         """
-
         departure = Departure(sending)
-
-        def send() -> Awaitable[RawReply]:
-            if self._lanes is not None:
-                return self._lanes.exchange(
-                    Call(_json_head(url), body, departure=departure, once=once)
-                )
-            assert self._client is not None
-            return self._client.exchange(
-                "POST", httpx.URL(url), body, _JSON, timeout, departure, once=once
-            )
-
-        return self._within(timeout, send, departure, secrets)
+        if self._client is None:
+            call = Call(_json_head(url), body, departure=departure, once=once)
+            return self._over_lanes(call, timeout, secrets)
+        sent = partial(self._client.exchange, "POST", httpx.URL(url), body, _JSON, once=once)
+        return self._by_client(sent, departure, timeout, secrets)
 
     def get(self, url: str, *, timeout: float) -> Coroutine[Any, Any, Reply]:
         """Get a page.
@@ -110,16 +103,11 @@ class HttpTransport:
         Raises:
             TransportError: no reply came.
         """
-        departure = Departure()
-
-        def send() -> Awaitable[RawReply]:
-            if self._lanes is not None:
-                head = _head(httpx.Request("GET", url, headers=_OURS))
-                return self._lanes.exchange(Call(head, b"", departure=departure))
-            assert self._client is not None
-            return self._client.exchange("GET", httpx.URL(url), None, {}, timeout, departure)
-
-        return self._within(timeout, send, departure, NO_SECRETS)
+        if self._client is None:
+            head = _head(httpx.Request("GET", url, headers=_OURS))
+            return self._over_lanes(Call(head, b""), timeout)
+        sent = partial(self._client.exchange, "GET", httpx.URL(url), None, {})
+        return self._by_client(sent, Departure(), timeout)
 
     @property
     def closed(self) -> bool:
@@ -142,29 +130,55 @@ class HttpTransport:
         """Return the lanes' numbers, or None with a client of the user's."""
         return None if self._lanes is None else self._lanes.statistics()
 
-    async def _within(
-        self,
-        timeout: float,
-        send: Callable[[], Awaitable[RawReply]],
-        departure: Departure,
-        secrets: Secrets,
+    async def _over_lanes(
+        self, call: Call, timeout: float, secrets: Callable[[], Secrets] | None = None
     ) -> Reply:
-        """Run *send* within *timeout*; of a failure, find out whether anything was sent."""
+        """Send a request over a lane; each of its steps keeps to the deadline of the whole."""
+        assert self._lanes is not None
+        call.deadline = anyio.current_time() + timeout
+        try:
+            raw = await self._lanes.exchange(call)
+            raw.body = unpack(raw)
+        except Exception as error:
+            seconds = timeout if isinstance(error, httpx.TimeoutException) else None
+            raise self._failure(error, call.departure, seconds, secrets) from error
+        return _reply(raw)
+
+    async def _by_client(
+        self,
+        sent: Callable[[float, Departure], Awaitable[RawReply]],
+        departure: Departure,
+        timeout: float,
+        secrets: Callable[[], Secrets] | None = None,
+    ) -> Reply:
+        """Send a request by the user's client, which knows no deadline of the whole."""
         scope = anyio.CancelScope()
         try:
             with anyio.fail_after(timeout) as scope:
-                raw = await send()
-            if self._lanes is not None:
-                raw.body = unpack(raw)
+                raw = await sent(timeout, departure)
         except Exception as error:
-            secrets.joined(self._secrets).in_error(error)
             timed_out = isinstance(error, TimeoutError) and scope.cancelled_caught
-            raise failure(
-                error, sent=departure.may_have_left, timed_out=timeout if timed_out else None
-            ) from error
-        if raw.status == 407:
-            raise refused_by_proxy(raw.status)
-        return Reply(raw.status, raw.body, raw.header(b"retry-after"), raw.header(b"date"))
+            seconds = timeout if timed_out else None
+            raise self._failure(error, departure, seconds, secrets) from error
+        return _reply(raw)
+
+    def _failure(
+        self,
+        error: Exception,
+        departure: Departure,
+        timed_out: float | None,
+        secrets: Callable[[], Secrets] | None,
+    ) -> TransportError:
+        """Make the error of a failed request; *timed_out* is how long it had, if that is why."""
+        known = self._secrets if secrets is None else secrets().joined(self._secrets)
+        known.in_error(error)
+        return failure(error, sent=departure.may_have_left, timed_out=timed_out)
+
+
+def _reply(raw: RawReply) -> Reply:
+    if raw.status == 407:
+        raise refused_by_proxy(raw.status)
+    return Reply(raw.status, raw.body, raw.header(b"retry-after"), raw.header(b"date"))
 
 
 def _lane_maker(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from functools import cache
 
+import anyio
 import attrs
 import httpx
 
@@ -60,11 +61,13 @@ class HttpxLane:
         request = _request(call)
         watch.attach(request, call.body)
         try:
-            raw, self._last, self.reusable = await carry(self._transport, request)
+            with anyio.CancelScope(deadline=call.deadline):
+                raw, self._last, self.reusable = await carry(self._transport, request)
+                return raw
+            raise httpx.ReadTimeout("no reply came in time")
         except BaseException as error:
             await watch.settle(error)
             raise
-        return raw
 
     async def aclose(self) -> None:
         """Close the connection."""

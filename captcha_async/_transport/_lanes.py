@@ -18,10 +18,23 @@ import attrs
 import httpx
 
 from ._messages import FRESH, KEEP_ALIVE, Call, NothingSent, Origin, RawReply
+from ._turn import Turn
 
 __all__ = ["Lane", "LanePool", "LaneStatistics"]
 
 CLOSE_TIMEOUT = 2.0
+
+PATIENCE = 0.1
+"""Seconds in which a lane may become free that is in use, before another one is opened.
+
+A handshake costs as much CPU as ten requests or more (`benchmarks/handshakes.py`); of a burst most
+find a lane that somebody else has opened. A burst also keeps the event loop busy for so long."""
+
+FEW = 4
+"""Lanes that are opened without waiting: so many replies share a turn of the event loop."""
+
+APART = 0.002
+"""Seconds by which whoever comes after others is more patient, so that lanes open one by one."""
 
 
 class Lane(Protocol):
@@ -66,6 +79,18 @@ class LaneStatistics:
     """Lanes closed because their request was cancelled or failed."""
 
 
+class _Seeker(Turn):
+    """Somebody's wait for a lane."""
+
+    __slots__ = ("lane", "origin")
+
+    def __init__(self, origin: Origin) -> None:
+        super().__init__()
+        self.origin = origin
+        # What it was given; None if it is to open one.
+        self.lane: Lane | None = None
+
+
 class LanePool(httpx.AsyncBaseTransport):
     """An httpx transport over lanes made by *open_lane*, of which it keeps *size* at most."""
 
@@ -75,18 +100,28 @@ class LanePool(httpx.AsyncBaseTransport):
         # (lane, when it became idle), the newest last: each enters when its request is over.
         self._idle: deque[tuple[Lane, float]] = deque()
         self._busy = 0
+        # Those of the busy who have no lane yet and wait for one, in order of arrival. Each leaves
+        # when it is given one, or gives up.
+        self._seekers: dict[_Seeker, None] = {}
         self._opened = 0
         self._discarded = 0
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"<LanePool {self._busy} busy, {len(self._idle)} idle>"
+        return f"<LanePool {self._in_use} busy, {len(self._idle)} idle>"
 
     def statistics(self) -> LaneStatistics:
         """Return the numbers of now."""
         return LaneStatistics(
-            busy=self._busy, idle=len(self._idle), opened=self._opened, discarded=self._discarded
+            busy=self._in_use,
+            idle=len(self._idle),
+            opened=self._opened,
+            discarded=self._discarded,
         )
+
+    @property
+    def _in_use(self) -> int:
+        return self._busy - len(self._seekers)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request over a lane and return its reply, wholly read."""
@@ -106,7 +141,9 @@ class LanePool(httpx.AsyncBaseTransport):
         self._busy += 1
         try:
             while True:
-                lane = await self._take_idle(call.head.origin, FRESH if call.once else KEEP_ALIVE)
+                lane = await self._take_idle(call)
+                if lane is None and self._in_use > FEW:
+                    lane = await self._wait_for_one(call)
                 used = lane is not None
                 if lane is None:
                     lane = await self._open()
@@ -115,6 +152,7 @@ class LanePool(httpx.AsyncBaseTransport):
                 except BaseException as error:
                     # Half used: what is left of the reply must not become the next request's.
                     self._discarded += 1
+                    self._hand_over(None)
                     await _close(lane)
                     if not isinstance(error, NothingSent):
                         raise
@@ -127,11 +165,38 @@ class LanePool(httpx.AsyncBaseTransport):
         finally:
             self._busy -= 1
 
-    async def _take_idle(self, origin: Origin, longest: float) -> Lane | None:
-        """Take the newest lane that still works and was idle no longer than *longest* seconds.
+    async def _wait_for_one(self, call: Call) -> Lane | None:
+        """Take a lane that becomes free, if one does soon; None if another one is to be opened."""
+        wait = PATIENCE + APART * len(self._seekers)
+        seeker = _Seeker(call.head.origin)
+        self._seekers[seeker] = None
+        try:
+            await seeker.wait(min(anyio.current_time() + wait, call.deadline))
+        except BaseException:
+            if seeker.lane is not None:
+                await self._put_back(seeker.lane)
+            raise
+        finally:
+            self._seekers.pop(seeker, None)
+        return seeker.lane
+
+    def _hand_over(self, lane: Lane | None) -> bool:
+        """Give a lane, or the place of one that is gone, to whoever has waited for longest."""
+        for seeker in self._seekers:
+            if lane is not None and not lane.is_ready_for(seeker.origin):
+                return False
+            del self._seekers[seeker]
+            seeker.lane = lane
+            seeker.come()
+            return True
+        return False
+
+    async def _take_idle(self, call: Call) -> Lane | None:
+        """Take the newest lane that still works and was not idle for too long.
 
         The ones found dead are closed on the way.
         """
+        origin, longest = call.head.origin, FRESH if call.once else KEEP_ALIVE
         now = anyio.current_time()
         while self._idle:
             idle = now - self._idle[-1][1]
@@ -152,7 +217,10 @@ class LanePool(httpx.AsyncBaseTransport):
 
     async def _put_back(self, lane: Lane) -> None:
         if self._closed or not lane.reusable:
+            self._hand_over(None)
             await _close(lane)
+            return
+        if self._hand_over(lane):
             return
         now = anyio.current_time()
         self._idle.append((lane, now))

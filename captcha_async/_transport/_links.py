@@ -33,8 +33,8 @@ class Link(Protocol):
         """Tell whether all that was given to `send` has left."""
         ...
 
-    async def send(self, data: bytes, timeout: float | None) -> None:
-        """Send bytes.
+    async def send(self, data: bytes, deadline: float) -> None:
+        """Send bytes, until a moment.
 
         Raises:
             NothingSent: the connection has ended, and certainly before the first of the bytes.
@@ -43,8 +43,8 @@ class Link(Protocol):
         """
         ...
 
-    async def receive(self, timeout: float | None) -> bytes:
-        """Wait for bytes; empty when the other side has ended the connection.
+    async def receive(self, deadline: float) -> bytes:
+        """Wait for bytes until a moment; empty when the other side has ended the connection.
 
         Raises:
             httpx.ReadError: the connection broke.
@@ -81,27 +81,26 @@ class StreamLink:
         """Tell whether all that was given to `send` has left."""
         return not self._unsent
 
-    async def send(self, data: bytes, timeout: float | None) -> None:
-        """Send bytes."""
+    async def send(self, data: bytes, deadline: float) -> None:
+        """Send bytes, until a moment."""
         self._unsent = True
         try:
-            with anyio.fail_after(timeout):
+            with anyio.CancelScope(deadline=deadline):
                 await self._stream.send(data)
-        except TimeoutError as error:
-            raise httpx.WriteTimeout("the server takes no more of the request") from error
+                self._unsent = False
         except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
             raise httpx.WriteError(_reason(error)) from error
-        self._unsent = False
+        if self._unsent:
+            raise httpx.WriteTimeout("the server takes no more of the request")
 
-    async def receive(self, timeout: float | None) -> bytes:
-        """Wait for bytes; empty when the other side has ended the connection."""
+    async def receive(self, deadline: float) -> bytes:
+        """Wait for bytes until a moment; empty when the other side has ended the connection."""
         try:
-            with anyio.fail_after(timeout):
+            with anyio.CancelScope(deadline=deadline):
                 return await self._stream.receive(READ_SIZE)
+            raise httpx.ReadTimeout("no reply came in time")
         except anyio.EndOfStream:
             return b""
-        except TimeoutError as error:
-            raise httpx.ReadTimeout("no reply came in time") from error
         except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
             raise httpx.ReadError(_reason(error)) from error
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import anyio
 import attrs
 import httpx
 
 from ._departure import Departure
 
 __all__ = [
+    "EVER",
     "FRESH",
     "KEEP_ALIVE",
     "MAX_HEAD_BYTES",
@@ -47,6 +49,8 @@ A connection may die without a word while it is idle, and servers close theirs a
 5 s (uvicorn, Node.js) or more; what is on its way then is lost, and may have been paid for. A new
 lane costs 1 to 2 ms of CPU and two round trips with TLS (`benchmarks/handshakes.py`), a thousandth
 of what it takes to solve a captcha."""
+
+EVER = float("inf")
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -136,11 +140,19 @@ class Call:
     once: bool = False
     """Whether it must not be lost, since it cannot be sent again: a lane takes it only while it is
     `FRESH`."""
+    deadline: float = EVER
+    """Moment at which the whole exchange ends with an `httpx.TimeoutException`."""
 
     @classmethod
     async def of(cls, request: httpx.Request) -> Call:
         """Take over a request, its body wholly read."""
         return cls(Head.of(request), await request.aread(), Timeouts.of(request))
+
+    def until(self, seconds: float | None) -> float:
+        """Return the moment at which a step ends that may take so many *seconds* from now."""
+        if seconds is None:
+            return self.deadline
+        return min(self.deadline, anyio.current_time() + seconds)
 
     def encode(self) -> bytes:
         """Return the request's bytes."""
@@ -165,7 +177,11 @@ class RawReply:
 
     def header(self, name: bytes) -> str | None:
         """Return a header, named in small letters; repeated ones joined by commas, as in httpx."""
-        found = [value.decode("latin-1") for key, value in self.headers if key.lower() == name]
+        found = [
+            value.decode("latin-1")
+            for key, value in self.headers
+            if len(key) == len(name) and key.lower() == name
+        ]
         return ", ".join(found) if found else None
 
     def as_response(self) -> httpx.Response:

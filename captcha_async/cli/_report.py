@@ -70,7 +70,7 @@ def _find(name: str, service: Service) -> type[Task[Any]]:
         fail(f"--type must be {rule}, not {name!r}", USAGE)
     # What has one name on the wire is reported in one way.
     if service.report_for(models[0].__name__, correct=False) is None:
-        fail(f"{service.name} takes no reports of wrong answers to a {name}", USAGE)
+        fail(f"{service.name} takes no reports of wrong answers to {name} tasks", USAGE)
     return models[0]
 
 

@@ -111,10 +111,13 @@ class SolutionCodec:
         values: dict[str, Any] = {"raw": answer}
         for place in places:
             value = place.find(keys)
-            if value is not None and place.decode is not None:
+            if value is None:
+                continue
+            if place.decode is not None:
                 value = place.decode(value)
-            if not place.lacks(value):
-                values[place.name] = value
+                if place.lacks(value):
+                    continue
+            values[place.name] = value
         if len(values) == 1 and (self._fields or is_empty(answer)):
             raise ValueError("nothing is in it")
         found: Solution = self._structure(values, self._model)
@@ -153,6 +156,8 @@ class _Place:
 
     def lacks(self, value: Any) -> bool:
         """Tell whether a value holds nothing."""
+        if value is None:
+            return True
         if self._empty and isinstance(value, list | tuple):
             return False
         return is_empty(value)

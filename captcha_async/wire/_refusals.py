@@ -142,7 +142,8 @@ def find_refusal(service: Service, data: Mapping[str, Any]) -> Refusal | None:
 
 def _elsewhere(service: Service, data: Mapping[str, Any]) -> Refusal | None:
     for key in _OTHER_KEYS:
-        found = as_code(read_text(get(data, key)), service.error_codes)
+        text = read_text(get(data, key))
+        found = as_code(text, service.error_codes) if text else None
         if found is not None and found.code in service.error_codes:
             return found
     return None

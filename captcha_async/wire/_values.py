@@ -60,8 +60,12 @@ def get(data: Mapping[str, Any], key: str) -> Any:
     """Return what stands under *key* in any letter case, or None."""
     if key in data:
         return data[key]
-    wanted = key.lower()
-    return next((value for name, value in data.items() if name.lower() == wanted), None)
+    wanted, length = key.lower(), len(key)
+    for name in data:
+        # The lengths first: they tell most names apart, and cost nothing.
+        if len(name) == length and name.lower() == wanted:
+            return data[name]
+    return None
 
 
 def read_text(value: Any) -> str:
@@ -125,6 +129,8 @@ def _amount(value: Any, least: Decimal, most: Decimal) -> Decimal | None:
 
 def is_empty(value: Any) -> bool:
     """Tell whether nothing is in a value: None, blank text, or containers of nothing else."""
+    if isinstance(value, str):
+        return not value.strip()
     waiting = [value]
     # A loop instead of a recursion: a reply may be nested deeper than the interpreter's stack.
     while waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import anyio
@@ -30,6 +31,25 @@ async def enter_all(semaphore: RateLimitedSemaphore, count: int, hold: float = 0
         for _ in range(count):
             group.start_soon(enter)
     return moments
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_native_cancellation_takes_no_slot_along() -> None:
+    """asyncio's own `Task.cancel` may hit right after the slot was taken; no shield stops it."""
+    semaphore = RateLimitedSemaphore(1)
+
+    async def enter() -> None:
+        async with semaphore:
+            await anyio.sleep(1)
+
+    for steps in range(4):
+        task = asyncio.create_task(enter())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert semaphore.statistics().borrowed == 0
 
 
 async def test_no_more_than_capacity_are_inside() -> None:

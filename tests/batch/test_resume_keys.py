@@ -138,13 +138,13 @@ async def test_many_taken_keys_are_passed_over_without_a_question(
     )
     async with journalled(emulator, path) as client:
         asked: list[Any] = []
-        find = client._journal.find
+        find = client._books.journal.find
 
         async def counted(place: Any) -> Any:
             asked.append(place)
             return await find(place)
 
-        monkeypatch.setattr(client._journal, "find", counted)
+        monkeypatch.setattr(client._books.journal, "find", counted)
         jobs = ((f"k{number}", page(number)) for number in range(5_001))
         async with client.batch(jobs, name="b", resume=True) as batch:
             (outcome,) = [outcome async for outcome in batch]

@@ -386,6 +386,18 @@ def test_an_interrupted_solve_names_what_is_paid_for(
     assert f"captcha-async collect {task_id} --type TurnstileTask" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "what", [("solve", "turnstile", *WIDGET), ("collect", "5", "--type", "TurnstileTask")]
+)
+def test_a_failure_on_a_terminal(what: tuple[str, ...], base_url: str) -> None:
+    """While a line is drawn there too, an error is one sentence and an exit code."""
+    terminal = {"CAPTCHA_API_KEY": "wrong", "FORCE_COLOR": "1", "TERM": "xterm", "LC_ALL": "C"}
+    result = CliRunner().invoke(app, [*what, "--base-url", base_url], env=terminal)
+    assert "submitting" in result.stderr or "task 5" in result.stderr
+    assert "captcha-async: capmonster answered ERROR_KEY_DOES_NOT_EXIST" in result.stderr
+    assert result.exit_code == 3
+
+
 @pytest.mark.parametrize("module", ["typer", "rich"])
 def test_without_the_extra(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence tells what to install."""

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import anyio
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -285,6 +286,8 @@ def test_the_money_in_the_end() -> None:
     assert "spent 0.3100, about 3.1000 in the end" in " ".join(draw(frame, 100))
     capped = Frame(total=100, lines=10, solved=10, spent=Decimal("0.31"), cap=Decimal(2))
     assert "spent 0.3100 of 2, about 2.0000 in the end" in " ".join(draw(capped, 100))
+    ending = attrs.evolve(frame, in_flight=10, note="interrupted: collecting what is paid for")
+    assert "spent 0.3100, about 0.6200 in the end" in " ".join(draw(ending, 100))
 
 
 def test_small_plots() -> None:

@@ -157,7 +157,9 @@ async def test_trouble_with_the_account_ends_it() -> None:
         slots = Slots(client, Plan((3,), 1e9, None, TOKEN_TASK), 3)
         await slots.run()
     assert type(slots.stopped).__name__ == "KeyRejected"
-    assert slots.failed == 3
+    # The others are cancelled, or refused as well, whichever comes first.
+    assert 1 <= slots.failed <= 3
+    assert len(emulator.requests) == 3
 
 
 def test_failures_have_an_exit_code(emulator: Emulator, base_url: str, task_file: str) -> None:

@@ -205,6 +205,23 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "SECURITY.md"], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    """A tour through modules that are gone, or a promise whose test is gone, is worse than none."""
+    named = re.findall(
+        r"`((?:\w+/)*_\w+(?:\.py|/)|(?:tests|benchmarks)/[\w/.]*)", page.read_text("utf-8")
+    )
+    there = {
+        f"/{path.relative_to(ROOT)}{'/' * path.is_dir()}"
+        for top in ("captcha_async", "tests", "benchmarks")
+        for path in [ROOT / top, *(ROOT / top).rglob("*")]
+    }
+    missing = [name for name in named if not any(path.endswith(f"/{name}") for path in there)]
+    assert not missing
+
+
 def test_every_option_is_documented() -> None:
     """The page of the command line knows every command and each of its options."""
     page = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")

@@ -217,12 +217,12 @@ def check_answers(answers: dict[str, list[str]], *, kills: int) -> None:
 async def check_books(url: str, path: str) -> None:
     """The journal knows what was paid through all the kills, and the batch can be run again."""
     async with CaptchaClient("emulator-key", base_url=url, journal=path) as client:
-        spent = sum(cost for _, cost in await client._journal.spent(None))
+        spent = sum(cost for _, cost in await client._books.journal.spent(None))
         assert spent == PRICE * len(KEYS)
         assert await client.uncertain() == ()
         assert [pending async for pending in client.resume()] == []
         assert await client.forget_batch(NAME) == len(KEYS)
-        assert sum(cost for _, cost in await client._journal.spent(None)) == spent
+        assert sum(cost for _, cost in await client._books.journal.spent(None)) == spent
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ async def test_what_is_recalled_leaves_the_window_in_its_time(
     spending = Spending(Decimal(1000), 100.0, {})
     spending.recall(sorted([*recalled, *taken_over], reverse=True))
     for ago, reserved in taken_over:
-        spending.take_over(reserved, ago)
+        spending.take_over("RecaptchaV2Task", reserved, ago)
     spending._drop_old()
     in_window = sum((cost for ago, cost in recalled if ago < 100), Decimal(0))
     in_flight = sum((cost for _, cost in taken_over), Decimal(0))

@@ -336,7 +336,7 @@ async def test_what_was_spent_outlives_the_client(path: Path) -> None:
     spent = sum(outcome.cost or 0 for outcome in outcomes if isinstance(outcome, Solved))
     assert spent
     async with journalled(emulator, path) as client:
-        journal = client._journal
+        journal = client._books.journal
         assert sum(cost for _, cost in await journal.spent(3600)) == spent
         assert sum(cost for _, cost in await journal.spent(None)) == spent
 

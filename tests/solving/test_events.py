@@ -471,6 +471,89 @@ async def test_without_a_handler_no_event_is_made(
         await client.attach(ref)
 
 
+class Interrupted(BaseException):
+    """Such as a KeyboardInterrupt, which asyncio treats in a way of its own."""
+
+
+class Interrupting:
+    """A handler that raises for the events of a *kind* while it is *armed*."""
+
+    def __init__(self, kind: type[Event], *, times: int = 1_000_000) -> None:
+        self.kind = kind
+        self.times = times
+        self.armed = True
+
+    def __call__(self, event: Event) -> None:
+        if self.armed and isinstance(event, self.kind) and self.times:
+            self.times -= 1
+            raise Interrupted
+
+
+async def test_an_interrupted_batch_leaves_all_that_was_paid_to_the_orphans() -> None:
+    """Its handler may raise for the first of them; the others are let go all the same."""
+    handler = Interrupting(TaskAbandoned, times=1)
+    async with joined(Emulator(latency=Latency.fixed(60)), on_event=handler) as client:
+        with pytest.raises(Interrupted):
+            async with client.batch([TOKEN_TASK] * 5):
+                await anyio.sleep(10)
+        assert len(client.orphans) == 5
+        assert client._seats.first.tenant.awaited == 0
+
+
+async def test_a_wait_that_is_interrupted_at_once_leaves_an_orphan() -> None:
+    """Also where that was raised by being told that somebody waits again."""
+    handler = Interrupting(TaskTakenUp)
+    async with joined(Emulator(latency=Latency.fixed(60)), on_event=handler) as client:
+        pending = await client.submit(TOKEN_TASK)
+        with pytest.raises(SolveTimeout):
+            await pending.result(timeout=5)
+        with pytest.raises(Interrupted):
+            await pending.result(timeout=5)
+        assert client.orphans == (pending,)
+        assert client._seats.first.tenant.awaited == 0
+
+
+async def test_an_interrupted_peek_leaves_its_answer_to_the_orphans() -> None:
+    """The answer was paid for, and nobody has got it."""
+    handler = Interrupting(TaskSolved)
+    async with joined(Emulator(latency=Latency.fixed(1)), on_event=handler) as client:
+        pending = await client.submit(TOKEN_TASK)
+        await anyio.sleep(5)
+        with pytest.raises(Interrupted):
+            await pending.peek()
+        assert client.orphans == (pending,)
+        assert pending.has_answer
+
+
+async def test_an_interrupted_close_closes_everything() -> None:
+    """And every open task is told of, though the handler raises for each."""
+    handler = Interrupting(TaskAbandoned)
+    async with joined(Emulator(latency=Latency.fixed(60)), on_event=handler) as client:
+        for _ in range(3):
+            await client.submit(TOKEN_TASK)
+        with pytest.raises(Interrupted):
+            await client.aclose()
+        assert handler.times == 1_000_000 - 3
+        assert client.account._transport.closed
+        handler.armed = False
+
+
+async def test_an_interrupt_by_the_fuse_leaves_no_trial_and_no_probe_behind() -> None:
+    """What was let out to see has ended, and the next one may go."""
+    handler = Interrupting(FuseBlown)
+    emulator = Emulator(latency=Latency.fixed(1))
+    emulator.break_http("createTask", status=502, times=1)
+    async with joined(emulator, on_event=handler) as client:
+        with pytest.raises(SubmitUncertain):
+            await client.solve(TOKEN_TASK)
+        emulator.refuse("ERROR_KEY_DOES_NOT_EXIST", times=1)
+        with pytest.raises(Interrupted):
+            await client.solve(TOKEN_TASK, timeout=60)
+        await anyio.sleep(client.service.ban_window + 1)
+        await client.solve(TOKEN_TASK, timeout=60)
+        assert client.statistics().fuse == "closed"
+
+
 async def test_every_event_tells_itself_in_plain_values() -> None:
     """For structured logs: what JSON can hold, and neither a secret nor an answer."""
     told: list[dict[str, Any]] = []

@@ -13,10 +13,11 @@ from typing import Any
 
 import anyio
 import anyio.from_thread
+import httpx
 import pytest
 from local import KEY, TOKEN_TASK
 
-from captcha_async import CaptchaClient, FixedPolling, SolveTimeout, WrongEventLoop
+from captcha_async import CaptchaClient, FixedPolling, Limits, SolveTimeout, WrongEventLoop
 from captcha_async.emulator import Emulator, Latency, serve
 
 
@@ -153,3 +154,39 @@ def test_a_client_is_refused_after_a_fork() -> None:
         process.join()
         assert "another process" in said
         assert len(emulator.requests_to("createTask")) == 1
+
+
+def test_a_request_on_its_way_keeps_the_client_in_a_loop_that_was_closed_around_it() -> None:
+    """Its slot and its lane are not free, and it may have created a task: nothing can go on."""
+    arrived: list[bytes] = []
+
+    async def hang(request: httpx.Request) -> httpx.Response:
+        arrived.append(request.content)
+        return await asyncio.get_running_loop().create_future()
+
+    client = CaptchaClient(
+        KEY,
+        limits=Limits(in_flight=1),
+        http_client=httpx.AsyncClient(transport=httpx.MockTransport(hang)),
+    )
+    loop = asyncio.new_event_loop()
+    solving = loop.create_task(client.solve(TOKEN_TASK))
+
+    async def wait_until_sent() -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+
+    loop.run_until_complete(wait_until_sent())
+    assert len(arrived) == 1
+    # As a script does that stops its loop without cancelling what still runs in it.
+    others = asyncio.all_tasks(loop)
+    loop.close()
+
+    async def again() -> None:
+        with anyio.fail_after(5), pytest.raises(WrongEventLoop, match="requests on their way"):
+            await client.solve(TOKEN_TASK)
+
+    asyncio.run(again())
+    assert len(arrived) == 1
+    for task in {solving, *others}:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]

@@ -95,7 +95,8 @@ async def test_a_page_on_a_poll_is_a_fault_of_the_way(status: int) -> None:
     bare = httpx.Response(status)
     async with answered_by(service(page, bare, page, READY)) as client:
         solved = await client.solve(TOKEN_TASK)
-        assert solved.polls == 4
+        # What a proxy refuses for want of a login (407) has not reached the service.
+        assert solved.polls == (1 if status == 407 else 4)
         assert client.statistics().fuse == "closed"
 
 

@@ -160,9 +160,10 @@ async def test_an_unreachable_account_costs_one_try_and_is_probed_again() -> Non
     way = Unreachable()
     async with several(first, second, accounts=[{"transport": way}]) as client:
         started = anyio.current_time()
-        assert (await client.solve(TOKEN_TASK)).account == "2captcha"
-        assert anyio.current_time() - started < 25
+        pending = await client.submit(TOKEN_TASK)
+        assert anyio.current_time() - started < 0.5
         assert way.tried == 1
+        assert (await pending).account == "2captcha"
         for _ in range(5):
             await client.solve(TOKEN_TASK)
         # It is asked once more now and then, at growing intervals.

@@ -8,9 +8,11 @@ from collections.abc import Callable
 import anyio
 import httpx
 import pytest
+from anyio import wait_all_tasks_blocked
+from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
-from captcha_async._transport._lanes import LanePool
+from captcha_async._transport._lanes import APART, FEW, PATIENCE, LanePool
 from captcha_async._transport._messages import (
     KEEP_ALIVE,
     Call,
@@ -219,3 +221,81 @@ async def test_lanes_of_an_event_loop_that_has_ended_are_let_go() -> None:
     pool.abandon()
     assert lanes[0].closed
     assert pool.statistics().idle == 0
+
+
+async def _busy_pool(lanes: Lanes, group: TaskGroup) -> LanePool:
+    """Return a pool of which as many lanes are in use as are opened without waiting."""
+    pool = LanePool(lanes, 64)
+    for _ in range(FEW):
+        group.start_soon(pool.exchange, Call(HEAD, b""))
+    await wait_all_tasks_blocked()
+    assert len(lanes) == FEW
+    return pool
+
+
+async def test_of_a_burst_most_find_a_lane_that_somebody_else_has_opened() -> None:
+    """A handshake costs more than a moment's wait."""
+    lanes = Lanes(lambda lane: setattr(lane, "hold", anyio.Event()))
+    async with anyio.create_task_group() as group:
+        pool = await _busy_pool(lanes, group)
+        for _ in range(5):
+            group.start_soon(pool.exchange, Call(HEAD, b""))
+        await wait_all_tasks_blocked()
+        assert pool.statistics().busy == FEW
+        for lane in lanes:
+            assert lane.hold is not None
+            lane.hold.set()
+    assert len(lanes) == FEW
+
+
+async def test_nobody_waits_long_for_a_lane() -> None:
+    """Where none becomes free another one is opened, one after the other."""
+    lanes = Lanes(lambda lane: setattr(lane, "hold", anyio.Event()))
+    async with anyio.create_task_group() as group:
+        pool = await _busy_pool(lanes, group)
+        for _ in range(2):
+            group.start_soon(pool.exchange, Call(HEAD, b""))
+        await anyio.sleep(PATIENCE + APART / 2)
+        assert len(lanes) == FEW + 1
+        await anyio.sleep(APART)
+        assert len(lanes) == FEW + 2
+        group.cancel_scope.cancel()
+
+
+async def test_the_place_of_a_lane_that_is_gone_is_free_at_once() -> None:
+    """Where no lane can be used twice, waiting for one is in vain."""
+
+    def prepare(lane: FakeLane) -> None:
+        lane.hold, lane.reusable = anyio.Event(), False
+
+    lanes = Lanes(prepare)
+    async with anyio.create_task_group() as group:
+        pool = await _busy_pool(lanes, group)
+        group.start_soon(pool.exchange, Call(HEAD, b""))
+        await wait_all_tasks_blocked()
+        assert lanes[0].hold is not None
+        lanes[0].hold.set()
+        await wait_all_tasks_blocked()
+        assert len(lanes) == FEW + 1
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("first", ["given", "cancelled"])
+async def test_a_lane_that_was_given_to_a_cancelled_request_is_not_lost(first: str) -> None:
+    """It is kept for the next one, or closed if the request was begun; nothing is left open."""
+    lanes = Lanes(lambda lane: setattr(lane, "hold", anyio.Event()))
+    extra = FakeLane()
+    extra.origin = HEAD.origin
+    async with anyio.create_task_group() as group:
+        pool = await _busy_pool(lanes, group)
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as seeking:
+                seeking.start_soon(pool.exchange, Call(HEAD, b""))
+                await wait_all_tasks_blocked()
+                if first == "cancelled":
+                    scope.cancel()
+                assert pool._hand_over(extra)
+                scope.cancel()
+        assert pool.statistics().busy == FEW
+        assert pool.statistics().idle == (not extra.closed)
+        group.cancel_scope.cancel()

@@ -60,7 +60,8 @@ class Frame:
         if self.total is None or not self.solved or not self.spent:
             return None
         ended = self.solved + self.failed
-        left = max(0, self.total - self.lines)
+        # What is said besides is that no more is sent.
+        left = self.in_flight if self.note else max(0, self.total - self.lines)
         forecast = self.spent + self.spent / ended * left
         return forecast if self.cap is None else min(forecast, self.cap)
 

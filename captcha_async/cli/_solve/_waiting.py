@@ -9,7 +9,7 @@ from itertools import cycle
 import anyio
 from rich.text import Text
 
-from ... import Event, TaskPolled, TaskSubmitted
+from ... import CaptchaError, Event, TaskPolled, TaskSubmitted
 from .._health import Health
 from .._messages import messages
 from .._screen import Screen, is_ascii, redrawing
@@ -51,14 +51,20 @@ class Waiting:
             yield
             return
         started = anyio.current_time()
+        failure: CaptchaError | None = None
         marks = cycle("|/-\\" if is_ascii(console) else "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
         with closing(Screen(console)) as screen:
             async with anyio.create_task_group() as drawing:
                 drawing.start_soon(redrawing, screen, lambda _: self._line(next(marks), started))
                 try:
                     yield
+                except CaptchaError as error:
+                    # It leaves as it is, and not in a group.
+                    failure = error
                 finally:
                     drawing.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
     def _line(self, mark: str, started: float) -> Text:
         now = anyio.current_time()

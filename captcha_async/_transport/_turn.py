@@ -1,0 +1,74 @@
+"""Turn: one wait for something that comes, or does not before a moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["Turn", "asyncio_loop"]
+
+
+class Turn:
+    """Somebody's wait for something, made in the task that waits.
+
+    On asyncio it is a future and a timer of the loop's own: an event and a cancel scope of anyio's
+    cost ten times as much, and there is one of these for each request.
+    """
+
+    __slots__ = ("_event", "_future", "_loop")
+
+    def __init__(self) -> None:
+        self._loop = asyncio_loop()
+        # Done when it has come, with True, or when its time is over, with False.
+        self._future: asyncio.Future[bool] | None = None
+        self._event: anyio.Event | None = None
+        if self._loop is not None:
+            self._future = self._loop.create_future()
+        else:
+            self._event = anyio.Event()
+
+    def come(self) -> None:
+        """End the wait, unless it is over."""
+        self._end(came=True)
+
+    def _end(self, *, came: bool) -> None:
+        if self._event is not None:
+            self._event.set()
+        elif self._future is not None and not self._future.done():
+            self._future.set_result(came)
+
+    def _expire(self) -> None:
+        self._end(came=False)
+
+    async def wait(self, deadline: float) -> bool:
+        """Wait until a moment; tell whether it came before."""
+        if self._event is not None:
+            with anyio.CancelScope(deadline=deadline):
+                await self._event.wait()
+            return self._event.is_set()
+        assert self._loop is not None
+        assert self._future is not None
+        if deadline == float("inf"):
+            return await self._future
+        timer = self._loop.call_at(deadline, self._expire)
+        try:
+            return await self._future
+        finally:
+            timer.cancel()
+
+
+def asyncio_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop if asyncio, or uvloop, runs the caller's task."""
+    # Imported late: whoever does not run it need not load all of it.
+    import asyncio
+
+    # trio can run as a guest of an asyncio loop; no asyncio task is current then.
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+    return loop if asyncio.current_task(loop) is not None else None
