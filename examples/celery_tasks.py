@@ -9,8 +9,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from celery import Celery
-from celery.signals import worker_process_init, worker_process_shutdown
+from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
+from celery.signals import (  # pyright: ignore[reportMissingTypeStubs]
+    worker_process_init,
+    worker_process_shutdown,
+)
 
 from captcha_async import NoSlotAvailable, RecaptchaV2Task, Solved, TransportError, Unsolvable
 from examples.threads import blocking_client
@@ -34,7 +37,10 @@ def close_client(**_: Any) -> None:
 
 
 # Only what has certainly cost nothing, or has failed, is tried again.
-@app.task(autoretry_for=(Unsolvable, NoSlotAvailable, TransportError), max_retries=3)
+AGAIN = (Unsolvable, NoSlotAvailable, TransportError)
+
+
+@app.task(autoretry_for=AGAIN, max_retries=3)  # pyright: ignore[reportUntypedFunctionDecorator]
 def solve(website_url: str, website_key: str) -> str:
     """Return a token; JSON carries it to whoever asked for it."""
     task = RecaptchaV2Task(website_url=website_url, website_key=website_key)

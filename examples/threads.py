@@ -6,7 +6,7 @@ with blocking_client() as solve, ThreadPoolExecutor(8) as pool:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from captcha_async import CaptchaClient, Solved, Task
 
 
 @contextmanager
-def blocking_client(**options: Any) -> Iterator[Callable[..., Solved[Any]]]:
+def blocking_client(**options: Any) -> Generator[Callable[..., Solved[Any]]]:
     """Open a client in a thread of its own; give a `solve` that any thread may call."""
     with (
         start_blocking_portal() as portal,

@@ -162,7 +162,7 @@ class Task(Declared, Generic[S_co]):
         for field in attrs.fields(cast("Any", type(self))):
             value = getattr(self, field.name)
             if field.repr and (field.default is attrs.NOTHING or value != field.default):
-                text = field.repr(value) if callable(field.repr) else repr(value)
+                text = str(field.repr(value)) if callable(field.repr) else repr(value)
                 shown.append(f"{field.name}={_shortened(text)}")
         return f"{type(self).__name__}({', '.join(shown)})"
 

@@ -111,7 +111,7 @@ async def test_a_failed_task_may_be_submitted_again(path: Path) -> None:
         found = await client.lookup(KEY)
         assert found is pending
         with pytest.raises(Unsolvable):
-            await found
+            await pending
     async with joined(emulator, journal=path) as client:
         with pytest.raises(Unsolvable, match="submit it again"):
             await client.lookup(KEY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ async def test_whoever_finds_none_waits_as_for_a_solve() -> None:
 async def test_no_expired_token_is_ever_handed_out() -> None:
     """One with less than the margin is thrown away, counted with its cost, and replaced before."""
     emulator = made(price=Decimal("0.5"), balance=100)
-    stock = {"ready": 2, "margin": 20, "idle": 1000, "max_waste": 1}
+    stock: dict[str, Any] = {"ready": 2, "margin": 20, "idle": 1000, "max_waste": 1}
     polling = FixedPolling(first=6, interval=2)
     async with (
         joined(emulator, polling=polling) as client,
@@ -99,7 +100,7 @@ async def test_no_expired_token_is_ever_handed_out() -> None:
         for _ in range(40):
             await anyio.sleep(17)
             assert tokens.statistics().ready >= 2, "replaced before the old one goes"
-        assert (await tokens.get()).expires_in >= 20
+        assert ((await tokens.get()).expires_in or 0) >= 20
         wasted = tokens.statistics().wasted
         assert wasted > 8
         assert client.statistics().wasted == wasted
@@ -123,7 +124,7 @@ async def test_an_idle_stock_stops_buying() -> None:
 async def test_waste_is_bounded() -> None:
     """Beyond the share a token is bought only for who waits."""
     emulator = made()
-    stock = {"ready": 5, "idle": 10_000, "max_waste": 0.1}
+    stock: dict[str, Any] = {"ready": 5, "idle": 10_000, "max_waste": 0.1}
     async with joined(emulator) as client, client.stock(TOKEN_TASK, **stock) as tokens:
         for _ in range(50):
             await anyio.sleep(100)
@@ -152,7 +153,7 @@ async def test_several_tasks_have_a_shelf_each() -> None:
 # -- sizing ---------------------------------------------------------------------------------------
 
 
-async def demand(client: CaptchaClient, gaps: list[float], **stock: Any) -> Any:
+async def demand(client: CaptchaClient, gaps: Sequence[float], **stock: Any) -> Any:
     """Take tokens with these pauses before each; return the numbers of the second half."""
     async with client.stock(TOKEN_TASK, ready="auto", **stock) as tokens:
         for gap in gaps[: len(gaps) // 2]:
@@ -394,8 +395,9 @@ async def test_a_journal_knows_what_became_of_the_tokens(tmp_path: Path) -> None
 async def test_wrong_settings_are_named(options: dict[str, Any], field: str) -> None:
     """Before anything is bought."""
     async with joined(made()) as client:
+        given: dict[str, Any] = {"task": TOKEN_TASK, **options}
         with pytest.raises(InvalidArgument) as caught:
-            client.stock(**{"task": TOKEN_TASK, **options})
+            client.stock(**given)
         assert caught.value.field == field
 
 

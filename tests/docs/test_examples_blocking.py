@@ -8,6 +8,7 @@ import sys
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -62,7 +63,8 @@ def test_a_celery_worker_has_a_client(emulator: Emulator) -> None:
     emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=1)
     celery_tasks.worker_process_init.send(sender=None)
     try:
-        result = celery_tasks.solve.apply(args=("https://example.com", "key"))
+        task: Any = celery_tasks.solve
+        result = task.apply(args=("https://example.com", "key"))
         assert emulator.issued(result.get()) is not None
     finally:
         celery_tasks.worker_process_shutdown.send(sender=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import MutableMapping
 from typing import Any
 
 import anyio
@@ -23,6 +24,12 @@ def scope(path: str, method: str = "GET") -> dict[str, Any]:
     return {"type": "http", "method": method, "path": path, "headers": []}
 
 
+async def _nothing_more() -> MutableMapping[str, Any]:
+    """Say nothing, as a browser that has sent its request."""
+    await anyio.sleep_forever()
+    raise AssertionError("unreachable")
+
+
 class Reader:
     """Somebody who has the page open: asks for the news, and again for what comes after."""
 
@@ -37,7 +44,7 @@ class Reader:
         while True:
             headers = [(b"last-event-id", self._seen)] if self._seen else []
             request = {**scope("/_events"), "headers": headers}
-            await self._emulator(request, anyio.sleep_forever, self._take)
+            await self._emulator(request, _nothing_more, self._take)
             await anyio.sleep(0.1)
 
     async def _take(self, message: Any) -> None:

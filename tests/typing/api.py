@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, assert_type
@@ -12,6 +12,7 @@ import httpx
 
 from captcha_async import (
     CAPMONSTER,
+    Account,
     AccountFacts,
     CaptchaClient,
     CaptchaError,
@@ -22,6 +23,7 @@ from captcha_async import (
     ImageToTextSolution,
     ImageToTextTask,
     Limits,
+    Offer,
     PendingTask,
     Proxy,
     QueueStatistics,
@@ -105,6 +107,35 @@ async def a_task_of_any_type(client: CaptchaClient, task: Task[Solution]) -> Sol
     narrow: Task[RecaptchaSolution] = RecaptchaV2Task(website_url=URL, website_key=KEY)
     wide: Task[Solution] = narrow
     return (await client.solve(wide or task)).solution
+
+
+async def what_stands_above_one_call(client: CaptchaClient) -> None:
+    """Tasks of several types give answers of as many, and each is told apart."""
+    token = RecaptchaV2Task(website_url=URL, website_key=KEY)
+    image = ImageToTextTask(b"...")
+    mixed: list[Task[RecaptchaSolution | ImageToTextSolution]] = [token, image]
+    for outcome in await client.solve_all(mixed):
+        if isinstance(outcome, Failed):
+            assert_type(outcome.error, CaptchaError)
+        else:
+            assert_type(outcome.solution.answer, str)
+            assert_type(outcome.account, str)
+    async with client.attempts(token, 3, timeout=180) as attempts:
+        async for solved in attempts:
+            assert_type(solved, Solved[RecaptchaSolution])
+    async with client.stock(token, ready="auto") as tokens:
+        assert_type(await tokens.get(timeout=5), Solved[RecaptchaSolution])
+    async with client.stock({"login": token}) as tokens:
+        assert_type(await tokens.get("login"), Solved[RecaptchaSolution])
+    assert_type(await client.submit(token, key="order-17"), PendingTask[RecaptchaSolution])
+    assert_type(await client.lookup("order-17"), PendingTask[Any] | None)
+    assert_type(await client.balances(), dict[str, Decimal | CaptchaError])
+    CaptchaClient(accounts=[Account("key"), Account("key", service="2captcha")], hedge=0.99)
+
+
+def by_name(task: Task[Any], offers: Sequence[Offer]) -> Iterable[Offer]:
+    """A strategy is a plain function."""
+    return sorted(offers, key=lambda offer: offer.account)
 
 
 async def the_rest_of_the_client(client: CaptchaClient, solved: Solved[Any]) -> None:

@@ -221,6 +221,11 @@ def test_very_deep_json_is_no_crash() -> None:
 )
 def test_what_is_told_besides_the_answer(fields: dict[str, Any], details: Details) -> None:
     """Each by itself, from a number or a text; what is of no known form costs no answer."""
-    body = {"errorId": 0, "status": "ready", "solution": {"text": "x"}, **fields}
+    body: dict[str, Any] = {
+        "errorId": 0,
+        "status": "ready",
+        "solution": {"text": "x"},
+        **fields,
+    }
     assert read_task_result(TWO_CAPTCHA, make(**body)).details == details
     assert read_created(TWO_CAPTCHA, make(taskId=5, **body)).details == details

@@ -119,10 +119,10 @@ def _model(body: dict[str, Any], service: Service) -> Task[Any]:
 
 def _on_the_wire(body: Mapping[str, Any], model: type[Task[Any]]) -> dict[str, Any]:
     """Return a task object that names its class as it is named on the wire."""
-    named = {**body, "type": model.spec.type}
+    named: dict[str, Any] = {**body, "type": model.spec.type}
     for path, value in model.spec.fixed.items():
         *outer, last = path.split(".")
-        place = named
+        place: dict[str, Any] = named
         for key in outer:
             place[key] = dict(place.get(key) or {})
             place = place[key]
