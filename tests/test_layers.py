@@ -22,6 +22,7 @@ LAYERS = [
     ("wire",),
     ("_outcome", "_transport"),
     ("_polling", "_journal", "_events"),
+    ("_sharing",),
     ("_callbacks",),
     ("_account",),
     ("_solving",),
