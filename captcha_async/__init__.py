@@ -17,6 +17,8 @@ if typing.TYPE_CHECKING:
     from ._callbacks import CallbackReceiver, CallbackStatistics
     from ._client import CaptchaClient
     from ._events import (
+        AccountBack,
+        AccountLost,
         Event,
         FuseBlown,
         FuseClosed,
@@ -51,6 +53,8 @@ _HOLDS = {
     "_callbacks": ("CallbackReceiver", "CallbackStatistics"),
     "_client": ("CaptchaClient",),
     "_events": (
+        "AccountBack",
+        "AccountLost",
         "Event",
         "FuseBlown",
         "FuseClosed",
@@ -85,6 +89,8 @@ __all__ = [
     "CAPSOLVER",
     "CAPTCHA69",
     "TWO_CAPTCHA",
+    "AccountBack",
+    "AccountLost",
     "AdaptivePolling",
     "Batch",
     "BatchProgress",

@@ -107,7 +107,7 @@ class PaperMember:
 
     def granted(self, grant: Grant, sent: int) -> None:
         """Keep to a grant from now on."""
-        self.lease_end = max(self.lease_end, sent + self.terms.lease)
+        self.lease_end = max(self.lease_end, sent + grant.lease)
         self.lent = max(self.lent, grant.lent)
         self.acknowledged = max(self.acknowledged, grant.acknowledged)
         self.known, self.epoch, self.capacity = grant.spent, grant.epoch, grant.capacity
@@ -173,11 +173,17 @@ class World:
             member.granted(grant, sent)
 
     def round(self, seconds: float = 1.0) -> None:
-        """Each member reports once, in an order that stays; the time goes on evenly."""
+        """Each member reports once, in an order that stays; the time goes on evenly.
+
+        Who has less than before tells again at once, as members do.
+        """
         members = list(self.members.values())
         for member in members:
             self.now += int(seconds * SECOND / len(members))
-            self.touch(member)
+            had = member.in_force(self.now)[0]
+            if self.touch(member).slots < had:
+                member.used = min(member.used, member.targets[0])
+                self.touch(member)
             self.deliver()
             for _ in range(member.wants):
                 if member.take(self.now):

@@ -20,6 +20,7 @@ every_class = pytest.mark.parametrize("cls", CLASSES)
 REF = TaskRef("capmonster", 7654321, "RecaptchaV2Task", polls=3)
 
 RETRYABLE = {
+    "AccountUnavailable",
     "CapacityError",
     "NoSlotAvailable",
     "RateLimited",

@@ -35,6 +35,8 @@ def settle_fuse(state: State, me: str, report: Report, mails: list[Mail]) -> int
                 _tell(state, scope, fuse, mails)
         case "probe":
             return _probe(state, me, state.fuses.get(scope, Fuse()), report.fuse_span)
+        case _:
+            pass
     return WAIT
 
 

@@ -150,6 +150,8 @@ class Grant:
     requests_hungry: int
     submits_window: int
     requests_window: int
+    lease: int
+    """How long the shares are good for, from when the report was sent."""
     capacity: int
     """Slots of the whole account, as found out so far."""
     epoch: int

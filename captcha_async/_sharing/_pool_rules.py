@@ -121,7 +121,10 @@ def _target(
         return min(target, max(had, ask.used))
     if others:
         # Their turn comes first: nobody grows by itself, and who has more than the level shrinks.
-        target = min(target, level, max(mine, ask.used))
+        return min(target, level, max(mine, ask.used))
+    if pool.thirsty:
+        # Nobody is below the level. What does not divide evenly goes to who comes first.
+        target = min(target, level + 1)
     elif target == ask.firm and room > target:
         target += min(ask.spare, (room - target) // 2)
     return target

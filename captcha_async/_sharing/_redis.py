@@ -68,7 +68,11 @@ def _script() -> str:
     def quoted(names: tuple[str, ...]) -> str:
         return ", ".join(f"'{name}'" for name in names)
 
-    body = resources.files(__package__).joinpath("exchange.lua").read_text(encoding="utf-8")
+    body = (
+        resources.files("captcha_async._sharing")
+        .joinpath("exchange.lua")
+        .read_text(encoding="utf-8")
+    )
     return _HEADER % (quoted(REPORT_FIELDS), quoted(NUMBERS)) + body
 
 

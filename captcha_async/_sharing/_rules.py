@@ -177,6 +177,7 @@ def _grant(
             *(int(len(pool.queue) - (me in pool.queue) > 0) for pool in state.pools),
             state.terms.submits_window,
             state.terms.requests_window,
+            state.terms.lease,
             state.limit // 1000,
             state.epoch,
             int(state.now < state.grace),

@@ -186,6 +186,7 @@ local function target_of(index, hold, capacity, level, others)
   local target = max(0, min(firm, most))
   if state.now < state.grace then return min(target, max(had, used)) end
   if others then return min(target, level, max(mine, used)) end
+  if pool.thirsty > 0 then return min(target, level + 1) end
   if target == firm and room > target then
     target = target + min(report[pool_name .. '_spare'], floor((room - target) / 2))
   end
@@ -452,7 +453,7 @@ if report.egress ~= '' then egress = load_fuse(report.egress) end
 local grant = {
   state.now, state.version, state.born, entry.joined, state.live,
   shares[1], shares[2], shares[3], hungry[1], hungry[2], hungry[3],
-  terms.submits_window, terms.requests_window, floor(state.limit / 1000), state.epoch,
+  terms.submits_window, terms.requests_window, terms.lease, floor(state.limit / 1000), state.epoch,
   state.now < state.grace and 1 or 0, max(0, state.pause - state.now),
   terms.cap, spent_within(), entry.spent, entry.lent, state.now < state.scarce and 1 or 0, probe,
   fuse.number, max(0, fuse.till - state.now), fuse.text,

@@ -646,6 +646,33 @@ def test_an_exchange_costs_the_same_with_many_members(count: int) -> None:
     assert touched.looked_at <= 70
 
 
+def test_a_thousand_members_share_one_account() -> None:
+    """Half of them want little, the others all; a third dies, and what it had is taken over."""
+    fleet = world(in_flight=10_000)
+    for number in range(1000):
+        fleet.join().wants = 1000 if number % 2 else 3
+    for _ in range(8):
+        fleet.round()
+        for number, member in enumerate(fleet.members.values()):
+            member.used = min(member.used, member.targets[0])
+            member.wants = (1000 if number % 2 else 3) - member.used
+        assert fleet.in_force(0) <= 10_000
+    shares = [member.targets[0] for member in fleet.members.values()]
+    assert all(share == 3 for share in shares[::2])
+    assert 16 <= min(shares[1::2]) <= max(shares[1::2]) <= 18
+    assert sum(shares) >= 9_900
+    fleet.members = dict(list(fleet.members.items())[::3])
+    for _ in range(16):
+        fleet.round()
+        for member in fleet.members.values():
+            member.used = min(member.used, member.targets[0])
+            member.wants = 1000
+        assert fleet.in_force(0) <= 10_000
+    assert fleet.state.live == 334
+    assert fleet.in_force(0) >= 9_900
+    fleet.check_sums()
+
+
 class _Counting(dict):
     looked_at = 0
 
