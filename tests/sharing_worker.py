@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -26,17 +27,20 @@ WORKERS = 12
 
 async def main(share: str, on_outage: Any, port: int, limits: dict[str, Any]) -> None:
     """Work until the referee goes away, or the process ends."""
-    prices = limits.pop("price", None)
+    price = Decimal(limits.pop("price", 0))
+    if "max_spend" in limits:
+        limits["max_spend"] = Decimal(limits["max_spend"])
     store = make_store(share, account_name("capmonster", "key"))
     member = Member(store, make_terms(**limits), "key", on_outage=on_outage)
     await member.open()
     stream = await anyio.connect_tcp("127.0.0.1", port)
     await stream.send(f"hello {os.getpid()}\n".encode())
     waiting: dict[str, anyio.Event] = {}
+    sending = anyio.Lock()
     try:
         async with anyio.create_task_group() as group:
             for number in range(WORKERS):
-                group.start_soon(work, member, stream, waiting, number, prices)
+                group.start_soon(work, member, stream, sending, waiting, number, price)
             lines = BufferedByteReceiveStream(stream)
             while True:
                 line = await lines.receive_until(b"\n", 1000)
@@ -50,14 +54,12 @@ async def main(share: str, on_outage: Any, port: int, limits: dict[str, Any]) ->
 async def work(
     member: Member,
     stream: SocketStream,
+    sending: anyio.Lock,
     waiting: dict[str, anyio.Event],
     number: int,
-    price: str | None,
+    cost: Decimal,
 ) -> None:
     """Submit one task after the other."""
-    from decimal import Decimal
-
-    cost = Decimal(price or 0)
     count = 0
     while True:
         async with member.slots:
@@ -70,7 +72,8 @@ async def work(
             name = f"{number}.{count}"
             count += 1
             event = waiting[name] = anyio.Event()
-            await stream.send(f"{name}\n".encode())
+            async with sending:
+                await stream.send(f"{name}\n".encode())
             await event.wait()
             member.spend(cost, cost)
 

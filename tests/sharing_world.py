@@ -162,6 +162,14 @@ class World:
         member.granted(grant, self.now)
         return grant
 
+    def wait(self, span: int, *living: PaperMember) -> None:
+        """Let a time pass in which some members report once a second."""
+        end = self.now + span
+        while self.now < end:
+            self.now = min(end, self.now + SECOND)
+            for member in living:
+                self.touch(member)
+
     def deliver(self) -> None:
         """Let all messages and replies arrive."""
         mails, self.mails = self.mails, []

@@ -7,7 +7,7 @@ fewer slots than members the level is 0, and single slots go round in turn.
 
 from __future__ import annotations
 
-from ._messages import Mail, Report
+from ._messages import Ask, Mail, Report
 from ._state import Entry, Hold, Pool, State
 
 __all__ = ["adapt", "forget", "hand_out", "leave_pools", "share"]
@@ -59,7 +59,14 @@ def adapt(state: State, entry: Entry, report: Report, *, forgot: bool) -> None:
 
 
 def share(
-    state: State, index: int, me: str, entry: Entry, report: Report, mails: list[Mail]
+    state: State,
+    index: int,
+    me: str,
+    entry: Entry,
+    report: Report,
+    mails: list[Mail],
+    *,
+    forgot: bool,
 ) -> int:
     """Book what a member has of a pool, and return its share; -1 if there is no limit."""
     pool, hold, ask = state.pools[index], entry.holds[index], report.asks[index]
@@ -70,16 +77,17 @@ def share(
         pool.queue.pop(me, None)
         _count(pool, hold)
         return -1
-    had = max(0, ask.had)
-    unseen = hold.most if report.version < entry.issued else 0
-    bound = max(had, unseen)
+    had, acked = max(0, ask.had), report.version >= entry.issued
+    bound = had if acked else max(had, hold.most)
+    # What was forgotten it has by right, what it kept beyond its lease not.
+    right = had if forgot else hold.last if acked else hold.right
     others = len(pool.queue) - (me in pool.queue) > 0
     _uncount(pool, hold)
     level = max(0, capacity - pool.sated) // (pool.thirsty + 1)
     # What it has not seen yet is not taken back before it could be used.
-    fair = max(level, unseen)
-    target = _target(state, index, hold, report, capacity=capacity, level=fair, others=others)
-    hold.most = max(target, bound)
+    fair = level if acked else max(level, right)
+    target = _target(state, index, hold, ask, right, capacity=capacity, level=fair, others=others)
+    hold.most, hold.last, hold.right = max(target, bound), target, max(target, right)
     hold.want = ask.firm
     pool.used += ask.used - hold.used
     hold.used = ask.used
@@ -92,36 +100,31 @@ def share(
         pool.queue.setdefault(me)
     else:
         pool.queue.pop(me, None)
-    handed = hand_out(state, index, me, mails)
-    if handed:
-        target = handed
-        hold.most = max(hold.most, handed)
-    return target
+    return hand_out(state, index, me, mails) or target
 
 
 def _target(
     state: State,
     index: int,
     hold: Hold,
-    report: Report,
+    ask: Ask,
+    right: int,
     *,
     capacity: int,
     level: int,
     others: bool,
 ) -> int:
     """Return the share that a member may have before anything is handed out."""
-    pool, ask = state.pools[index], report.asks[index]
-    had = max(0, ask.had)
-    mine = max(hold.booked, had)
+    pool = state.pools[index]
+    if state.now < state.grace:
+        return min(ask.firm, right)
     room = capacity - (pool.total - hold.booked)
     # More is booked than there is, after a reduction: each comes down to the level, not to nothing.
-    most = room if room >= mine else max(room, min(level, mine))
+    most = room if room >= right else max(room, min(level, right))
     target = max(0, min(ask.firm, most))
-    if state.now < state.grace:
-        return min(target, max(had, ask.used))
     if others:
         # Their turn comes first: nobody grows by itself, and who has more than the level shrinks.
-        return min(target, level, max(mine, ask.used))
+        return min(target, level, max(right, ask.used))
     if pool.thirsty:
         # Nobody is below the level. What does not divide evenly goes to who comes first.
         target = min(target, level + 1)
@@ -148,7 +151,8 @@ def hand_out(state: State, index: int, me: str, mails: list[Mail]) -> int:
             _uncount(pool, hold)
             _book(pool, hold, hold.booked + give)
             _count(pool, hold)
-            hold.most = max(hold.most, hold.booked)
+            hold.last = hold.booked
+            hold.most, hold.right = max(hold.most, hold.last), max(hold.right, hold.last)
             if head == me:
                 mine = hold.booked
             else:
@@ -163,7 +167,7 @@ def hand_out(state: State, index: int, me: str, mails: list[Mail]) -> int:
 def _drop(pool: Pool, hold: Hold) -> None:
     pool.total -= hold.booked
     pool.used -= hold.used
-    hold.booked = hold.used = hold.want = hold.most = 0
+    hold.booked = hold.used = hold.want = hold.most = hold.last = hold.right = 0
 
 
 def forget(state: State, entry: Entry) -> None:

@@ -32,6 +32,7 @@ NUMBERS = (
 
 _TERMS = len(attrs.fields(Terms))
 _ENTRY = len(attrs.fields(Entry)) - 1
+_HOLD = len(attrs.fields(Hold))
 
 
 def read_state(
@@ -70,7 +71,8 @@ def _entry(text: bytes) -> Entry:
     values: list[Any] = [int(word) for word in text.split()]
     entry = Entry(*values[:_ENTRY])
     entry.gone = bool(entry.gone)
-    first, second, third = (Hold(*values[at : at + 4]) for at in range(_ENTRY, len(values), 4))
+    at = range(_ENTRY, len(values), _HOLD)
+    first, second, third = (Hold(*values[start : start + _HOLD]) for start in at)
     entry.holds = (first, second, third)
     return entry
 

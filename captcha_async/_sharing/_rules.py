@@ -18,7 +18,7 @@ What keeps the account's limits, whatever is lost or late:
 from __future__ import annotations
 
 from ._fuse_rules import fuse_facts, settle_fuse
-from ._messages import Grant, Mail, Report
+from ._messages import SECOND, Grant, Mail, Report
 from ._money_rules import bury_money, settle_money, spent_within
 from ._pool_rules import adapt, forget, hand_out, leave_pools, share
 from ._state import Entry, State
@@ -27,6 +27,8 @@ __all__ = ["MOST_BURIED", "exchange"]
 
 MOST_BURIED = 100
 """Dead members that one exchange sees to."""
+AWAY = 2 * SECOND
+"""How long members have to come back to a store that was away."""
 
 
 def exchange(state: State, wall: int, me: str, report: Report) -> tuple[Grant, list[Mail]]:
@@ -40,12 +42,12 @@ def exchange(state: State, wall: int, me: str, report: Report) -> tuple[Grant, l
     """
     mails: list[Mail] = []
     before = state.version
-    _tick(state, wall)
+    _tick(state, wall, me)
     forgot = _lost_memory(state, before, me, report)
     _bury(state, me)
     entry = _admit(state, me, report)
     adapt(state, entry, report, forgot=forgot)
-    shares = [share(state, index, me, entry, report, mails) for index in range(3)]
+    shares = [share(state, index, me, entry, report, mails, forgot=forgot) for index in range(3)]
     entry.issued = state.version
     settle_money(state, entry, report, forgot=forgot)
     if state.now + report.pause > max(state.pause, state.now):
@@ -58,11 +60,18 @@ def exchange(state: State, wall: int, me: str, report: Report) -> tuple[Grant, l
     return grant, mails
 
 
-def _tick(state: State, wall: int) -> None:
+def _tick(state: State, wall: int, me: str) -> None:
     """Let the time go on; a clock that was set back stands still."""
-    state.now = state.now + max(0, wall - state.wall) if state.wall else wall
+    passed = max(0, wall - state.wall) if state.wall else 0
+    state.now = state.now + passed if state.wall else wall
     state.wall = wall
     state.version = max(state.version + 1, state.now)
+    entry = state.members.get(me)
+    others = state.live - (entry is not None and not entry.gone)
+    if others and passed > state.terms.lease // 2:
+        # Nobody has reported for long: it was the store that was away, or all of them slept. They
+        # get a moment to come back before they count as dead.
+        state.grace = max(state.grace, state.now + min(AWAY, state.terms.lease))
 
 
 def _lost_memory(state: State, before: int, me: str, report: Report) -> bool:
@@ -92,7 +101,7 @@ def _lost_memory(state: State, before: int, me: str, report: Report) -> bool:
 
 def _bury(state: State, me: str) -> None:
     """See to those whose lease has ended."""
-    if state.now <= state.earliest:
+    if state.now <= state.earliest or state.now < state.grace:
         return
     ended = sorted(
         (entry.expires, name) for name, entry in state.members.items() if entry.expires < state.now

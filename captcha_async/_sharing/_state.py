@@ -21,7 +21,12 @@ class Hold:
     """What counts as its own: never less than it uses or may take."""
     used: int = 0
     most: int = 0
-    """The largest share among the grants that it may not have seen yet."""
+    """What it may use at most, by a grant that it may not have seen yet, or as it has told."""
+    last: int = 0
+    """The share that it was granted last."""
+    right: int = 0
+    """The largest share among the grants that may be in force. What it has told to have without a
+    grant, because its lease had ended, is no right."""
 
 
 @attrs.define
@@ -149,7 +154,7 @@ def _pool(total: int, used: int, sated: int, thirsty: int, queue: list[str]) -> 
 
 def _entry_row(entry: Entry) -> list[Any]:
     *numbers, holds = (getattr(entry, field.name) for field in attrs.fields(Entry))
-    return [numbers, [[hold.want, hold.booked, hold.used, hold.most] for hold in holds]]
+    return [numbers, [attrs.astuple(hold) for hold in holds]]
 
 
 def _entry(row: list[Any]) -> Entry:

@@ -10,7 +10,7 @@ local STATE, MEMBERS, LEASES, SPENT, FUSES, NEWS =
 local QUEUES = {KEYS[4], KEYS[5], KEYS[6]}
 local call, floor, max, min = redis.call, math.floor, math.max, math.min
 local prefix, me, wall, life = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local MOST_BURIED, MOST_TURNS, PARTS, SCARCE = 100, 64, 60, 5000000
+local MOST_BURIED, MOST_TURNS, PARTS, SCARCE, AWAY = 100, 64, 60, 5000000, 2000000
 
 local TEXTS = {egress = true, fuse_do = true, fuse_scope = true, fuse_error = true}
 local report = {}
@@ -23,7 +23,7 @@ local TERMS = {'in_flight', 'submits', 'submits_window', 'requests', 'requests_w
   'per', 'lease', 'settle'}
 local ENTRY = {'expires', 'joined', 'life', 'gone', 'issued', 'successes', 'spent', 'lent',
   'returned'}
-local HOLD = {'want', 'booked', 'used', 'most'}
+local HOLD = {'want', 'booked', 'used', 'most', 'last', 'right'}
 
 local function pack(numbers)
   local texts = {}
@@ -123,7 +123,7 @@ local function book(pool, hold, booked)
 end
 local function drop(pool, hold)
   pool.total, pool.used = pool.total - hold.booked, pool.used - hold.used
-  hold.booked, hold.used, hold.want, hold.most = 0, 0, 0, 0
+  for _, field in ipairs(HOLD) do hold[field] = 0 end
 end
 local function forget(entry)
   for index, hold in ipairs(entry) do uncount(pools[index], hold); drop(pools[index], hold) end
@@ -160,7 +160,8 @@ local function hand_out(index)
     local give = min(capacity - pool.total, hold.want - hold.booked, max(1, level - hold.booked))
     if give > 0 then
       uncount(pool, hold); book(pool, hold, hold.booked + give); count(pool, hold)
-      hold.most = max(hold.most, hold.booked)
+      hold.last = hold.booked
+      hold.most, hold.right = max(hold.most, hold.last), max(hold.right, hold.last)
       if name == me then
         mine = hold.booked
       else
@@ -175,17 +176,15 @@ local function hand_out(index)
   return mine
 end
 
-local function target_of(index, hold, capacity, level, others)
+local function target_of(index, hold, right, capacity, level, others)
   local pool, pool_name = pools[index], POOLS[index]
-  local had, firm = max(0, report[pool_name .. '_had']), report[pool_name .. '_firm']
-  local used = report[pool_name .. '_used']
-  local mine = max(hold.booked, had)
+  local firm, used = report[pool_name .. '_firm'], report[pool_name .. '_used']
+  if state.now < state.grace then return min(firm, right) end
   local room = capacity - (pool.total - hold.booked)
   local most = room
-  if room < mine then most = max(room, min(level, mine)) end
+  if room < right then most = max(room, min(level, right)) end
   local target = max(0, min(firm, most))
-  if state.now < state.grace then return min(target, max(had, used)) end
-  if others then return min(target, level, max(mine, used)) end
+  if others then return min(target, level, max(right, used)) end
   if pool.thirsty > 0 then return min(target, level + 1) end
   if target == firm and room > target then
     target = target + min(report[pool_name .. '_spare'], floor((room - target) / 2))
@@ -193,7 +192,7 @@ local function target_of(index, hold, capacity, level, others)
   return target
 end
 
-local function share(index, entry)
+local function share(index, entry, forgot)
   local pool, hold, pool_name, queue = pools[index], entry[index], POOLS[index], QUEUES[index]
   local capacity = capacity_of(index)
   if capacity == 0 then
@@ -203,16 +202,19 @@ local function share(index, entry)
     return -1
   end
   local used, firm = report[pool_name .. '_used'], report[pool_name .. '_firm']
-  local unseen = 0
-  if report.version < entry.issued then unseen = hold.most end
-  local bound = max(0, report[pool_name .. '_had'], unseen)
+  local had, acked = max(0, report[pool_name .. '_had']), report.version >= entry.issued
+  local bound = acked and had or max(had, hold.most)
+  local right = acked and hold.last or hold.right
+  if forgot then right = had end
   local waiting = call('ZCARD', queue)
   local queued = call('ZSCORE', queue, me)
   local others = waiting - (queued and 1 or 0) > 0
   uncount(pool, hold)
   local level = floor(max(0, capacity - pool.sated) / (pool.thirsty + 1))
-  local target = target_of(index, hold, capacity, max(level, unseen), others)
-  hold.most, hold.want = max(target, bound), firm
+  local fair = acked and level or max(level, right)
+  local target = target_of(index, hold, right, capacity, fair, others)
+  hold.most, hold.last, hold.right = max(target, bound), target, max(target, right)
+  hold.want = firm
   pool.used = pool.used + used - hold.used
   hold.used = used
   book(pool, hold, max(used, target, bound))
@@ -224,11 +226,7 @@ local function share(index, entry)
     call('ZREM', queue, me)
   end
   local handed = hand_out(index)
-  if handed > 0 then
-    target = handed
-    hold.most = max(hold.most, handed)
-  end
-  return target
+  return handed > 0 and handed or target
 end
 
 local function adapt(entry, forgot)
@@ -365,6 +363,7 @@ local function keep_or_drop(name, entry)
   end
 end
 local function bury()
+  if state.now < state.grace then return end
   local edge = '(' .. string.format('%.0f', state.now)
   for _, name in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', edge, 'LIMIT', 0, MOST_BURIED)) do
     if name ~= me then
@@ -428,14 +427,22 @@ if not wall then
   wall = time[1] * 1000000 + time[2]
 end
 local before = state.version
-state.now = state.wall ~= 0 and state.now + max(0, wall - state.wall) or wall
+local passed = state.wall ~= 0 and max(0, wall - state.wall) or 0
+state.now = state.wall ~= 0 and state.now + passed or wall
 state.wall = wall
 state.version = max(state.version + 1, state.now)
+do
+  local mine = load_entry(me)
+  local others = state.live - (mine and mine.gone == 0 and 1 or 0)
+  if others > 0 and passed > floor(terms.lease / 2) then
+    state.grace = max(state.grace, state.now + min(AWAY, terms.lease))
+  end
+end
 local forgot = lost_memory(before)
 bury()
 local entry = admit()
 adapt(entry, forgot)
-local shares = {share(1, entry), share(2, entry), share(3, entry)}
+local shares = {share(1, entry, forgot), share(2, entry, forgot), share(3, entry, forgot)}
 entry.issued = state.version
 settle_money(entry, forgot)
 if state.now + report.pause > max(state.pause, state.now) then

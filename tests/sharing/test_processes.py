@@ -48,18 +48,22 @@ class Referee:
 
     async def serve(self, stream: SocketStream) -> None:
         """Talk to one process."""
-        lines = BufferedByteReceiveStream(stream)
+        async with stream:
+            await self._listen(stream)
+
+    async def _listen(self, stream: SocketStream) -> None:
+        lines, sending = BufferedByteReceiveStream(stream), anyio.Lock()
         try:
             hello = await lines.receive_until(b"\n", 1000)
             pid = int(hello.split()[1])
             self.done[pid] = 0
             while True:
                 name = await lines.receive_until(b"\n", 1000)
-                self.group.start_soon(self.solve, stream, pid, name)
+                self.group.start_soon(self.solve, stream, sending, pid, name)
         except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError):
             return
 
-    async def solve(self, stream: SocketStream, pid: int, name: bytes) -> None:
+    async def solve(self, stream: SocketStream, sending: anyio.Lock, pid: int, name: bytes) -> None:
         """One task."""
         self.submits.append(anyio.current_time())
         self.in_flight += 1
@@ -69,7 +73,8 @@ class Referee:
         self.in_flight -= 1
         self.done[pid] += 1
         try:
-            await stream.send(name + b"\n")
+            async with sending:
+                await stream.send(name + b"\n")
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             return
 
@@ -223,9 +228,12 @@ class Cutter:
 
     async def _relay(self, client: SocketStream) -> None:
         async with client, await anyio.connect_tcp("127.0.0.1", self._server.port) as server:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._pass_on, client, server, lambda: self.up, group)
-                group.start_soon(self._pass_on, server, client, lambda: self.down, group)
+            await self._both_ways(client, server)
+
+    async def _both_ways(self, client: SocketStream, server: SocketStream) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._pass_on, client, server, lambda: self.up, group)
+            group.start_soon(self._pass_on, server, client, lambda: self.down, group)
 
     async def _pass_on(
         self, source: SocketStream, to: SocketStream, is_open: Callable[[], bool], group: TaskGroup

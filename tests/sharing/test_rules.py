@@ -150,12 +150,52 @@ def test_what_a_killed_member_held_is_free_after_its_lease_not_before() -> None:
     fleet = world(in_flight=10)
     busy(fleet, fleet.join(), 10)
     other = hungry(fleet, 10)[0]
-    fleet.now += LEASE - SECOND
-    assert fleet.touch(other).slots == 0
-    fleet.now += SECOND
+    fleet.wait(LEASE, other)
     assert fleet.touch(other).slots == 0
     fleet.now += 1
     assert fleet.touch(other).slots == 10
+
+
+def test_a_store_that_was_away_does_not_take_the_living_for_dead() -> None:
+    """After an outage longer than the lease nobody's share is given away before it could report."""
+    fleet = world(in_flight=10)
+    first, second = fleet.join(), fleet.join()
+    busy(fleet, first, 4)
+    busy(fleet, second, 6)
+    first.wants = 6
+    fleet.now += 3 * LEASE
+    fleet.touch(first)
+    fleet.now += SECOND
+    assert second.name in fleet.state.members
+    assert fleet.touch(second).slots == 6
+    del fleet.members[second.name]
+    fleet.wait(3 * SECOND, first)
+    assert first.targets[0] == 4
+    fleet.wait(LEASE, first)
+    assert first.targets[0] == 10
+
+
+def test_what_was_kept_beyond_the_lease_is_no_right() -> None:
+    """Who comes back after its lease gets what is free, also by a report that came late."""
+    fleet = world(in_flight=10)
+    late, other = fleet.join(), fleet.join()
+    busy(fleet, late, 4)
+    old = late.report(fleet.now)
+    busy(fleet, other, 6)
+    other.wants = 4
+    fleet.wait(LEASE + SECOND, other)
+    assert other.targets[0] == 10
+    other.used, other.wants = 10, 0
+    grant, _ = fleet.send(late, old)
+    assert grant.slots == 0
+    late.used, late.wants = 0, 4
+    fleet.touch(late)
+    assert fleet.touch(late).slots == 0
+    other.used = 6
+    fleet.touch(other)
+    fleet.touch(other)
+    fleet.deliver()
+    assert late.targets[0] == 4
 
 
 def test_what_a_member_leaves_behind_counts_for_a_lease() -> None:
@@ -314,12 +354,13 @@ def test_turns_of_a_killed_member_count_for_their_whole_window() -> None:
     assert len(dead.turns[0]) == 5
     other = fleet.join()
     other.wants_turns = 5
-    fleet.now += 2
-    assert fleet.touch(other).submits == 0
-    fleet.now += LEASE
-    assert fleet.touch(other).submits == 0
-    fleet.now += 60 * SECOND
-    assert fleet.touch(other).submits == 5
+    fleet.wait(2, other)
+    assert other.targets[1] == 0
+    fleet.wait(59 * SECOND, other)
+    assert other.targets[1] == 0
+    # The store has not heard of anybody for a while before, and gave the dead two seconds more.
+    fleet.wait(4 * SECOND, other)
+    assert other.targets[1] == 5
 
 
 def test_without_a_limit_a_rate_is_free() -> None:
@@ -383,7 +424,7 @@ def test_what_a_dead_member_was_lent_counts_as_spent() -> None:
     dead, other = fleet.join(), fleet.join()
     dead.money = 300
     fleet.touch(dead)
-    fleet.now += LEASE + 1
+    fleet.wait(LEASE + SECOND, other)
     assert fleet.touch(other).spent == 300
     assert fleet.state.lent == 0
 
