@@ -11,13 +11,13 @@ import attrs
 import orjson
 
 from .. import errors
-from ..errors import AccountBlocked, AccountError
+from ..errors import AccountBlocked, ServiceError, ServiceUnavailable
 from ._messages import SECOND
 
 __all__ = ["FuseSide", "read_error", "write_error"]
 
 
-def write_error(error: AccountError) -> str:
+def write_error(error: ServiceError) -> str:
     """Return an error as text; its message holds no secret."""
     known = {"kind": type(error).__name__, "message": str(error.args[0])}
     for name in ("code", "description", "error_id", "http_status", "retry_after"):
@@ -27,13 +27,14 @@ def write_error(error: AccountError) -> str:
     return orjson.dumps(known).decode()
 
 
-def read_error(text: str) -> AccountError:
+def read_error(text: str) -> ServiceError:
     """Make the error again that another process has written."""
     details: dict[str, Any] = orjson.loads(text)
-    kind = getattr(errors, str(details.pop("kind", "")), AccountError)
+    kind = getattr(errors, str(details.pop("kind", "")), None)
     message = str(details.pop("message", "The account cannot be used."))
-    if not (isinstance(kind, type) and issubclass(kind, AccountError)):
-        kind = AccountError
+    if not (isinstance(kind, type) and issubclass(kind, ServiceError)):
+        # Of another version: nothing more is known than that requests are to stop.
+        kind = ServiceUnavailable
     return kind(message, **details)
 
 
@@ -72,7 +73,7 @@ class FuseSide:
         self,
         egress: str,
         ask: Callable[[], None],
-        changed: Callable[[AccountError | None, float], None],
+        changed: Callable[[ServiceError | None, float], None],
     ) -> None:
         self._egress = egress
         self._ask = ask
@@ -90,7 +91,7 @@ class FuseSide:
 
     # -- what this process has to tell ------------------------------------------------------------
 
-    def blow(self, error: AccountError, seconds: float) -> None:
+    def blow(self, error: ServiceError, seconds: float) -> None:
         """Tell all that the service has refused the account; a ban is that of the egress."""
         scope = self._egress if isinstance(error, AccountBlocked) else ""
         text = write_error(error)

@@ -26,9 +26,9 @@ LEAST_SPARE = 8
 class GateStatistics:
     """What a gate is doing."""
 
-    share: int | None
-    """Entries that this process may have now; None for any number."""
-    used: int
+    capacity: int | None
+    """The share: entries that this process may have now; None for any number."""
+    borrowed: int
     """Entries that count now."""
     waiting: int
     """Callers that wait."""
@@ -182,6 +182,10 @@ class Gate:
         for waiter in self._waiters:
             waiter.event.set()
             break
+
+    def shift(self, seconds: float) -> None:
+        """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""
+        self._entries = deque(entry + seconds for entry in self._entries)
 
     # -- the share --------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import anyio
 
-from ..errors import AccountError, AccountUnavailable
+from ..errors import AccountUnavailable, ServiceError
 from ._contact import GOODBYE, Contact
 from ._fuse_side import FuseSide
 from ._gate import Gate
@@ -165,7 +165,7 @@ class Member:
         """Replace what was set aside by the cost."""
         self._purse.spend(reserved, cost)
 
-    def blow(self, error: AccountError, seconds: float) -> None:
+    def blow(self, error: ServiceError, seconds: float) -> None:
         """Stop the others, too."""
         self._fuse.blow(error, seconds)
 
@@ -186,7 +186,7 @@ class Member:
 
     def unavailable(self) -> AccountUnavailable | None:
         """Return the error of a wait that has ended without a share because of an outage."""
-        granted = self._in_force(anyio.current_time()) and self.slots.statistics().share != 0
+        granted = self._in_force(anyio.current_time()) and self.slots.statistics().capacity != 0
         if self._failure is None or granted:
             return None
         return self._unavailable(self._failure)
@@ -197,7 +197,7 @@ class Member:
 
     def statistics(self) -> ShareStatistics:
         """Return the numbers of now."""
-        share = self.slots.statistics().share if self._kept(anyio.current_time()) else 0
+        share = self.slots.statistics().capacity if self._kept(anyio.current_time()) else 0
         return ShareStatistics(
             members=self._members,
             share=share or 0,
@@ -325,7 +325,7 @@ class Member:
             span = grant.egress_span
             self._fuse.news(self._egress, grant.egress_number, span, grant.egress_error)
 
-    def _fuse_changed(self, error: AccountError | None, seconds: float) -> None:
+    def _fuse_changed(self, error: ServiceError | None, seconds: float) -> None:
         self.listener.fuse(error, seconds)
 
     async def message(self, text: str) -> None:
@@ -359,7 +359,7 @@ class Member:
         self._purse.wake()
         for gate in (self.slots, self.submits, self.requests):
             gate.wake()
-        if self.requests.statistics().share == 0:
+        if self.requests.statistics().capacity == 0:
             # Nothing was ever granted; what is paid for is asked for all the same, one by one.
             self.requests.resize(1)
         if was_lost is None:

@@ -72,10 +72,7 @@ def share(
     pool, hold, ask = state.pools[index], entry.holds[index], report.asks[index]
     capacity = _capacity(state, index)
     if not capacity:
-        _uncount(pool, hold)
-        _drop(pool, hold)
-        pool.queue.pop(me, None)
-        _count(pool, hold)
+        _let_go(pool, hold, me)
         return -1
     had, acked = max(0, ask.had), report.version >= entry.issued
     bound = had if acked else max(had, hold.most)
@@ -162,6 +159,14 @@ def hand_out(state: State, index: int, me: str, mails: list[Mail]) -> int:
         if hold.booked < min(hold.want, max(level, 1)):
             pool.queue[head] = None
     return mine
+
+
+def _let_go(pool: Pool, hold: Hold, me: str) -> None:
+    """Keep nothing of a member in a pool without a limit."""
+    _uncount(pool, hold)
+    _drop(pool, hold)
+    pool.queue.pop(me, None)
+    _count(pool, hold)
 
 
 def _drop(pool: Pool, hold: Hold) -> None:

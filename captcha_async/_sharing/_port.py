@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from ..errors import AccountError, CaptchaError
+from ..errors import CaptchaError, ServiceError
 
 __all__ = ["AccountPort", "GatePort", "Listener", "ShareStatistics"]
 
@@ -62,7 +62,7 @@ class Listener:
     Each is called in the event loop, has to be quick, and may come again with what is known.
     """
 
-    fuse: Callable[[AccountError | None, float], None] = _nothing
+    fuse: Callable[[ServiceError | None, float], None] = _nothing
     """The fuse was blown elsewhere: stop for so many seconds. None: it was closed elsewhere."""
     pause: Callable[[float], None] = _nothing
     """The service asked another process to wait so many seconds."""
@@ -128,7 +128,7 @@ class AccountPort(Protocol):
         """Replace what was set aside by the cost, or by itself where that will never be known."""
         ...
 
-    def blow(self, error: AccountError, seconds: float) -> None:
+    def blow(self, error: ServiceError, seconds: float) -> None:
         """Stop the others, too."""
         ...
 

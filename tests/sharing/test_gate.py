@@ -41,7 +41,7 @@ async def test_within_the_share_nobody_is_asked() -> None:
     await made.acquire()
     made.release()
     made.acquire_nowait()
-    assert (asked.times, made.statistics().used) == (0, 2)
+    assert (asked.times, made.statistics().borrowed) == (0, 2)
     with pytest.raises(anyio.WouldBlock):
         made.acquire_nowait()
 
@@ -94,7 +94,7 @@ async def test_a_cancelled_waiter_takes_nothing_with_it() -> None:
         made.release()
         with anyio.fail_after(1):
             await entered.wait()
-    assert made.statistics().used == 1
+    assert made.statistics().borrowed == 1
 
 
 async def test_a_share_that_is_not_in_force_lets_nobody_in() -> None:
@@ -159,7 +159,7 @@ async def test_without_a_limit_all_enter() -> None:
     made, asked = gate(-1, window=1.0)
     for _ in range(1000):
         made.acquire_nowait()
-    assert (asked.times, made.statistics().share, made.statistics().entered) == (0, None, 1000)
+    assert (asked.times, made.statistics().capacity, made.statistics().entered) == (0, None, 1000)
 
 
 async def test_release_without_acquire_is_a_fault() -> None:

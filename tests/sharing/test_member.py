@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from captcha_async import errors
+from captcha_async._sharing._fuse_side import read_error
 from captcha_async._sharing._member import Member
 from captcha_async._sharing._memory import MemoryStore
 from captcha_async._sharing._messages import NANO, SECOND, Grant, Report, Terms
@@ -362,7 +363,7 @@ def hear(one: Member) -> list[tuple[str | None, float]]:
     """Note what a member hears of the fuse."""
     heard: list[tuple[str | None, float]] = []
 
-    def listen(error: errors.AccountError | None, seconds: float) -> None:
+    def listen(error: errors.ServiceError | None, seconds: float) -> None:
         heard.append((None if error is None else f"{type(error).__name__} {error.code}", seconds))
 
     one.listener.fuse = listen
@@ -402,6 +403,19 @@ async def test_one_probe_over_all_and_its_success_lets_all_go_on() -> None:
         await settle(1)
         assert heard[-1][0] is None
         assert await members[1].may_probe(5.0)
+
+
+async def test_an_outage_of_the_service_stops_all() -> None:
+    """Also what is no account error; what this version does not know stops requests, too."""
+    store = MemoryStore()
+    first, second = member(store), member(store)
+    heard = hear(second)
+    async with opened(first, second):
+        first.blow(errors.ServiceUnavailable("Ten in a row brought no reply."), 60.0)
+        await settle(0.5)
+        assert [name for name, _ in heard] == ["ServiceUnavailable None"]
+    for text in ('{"kind": "NewError", "message": "?"}', '{"kind": "SolveTimeout"}', "{}"):
+        assert type(read_error(text)) is errors.ServiceUnavailable
 
 
 async def test_who_joins_hears_of_the_blown_fuse() -> None:
@@ -460,12 +474,12 @@ async def test_in_an_outage_the_last_share_is_kept() -> None:
             for _ in range(4):
                 await one.slots.acquire()
         await settle()
-        had = {one: one.slots.statistics().share or 0 for one in (first, second)}
+        had = {one: one.slots.statistics().capacity or 0 for one in (first, second)}
         store.failure = StoreUnreachable("it is gone")
         await settle(30)
         for one in (first, second):
             fill(one)
-            assert one.slots.statistics().used == had[one]
+            assert one.slots.statistics().borrowed == had[one]
             assert one.statistics().reachable is False
         assert [type(error) for error in lost] == [errors.AccountUnavailable]
         assert lost[0].retryable
@@ -533,7 +547,7 @@ async def test_a_member_that_is_cut_off_and_stops_is_never_above_the_limit() -> 
     cut, other = member(store, on_outage="stop"), member(store, on_outage="stop")
     async with opened(cut, other):
         assert fill(cut) >= 5
-        while cut.slots.statistics().used:
+        while cut.slots.statistics().borrowed:
             cut.slots.release()
         store.cut.add(cut.id)
 
@@ -546,11 +560,11 @@ async def test_a_member_that_is_cut_off_and_stops_is_never_above_the_limit() -> 
             for _ in range(150):
                 await anyio.sleep(0.1)
                 fill(cut)
-                used = cut.slots.statistics().used, other.slots.statistics().used
+                used = cut.slots.statistics().borrowed, other.slots.statistics().borrowed
                 assert sum(used) <= 10
-                while cut.slots.statistics().used:
+                while cut.slots.statistics().borrowed:
                     cut.slots.release()
-        assert other.slots.statistics().used == 10
+        assert other.slots.statistics().borrowed == 10
         store.cut.clear()
         await settle()
         assert fill(cut) == 0

@@ -17,7 +17,7 @@ from captcha_async._sharing._sqlite import SqliteStore
 
 def member(share: Any = "account.db", **options: Any) -> Any:
     """A member of an account of ten slots."""
-    given = {"service": "capmonster", "api_key": "secret-key", "in_flight": 10}
+    given: dict[str, Any] = {"service": "capmonster", "api_key": "secret-key", "in_flight": 10}
     return make_member(share, **{**given, **options})
 
 

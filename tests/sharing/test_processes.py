@@ -286,7 +286,7 @@ async def test_a_rate_is_exact_over_processes(tmp_path: Path) -> None:
 async def test_money_is_never_spent_above_the_cap(tmp_path: Path) -> None:
     """Nor with a process that is killed: what it was lent counts as spent."""
     async with fleet(str(tmp_path / "account.db"), 50) as (processes, referee):
-        limits = {"max_spend": 100, "price": "1"}
+        limits: dict[str, Any] = {"max_spend": 100, "price": "1"}
         first, second = (processes.start(**limits) for _ in range(2))
         await referee.see_work(first, 1)
         await referee.see_work(second, 1)
