@@ -52,6 +52,10 @@ class Correspondent(Protocol):
         """Return the moment until which the next exchange has to be made, at the latest."""
         ...
 
+    async def after_exchange(self) -> None:
+        """Do what is due now that the store has answered."""
+        ...
+
     async def now_and_then(self) -> None:
         """Do what is due about twice a minute, beside the exchanges."""
         ...
@@ -139,6 +143,7 @@ class Contact:
             self.tried.set()
             if leaving:
                 return
+            await self._member.after_exchange()
             if self._closing:
                 continue
             await anyio.sleep(SOONEST)

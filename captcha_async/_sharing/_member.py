@@ -11,6 +11,7 @@ from typing import Literal
 import anyio
 
 from ..errors import AccountUnavailable, ServiceError
+from ._callbacks import SharedCallbacks
 from ._contact import GOODBYE, Contact
 from ._fuse_side import FuseSide
 from ._gate import Gate
@@ -18,6 +19,7 @@ from ._holder import Holder
 from ._messages import POOLS, SECOND, Grant, Report, Terms
 from ._port import Listener, ShareStatistics
 from ._purse import Purse, to_money
+from ._records import Records
 from ._store import Store, StoreRefused, StoreUnreachable, post_key
 from ._tokens import CallbackTokens
 
@@ -64,6 +66,7 @@ class Member:
         self._secret = blake2b(api_key.encode(), person=b"callback tokens").digest()
         self.listener: Listener = Listener()
         self.id: str = ""
+        self.records: Records = Records(store, lambda: self.id)
         self._contact: Contact | None = None
         self._holder: Holder | None = None
         self._reset()
@@ -85,7 +88,8 @@ class Member:
         self.requests: Gate = Gate(self._kept, ask, terms.requests_window / SECOND)
         self._purse = Purse(ask, lambda: self._failure is None, capped=terms.cap > 0)
         self._fuse = FuseSide(self._egress, ask, self._fuse_changed)
-        self.tokens: CallbackTokens = CallbackTokens(self.id, self._secret)
+        tokens = CallbackTokens(self.id, self._secret)
+        self.callbacks: SharedCallbacks = SharedCallbacks(self._store, tokens)
 
     def __repr__(self) -> str:
         return f"<Member {self.id or 'not open'} of {self._store!r}>"
@@ -206,33 +210,6 @@ class Member:
             reachable=self._contact is not None and self._failure is None,
             exchanges=0 if self._contact is None else self._contact.exchanges,
         )
-
-    # -- callbacks --------------------------------------------------------------------------------
-
-    async def hand_over(self, token: str, body: bytes) -> bool:
-        """Give a callback that came here to the member whose it is.
-
-        Returns:
-            False if the token is not genuine.
-
-        Raises:
-            AccountUnavailable: the store does not answer; let the service send it again.
-        """
-        owner = self.tokens.owner(token)
-        if owner is None:
-            return False
-        try:
-            await self._store.post(owner, token, body)
-        except (StoreUnreachable, StoreRefused) as error:
-            raise self._unavailable(error) from None
-        return True
-
-    async def kept_callback(self, token: str) -> bytes | None:
-        """Return the body of a callback that came while its owner was away, if it is still kept."""
-        try:
-            return await self._store.read(post_key(token))
-        except (StoreUnreachable, StoreRefused):
-            return None
 
     # -- being in contact -------------------------------------------------------------------------
 
@@ -372,6 +349,11 @@ class Member:
         if self._grace and self.slots.statistics().waiting:
             due = min(due, anyio.current_time() + GRACE_BEAT)
         return due
+
+    async def after_exchange(self) -> None:
+        """Write the records that could not be written before."""
+        if self.records.unsaved:
+            await self.records.flush()
 
     async def now_and_then(self) -> None:
         """Exchange what was learned."""

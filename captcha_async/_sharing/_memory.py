@@ -25,8 +25,8 @@ class MemoryStore:
         # {member: messages that it has not read}, while it is connected
         self._boxes: dict[str, list[str]] = {}
         self._arrived: dict[str, anyio.Event] = {}
-        # {key: (value, moment of its end)}
-        self._records: dict[str, tuple[bytes, float]] = {}
+        # {key: (value, moment of its end, owner)}
+        self._records: dict[str, tuple[bytes, float, str]] = {}
         self._learned: dict[str, list[int]] = {}
 
     def __repr__(self) -> str:
@@ -72,25 +72,46 @@ class MemoryStore:
     async def read(self, key: str) -> bytes | None:
         """Return a record."""
         await checkpoint()
-        value, end = self._records.get(key, (None, 0.0))
+        return self._get(key)
+
+    def _get(self, key: str) -> bytes | None:
+        value, end, _ = self._records.get(key, (None, 0.0, ""))
         return value if anyio.current_time() < end else None
 
-    async def write(self, key: str, value: bytes, seconds: float) -> None:
-        """Keep a record."""
-        await checkpoint()
+    def _put(self, key: str, value: bytes, seconds: float, owner: str) -> None:
         now = anyio.current_time()
         self._records.pop(key, None)
-        self._records[key] = (value, now + seconds)
+        self._records[key] = (value, now + seconds, owner)
         # About in the order of their ends, so looking at the oldest is enough in the long run.
         while self._records and next(iter(self._records.values()))[1] <= now:
             del self._records[next(iter(self._records))]
 
-    async def claim(self, key: str, value: bytes, seconds: float) -> bytes | None:
+    async def write(self, key: str, value: bytes, seconds: float, owner: str = "") -> None:
+        """Keep a record."""
+        await checkpoint()
+        self._put(key, value, seconds, owner)
+
+    async def claim(self, key: str, value: bytes, seconds: float, owner: str = "") -> bytes | None:
         """Keep a record unless there is one."""
-        known = await self.read(key)
+        await checkpoint()
+        known = self._get(key)
         if known is None:
-            await self.write(key, value, seconds)
+            self._put(key, value, seconds, owner)
         return known
+
+    async def adopt(self, me: str) -> list[tuple[str, bytes]]:
+        """Take over what the dead have left."""
+        await checkpoint()
+        members, now = self._state.members, anyio.current_time()
+        living = {name for name, entry in members.items() if not entry.gone} | {"", me}
+        found = [
+            (key, value, end)
+            for key, (value, end, owner) in self._records.items()
+            if owner not in living and now < end
+        ]
+        for key, value, end in found:
+            self._records[key] = (value, end, me)
+        return [(key, value) for key, value, _ in found]
 
     async def remove(self, key: str) -> None:
         """Remove a record."""

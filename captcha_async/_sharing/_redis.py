@@ -37,10 +37,44 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 """
 
-_CLAIM = """
+# KEYS: the record, the hash of owners. ARGV: value, milliseconds, key, owner, whether it may be
+# replaced.
+_WRITE = """
 local known = redis.call('GET', KEYS[1])
-if not known then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
-return known
+if known and ARGV[5] == '0' then return known end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if ARGV[4] == '' then
+  redis.call('HDEL', KEYS[2], ARGV[3])
+else
+  redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+  redis.call('PEXPIRE', KEYS[2], ARGV[6])
+end
+return false
+"""
+
+# KEYS: the hash of owners, members. ARGV: what the records' keys begin with, member, cursor.
+# A member that is gone has a 1 in the fourth place; see ENTRY in exchange.lua.
+_ADOPT = """
+local page = redis.call('HSCAN', KEYS[1], ARGV[3], 'COUNT', 500)
+local found, living = {page[1]}, {[ARGV[2]] = true}
+for i = 1, #page[2], 2 do
+  local key, owner = page[2][i], page[2][i + 1]
+  if living[owner] == nil then
+    local entry = redis.call('HGET', KEYS[2], owner)
+    living[owner] = entry and string.match(entry, '^%S+ %S+ %S+ (%S+)') == '0' or false
+  end
+  if not living[owner] then
+    local value = redis.call('GET', ARGV[1] .. key)
+    if value then
+      redis.call('HSET', KEYS[1], key, ARGV[2])
+      found[#found + 1] = key
+      found[#found + 1] = value
+    else
+      redis.call('HDEL', KEYS[1], key)
+    end
+  end
+end
+return found
 """
 
 # Numbers in thousandths, as `merged` in `_learned.py`.
@@ -79,7 +113,8 @@ def _script() -> str:
 SCRIPTS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("exchange", _script),
     ("post", lambda: _POST),
-    ("claim", lambda: _CLAIM),
+    ("write", lambda: _WRITE),
+    ("adopt", lambda: _ADOPT),
     ("merge", lambda: _MERGE),
 )
 
@@ -252,19 +287,34 @@ class RedisStore:
             value: bytes | None = await client.get(self._record(key))
         return value
 
-    async def write(self, key: str, value: bytes, seconds: float) -> None:
+    async def write(self, key: str, value: bytes, seconds: float, owner: str = "") -> None:
         """Keep a record."""
-        client = self._client
-        if client is None:
-            raise StoreUnreachable(f"{self.place} is not connected")
-        with _told(self.place), anyio.fail_after(TIMEOUT):
-            await client.set(self._record(key), value, px=max(1, int(seconds * 1000)))
+        await self._write(key, value, seconds, owner, replace=1)
 
-    async def claim(self, key: str, value: bytes, seconds: float) -> bytes | None:
+    async def claim(self, key: str, value: bytes, seconds: float, owner: str = "") -> bytes | None:
         """Keep a record unless there is one."""
-        arguments = [value, max(1, int(seconds * 1000))]
-        known: bytes | None = await self._call("claim", [self._record(key)], arguments)
+        return await self._write(key, value, seconds, owner, replace=0)
+
+    async def _write(
+        self, key: str, value: bytes, seconds: float, owner: str, *, replace: int
+    ) -> bytes | None:
+        keys = [self._record(key), self._prefix + "owners"]
+        life = max(1, int(seconds * 1000))
+        arguments = [value, life, key, owner, replace, int(LIFE * 1000)]
+        known: bytes | None = await self._call("write", keys, arguments)
         return known
+
+    async def adopt(self, me: str) -> list[tuple[str, bytes]]:
+        """Take over what the dead have left, page by page."""
+        keys = [self._prefix + "owners", self._prefix + "members"]
+        found: list[tuple[str, bytes]] = []
+        cursor = "0"
+        while True:
+            head, *page = await self._call("adopt", keys, [self._record(""), me, cursor])
+            found += zip(map(_text, page[::2]), page[1::2], strict=True)
+            cursor = _text(head)
+            if cursor == "0":
+                return found
 
     async def remove(self, key: str) -> None:
         """Remove a record."""
@@ -273,6 +323,7 @@ class RedisStore:
             raise StoreUnreachable(f"{self.place} is not connected")
         with _told(self.place), anyio.fail_after(TIMEOUT):
             await client.delete([self._record(key)])
+            await client.hdel(self._prefix + "owners", [key])
 
     async def merge(self, kind: str, numbers: list[int]) -> list[int]:
         """Add up what was learned."""

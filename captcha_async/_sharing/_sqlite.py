@@ -44,7 +44,8 @@ SCHEMA = (
         recipient TEXT NOT NULL, text TEXT NOT NULL, ends INTEGER NOT NULL)""",
     "CREATE INDEX mail_of ON mail (account, recipient, number)",
     """CREATE TABLE record (account TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
-        ends INTEGER NOT NULL, PRIMARY KEY (account, key)) WITHOUT ROWID""",
+        ends INTEGER NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (account, key)) WITHOUT ROWID""",
+    "CREATE INDEX record_owner ON record (account, owner) WHERE owner <> ''",
     "CREATE INDEX record_end ON record (ends)",
     """CREATE TABLE learned (account TEXT NOT NULL, kind TEXT NOT NULL, numbers BLOB NOT NULL,
         PRIMARY KEY (account, kind)) WITHOUT ROWID""",
@@ -259,17 +260,17 @@ class SqliteStore:
         def leave() -> None:
             with self._transaction() as database:
                 (now,) = database.execute(f"SELECT {NOW}").fetchone()
-                self._put(database, now, post_key(token), body, RESULT_LIFE)
+                self._put(database, post_key(token), body, RESULT_LIFE, "")
                 self._deliver(database, now, [Mail(to, f"post {token}")])
 
         await self._in_thread(leave)
 
     def _put(
-        self, database: sqlite3.Connection, now: int, key: str, value: bytes, seconds: float
+        self, database: sqlite3.Connection, key: str, value: bytes, seconds: float, owner: str
     ) -> None:
         database.execute(
-            "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)",
-            (self._name, key, value, now + int(seconds * SECOND) // 1000),
+            f"INSERT OR REPLACE INTO record VALUES (?, ?, ?, {NOW} + ?, ?)",
+            (self._name, key, value, int(seconds * SECOND) // 1000, owner),
         )
 
     def _get(self, database: sqlite3.Connection, key: str) -> bytes | None:
@@ -288,28 +289,49 @@ class SqliteStore:
 
         return await self._in_thread(look)
 
-    async def write(self, key: str, value: bytes, seconds: float) -> None:
+    async def write(self, key: str, value: bytes, seconds: float, owner: str = "") -> None:
         """Keep a record."""
 
         def put() -> None:
             with self._transaction() as database:
-                (now,) = database.execute(f"SELECT {NOW}").fetchone()
-                self._put(database, now, key, value, seconds)
+                self._put(database, key, value, seconds, owner)
 
         await self._in_thread(put)
 
-    async def claim(self, key: str, value: bytes, seconds: float) -> bytes | None:
+    async def claim(self, key: str, value: bytes, seconds: float, owner: str = "") -> bytes | None:
         """Keep a record unless there is one."""
 
         def put() -> bytes | None:
             with self._transaction() as database:
                 known = self._get(database, key)
                 if known is None:
-                    (now,) = database.execute(f"SELECT {NOW}").fetchone()
-                    self._put(database, now, key, value, seconds)
+                    self._put(database, key, value, seconds, owner)
                 return known
 
         return await self._in_thread(put)
+
+    async def adopt(self, me: str) -> list[tuple[str, bytes]]:
+        """Take over what the dead have left."""
+
+        def take() -> list[tuple[str, bytes]]:
+            with self._transaction() as database:
+                members = self._load(database).members
+                living = {name for name, entry in members.items() if not entry.gone} | {"", me}
+                owners = database.execute(
+                    "SELECT DISTINCT owner FROM record WHERE account = ? AND owner <> ''",
+                    (self._name,),
+                ).fetchall()
+                found: list[tuple[str, bytes]] = []
+                for (owner,) in owners:
+                    if owner not in living:
+                        found += database.execute(
+                            "UPDATE record SET owner = ? WHERE account = ? AND owner = ? AND "
+                            f"owner <> '' AND ends > {NOW} RETURNING key, value",
+                            (me, self._name, owner),
+                        ).fetchall()
+                return [(key, bytes(value)) for key, value in found]
+
+        return await self._in_thread(take)
 
     async def remove(self, key: str) -> None:
         """Remove a record."""

@@ -49,12 +49,18 @@ class Store(Protocol):
         """Return the record under a key."""
         ...
 
-    async def write(self, key: str, value: bytes, seconds: float) -> None:
-        """Keep a record for so many seconds."""
+    async def write(self, key: str, value: bytes, seconds: float, owner: str = "") -> None:
+        """Keep a record for so many seconds; with an *owner* others may `adopt` it."""
         ...
 
-    async def claim(self, key: str, value: bytes, seconds: float) -> bytes | None:
+    async def claim(self, key: str, value: bytes, seconds: float, owner: str = "") -> bytes | None:
         """Keep a record unless there is one, which is returned then."""
+        ...
+
+    async def adopt(self, me: str) -> list[tuple[str, bytes]]:
+        """Make *me* the owner of the records whose owners are no members any more; each of them is
+        given to one.
+        """
         ...
 
     async def remove(self, key: str) -> None:

@@ -615,17 +615,17 @@ async def test_any_member_takes_any_callback() -> None:
     came: list[tuple[str, bytes]] = []
     owner.listener.posted = lambda token, body: came.append((token, body))
     async with opened(owner, receiver, stranger):
-        token = owner.tokens.make()
-        assert receiver.tokens.owner(token) == owner.id
-        assert await receiver.hand_over(token, b"body")
+        token = owner.callbacks.make_token()
+        assert receiver.callbacks.owner(token) == owner.id
+        assert await receiver.callbacks.hand_over(token, b"body")
         await settle(0.1)
         assert came == [(token, b"body")]
-        assert await receiver.kept_callback(token) == b"body"
-        assert not await receiver.hand_over(stranger.tokens.make(), b"forged")
+        assert await receiver.callbacks.kept(token) == b"body"
+        assert not await receiver.callbacks.hand_over(stranger.callbacks.make_token(), b"forged")
         for bad in ("", "x", token[:-1] + "!", token[::-1], "é" * 54):
-            assert receiver.tokens.owner(bad) is None
+            assert receiver.callbacks.owner(bad) is None
         await settle(700)
-        assert await receiver.kept_callback(token) is None
+        assert await receiver.callbacks.kept(token) is None
 
 
 async def test_callbacks_in_an_outage_are_to_be_sent_again() -> None:
@@ -639,7 +639,7 @@ async def test_callbacks_in_an_outage_are_to_be_sent_again() -> None:
 
         store.post = fail  # type: ignore[method-assign]
         with pytest.raises(errors.AccountUnavailable):
-            await one.hand_over(one.tokens.make(), b"body")
+            await one.callbacks.hand_over(one.callbacks.make_token(), b"body")
 
 
 # -- what was learned -----------------------------------------------------------------------------

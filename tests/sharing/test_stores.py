@@ -262,6 +262,32 @@ async def test_records_are_kept_for_their_time(kind: str, tmp_path: Path) -> Non
 
 @real_time
 @every_store
+async def test_what_the_dead_have_left_is_taken_over_once(kind: str, tmp_path: Path) -> None:
+    """Records of members that are gone get a new owner; those of the living do not."""
+    async with two_of(kind, tmp_path) as (first, second):
+        await first.exchange("a", Report())
+        await second.exchange("b", Report())
+        await first.exchange("dead", Report())
+        for number in range(5):
+            await first.write(f"left{number}", b"%d" % number, 60, "dead")
+        await first.write("mine", b"mine", 60, "a")
+        await first.write("solved", b"done", 60)
+        await first.write("short", b"short", 0.001, "dead")
+        assert await second.adopt("b") == []
+        await first.exchange("dead", Report(leaving=True))
+        with anyio.fail_after(20):
+            while await second.read("short") is not None:  # noqa: ASYNC110 (its clock, not ours)
+                await anyio.sleep(0.005)
+        assert sorted(await second.adopt("b")) == [(f"left{n}", b"%d" % n) for n in range(5)]
+        assert await first.adopt("a") == []
+        await second.remove("left0")
+        await second.write("left1", b"done", 60)
+        await second.exchange("b", Report(leaving=True))
+        assert len(await first.adopt("a")) == 3
+
+
+@real_time
+@every_store
 async def test_what_was_learned_adds_up(kind: str, tmp_path: Path) -> None:
     """The numbers of both members are in the sum, which is halved when it is full."""
     async with two_of(kind, tmp_path) as (first, second):
@@ -348,8 +374,8 @@ async def test_all_keys_have_the_prefix_and_one_hash_tag(tmp_path: Path) -> None
     redis = pytest.importorskip("redis", reason="needs redis (fakeredis brings it)")
     with redis_server(tmp_path) as server, redis.Redis(port=server.port) as client:
         commands = (
-            "+eval +evalsha +script|load +time +get +set +del +hget +hset +hdel +hgetall +hincrby "
-            "+zadd +zrem +zrange +zrangebyscore +zcard +zscore +xadd +xread +xrevrange +pexpire "
+            "+eval +evalsha +script|load +time +get +set +del +hget +hset +hdel +hgetall "
+            "+hincrby +hscan +zadd +zrem +zrange +zrangebyscore +zcard +zscore +xadd +xread +xrevrange +pexpire "
             "+hello +client +select +ping"
         )
         client.execute_command(
@@ -361,7 +387,8 @@ async def test_all_keys_have_the_prefix_and_one_hash_tag(tmp_path: Path) -> None
             await store.exchange("a", Report(fuse_do="blow", fuse_error="x", pause=5))
             await store.post("a", "token", b"x")
             assert len(await store.messages("a")) == 3
-            await store.claim("key", b"x", 5)
+            await store.claim("key", b"x", 5, "a")
+            await store.adopt("b")
             await store.remove("key")
             await store.merge("kind", [1])
         assert client.keys("*")
