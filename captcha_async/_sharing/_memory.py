@@ -9,12 +9,17 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from ._learned import merged
-from ._messages import Grant, Mail, Report
+from ._messages import SECOND, Grant, Mail, Report
 from ._rules import exchange
 from ._state import State
 from ._store import PATIENCE, RESULT_LIFE, post_key
 
 __all__ = ["MemoryStore"]
+
+
+def _now() -> int:
+    # Never 0, which stands for a state that knows no time.
+    return int(anyio.current_time() * SECOND) + 1
 
 
 class MemoryStore:
@@ -44,8 +49,7 @@ class MemoryStore:
     async def exchange(self, me: str, report: Report) -> Grant:
         """Run the rules."""
         await checkpoint()
-        now = int(anyio.current_time() * 1_000_000) + 1
-        grant, mails = exchange(self._state, now, me, report)
+        grant, mails = exchange(self._state, _now(), me, report)
         for mail in mails:
             self._deliver(mail)
         return grant
@@ -127,4 +131,4 @@ class MemoryStore:
     async def state(self) -> State:
         """Return a copy of what is kept."""
         await checkpoint()
-        return State.load(self._state.dump())
+        return State.load(self._state.dump()).at(_now())

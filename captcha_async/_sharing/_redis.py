@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import anyio
+from anyio.abc import ByteStream
 
 from ..errors import invalid
-from ._messages import REPORT_FIELDS, Grant, Report
+from ._messages import REPORT_FIELDS, SECOND, Grant, Report
 from ._redis_state import NUMBERS, read_state
 from ._state import State
 from ._store import PATIENCE, RESULT_LIFE, StoreRefused, StoreUnreachable, post_key
@@ -23,6 +24,7 @@ from ._store import PATIENCE, RESULT_LIFE, StoreRefused, StoreUnreachable, post_
 __all__ = ["PREFIX", "RedisStore", "masked"]
 
 PREFIX = "captcha-async"
+PORT = 6379
 TIMEOUT = 2.0
 """Seconds for one call; an exchange takes less than a millisecond."""
 LIFE = 24 * 3600.0
@@ -213,6 +215,7 @@ class RedisStore:
         """Connect; whoever has entered has to leave in the same task."""
         failure: Exception | None = None
         with _told(self.place):
+            await self._knock()
             async with self._connect() as client:
                 self._client = client
                 try:
@@ -227,6 +230,17 @@ class RedisStore:
                     self._client = None
             if failure is not None:
                 raise failure
+
+    async def _knock(self) -> None:
+        """See whether somebody answers there; coredis logs a traceback for each failure."""
+        parts = urlsplit(self._url)
+        with anyio.fail_after(TIMEOUT):
+            stream: ByteStream
+            if parts.scheme == "unix":
+                stream = await anyio.connect_unix(parts.path)
+            else:
+                stream = await anyio.connect_tcp(parts.hostname or "", parts.port or PORT)
+        await stream.aclose()
 
     async def _find_ends(self, me: str) -> None:
         """News of before are in the next grant; the mailbox is read on from where it was."""
@@ -247,7 +261,7 @@ class RedisStore:
 
     async def exchange(self, me: str, report: Report, wall: int | None = None) -> Grant:
         """Run the rules on the server; *wall* replaces its clock in tests."""
-        life = int(1000 * max(LIFE, 2 * report.terms.per / 1_000_000))
+        life = int(1000 * max(LIFE, 2 * report.terms.per / SECOND))
         head = [self._prefix + "in:", me, "" if wall is None else wall, life]
         values = await self._call("exchange", self._keys, [*head, *report.flat()])
         return Grant.of([_text(value) if isinstance(value, bytes) else value for value in values])
@@ -340,13 +354,14 @@ class RedisStore:
             raise StoreUnreachable(f"{self.place} is not connected")
         state, members, _, *queues, spent, fuses, _ = self._keys
         with _told(self.place), anyio.fail_after(TIMEOUT):
-            return read_state(
+            kept = read_state(
                 await client.get(state),
                 await client.hgetall(members),
                 [await client.zrange(queue, 0, -1) for queue in queues],
                 await client.hgetall(spent),
                 await client.hgetall(fuses),
             )
+            return kept.at(int((await client.time()).timestamp() * SECOND))
 
 
 def check_redis_url(url: str) -> None:

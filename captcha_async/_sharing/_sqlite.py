@@ -248,7 +248,8 @@ class SqliteStore:
 
         def look() -> State:
             with _told(self._path):
-                return self._load(self._db)
+                (now,) = self._db.execute(f"SELECT {NOW}").fetchone()
+                return self._load(self._db).at(now * 1000)
 
         return await self._in_thread(look)
 

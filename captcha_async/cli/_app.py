@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from ._account import account
 from ._balance import balance
 from ._batch._command import batch
 from ._bench._command import bench
@@ -49,6 +50,7 @@ app.command()(demo)
 app.command()(solve)
 app.command()(batch)
 app.command()(balance)
+app.command()(account)
 app.command()(report)
 app.command()(types)
 app.command()(bench)
