@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
+import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis_servers import redis_server
@@ -394,6 +396,30 @@ async def test_all_keys_have_the_prefix_and_one_hash_tag(tmp_path: Path) -> None
         assert client.keys("*")
         assert all(key.startswith(b"team:{name}:") for key in client.keys("*"))
         assert all(client.pttl(key) > 0 for key in client.keys("*"))
+
+
+@real_time
+async def test_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
+    """The certificate is checked: by the authority that the URL names, or by the system's."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--tls-port", str(port), "--tls-auth-clients", "no"]
+    for name in ("cert", "key"):
+        options += [f"--tls-{name}-file", str(tmp_path / f"{name}.pem")]
+    options += ["--tls-ca-cert-file", str(tmp_path / "ca.pem")]
+    with redis_server(tmp_path, *options):
+        url = f"rediss://localhost:{port}/0"
+        async with RedisStore(f"{url}?ssl_ca_certs={tmp_path / 'ca.pem'}", "name").opened("a"):
+            pass
+        with pytest.raises(StoreUnreachable):
+            async with RedisStore(url, "name").opened("a"):
+                raise AssertionError("unreachable")
 
 
 @real_time
