@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from ._messages import Terms
-from ._state import Entry, Fuse, Hold, Pool, State
+from ._state import Entry, Fuse, Hold, Members, Pool, State
 
 __all__ = ["NUMBERS", "read_state"]
 
@@ -55,7 +55,7 @@ def read_state(
     return State(
         **named,
         terms=Terms(**dict(zip((f.name for f in attrs.fields(Terms)), rest, strict=False))),
-        members={name.decode(): _entry(text) for name, text in members.items()},
+        members=Members({name.decode(): _entry(text) for name, text in members.items()}),
         pools=(first, second, third),
         spent={int(start): int(amount) for start, amount in spent.items()},
         fuses={scope.decode(): _fuse(text) for scope, text in fuses.items()},

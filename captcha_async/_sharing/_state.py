@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -51,6 +53,41 @@ class Entry:
     def outstanding(self) -> int:
         """Money that it was lent and has not told to have spent."""
         return max(0, self.lent - self.spent - self.returned)
+
+
+class Members(MutableMapping[str, Entry]):
+    """Members by their ids; those that were read from a file are made entries when looked at.
+
+    One exchange looks at few of them, and reading all would cost more than all else.
+    """
+
+    def __init__(self, rows: Mapping[str, Entry | list[Any]] = MappingProxyType({})) -> None:
+        self._rows: dict[str, Entry | list[Any]] = dict(rows)
+
+    def __getitem__(self, name: str) -> Entry:
+        entry = self._rows[name]
+        if isinstance(entry, list):
+            entry = self._rows[name] = _entry(entry)
+        return entry
+
+    def __setitem__(self, name: str, entry: Entry) -> None:
+        self._rows[name] = entry
+
+    def __delitem__(self, name: str) -> None:
+        del self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def rows(self) -> dict[str, list[Any]]:
+        """Return what is to be kept of each."""
+        return {
+            name: entry if isinstance(entry, list) else _entry_row(entry)
+            for name, entry in self._rows.items()
+        }
 
 
 @attrs.define
@@ -106,7 +143,7 @@ class State:
     """Until then somebody was refused money a moment ago."""
     earliest: int = 0
     """No lease ends before this."""
-    members: dict[str, Entry] = attrs.field(factory=dict)
+    members: Members = attrs.field(factory=Members)
     pools: tuple[Pool, Pool, Pool] = attrs.field(factory=lambda: (Pool(), Pool(), Pool()))
     spent: dict[int, int] = attrs.field(factory=dict)
     """{start of a part of the window: money spent in it}"""
@@ -124,7 +161,7 @@ class State:
             [
                 [getattr(self, name) for name in _NUMBERS],
                 attrs.astuple(self.terms),
-                {name: _entry_row(entry) for name, entry in self.members.items()},
+                self.members.rows(),
                 [[p.total, p.used, p.sated, p.thirsty, list(p.queue)] for p in self.pools],
                 list(self.spent.items()),
                 {scope: attrs.astuple(fuse) for scope, fuse in self.fuses.items()},
@@ -139,7 +176,7 @@ class State:
         return cls(
             **dict(zip(_NUMBERS, numbers, strict=True)),
             terms=Terms(**dict(zip(_TERMS, terms, strict=True))),
-            members={name: _entry(row) for name, row in members.items()},
+            members=Members(members),
             pools=(first, second, third),
             spent=dict(spent),
             fuses={scope: Fuse(*row) for scope, row in fuses.items()},
@@ -152,6 +189,8 @@ _NUMBERS = tuple(
     if field.name not in ("terms", "members", "pools", "spent", "fuses")
 )
 _TERMS = tuple(field.name for field in attrs.fields(Terms))
+_ENTRY = tuple(field.name for field in attrs.fields(Entry) if field.name != "holds")
+_HOLD = tuple(field.name for field in attrs.fields(Hold))
 
 
 def _pool(total: int, used: int, sated: int, thirsty: int, queue: list[str]) -> Pool:
@@ -159,8 +198,8 @@ def _pool(total: int, used: int, sated: int, thirsty: int, queue: list[str]) -> 
 
 
 def _entry_row(entry: Entry) -> list[Any]:
-    *numbers, holds = (getattr(entry, field.name) for field in attrs.fields(Entry))
-    return [numbers, [attrs.astuple(hold) for hold in holds]]
+    numbers = [getattr(entry, name) for name in _ENTRY]
+    return [numbers, [[getattr(hold, name) for name in _HOLD] for hold in entry.holds]]
 
 
 def _entry(row: list[Any]) -> Entry:
