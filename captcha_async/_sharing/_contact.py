@@ -163,6 +163,9 @@ class Contact:
                 await self._member.message(text)
 
     async def _be_regular(self) -> None:
+        seconds = 1.0
         while True:
-            await anyio.sleep(30 * random.uniform(0.8, 1.0))
+            await anyio.sleep(seconds * random.uniform(0.8, 1.0))
             await self._member.now_and_then()
+            # Who has just begun learns most.
+            seconds = min(2 * seconds, 30.0)
