@@ -36,7 +36,7 @@ def overview(state: State) -> dict[str, Any]:
         if window is not None:
             shared[name]["window"] = window
     return {
-        "members": [_member(name, state) for name in state.members],
+        "members": [_member(name, state) for name in _by_age(state)],
         **shared,
         "in_flight": terms.in_flight,
         "spent": sum(state.spent.values()) / NANO,
@@ -47,6 +47,10 @@ def overview(state: State) -> dict[str, Any]:
         "pause": max(0, state.pause - state.now) / SECOND,
         "settling": max(0, state.grace - state.now) / SECOND,
     }
+
+
+def _by_age(state: State) -> list[str]:
+    return sorted(state.members, key=lambda name: (state.members[name].joined, name))
 
 
 def _member(name: str, state: State) -> dict[str, Any]:
