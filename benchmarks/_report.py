@@ -15,6 +15,20 @@ import attrs
 __all__ = ["Bars", "draw_bars", "machine", "print_table", "write_json"]
 
 
+# Text stays text, the same numbers give the same file, and both can be read on white and on black.
+GREY = "#808080"
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "captcha-async",
+    "savefig.transparent": True,
+    **dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), GREY
+    ),
+}
+SMALL = 6.5
+"""Points of the values on bars that are many."""
+
+
 @attrs.frozen
 class Bars:
     """A plot of groups of bars."""
@@ -94,8 +108,7 @@ def draw_bars(path: Path, *plots: Bars) -> None:
         print(f"not drawn: {path} (matplotlib is not installed)")
         return
     matplotlib.use("svg")
-    # Text stays text, and the same numbers give the same file.
-    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "captcha-async"})
+    matplotlib.rcParams.update(STYLE)
     import matplotlib.pyplot
 
     figure, axes = matplotlib.pyplot.subplots(
@@ -121,11 +134,21 @@ def _draw(axis: Any, bars: Bars) -> None:
     for place, (name, heights) in enumerate(bars.series.items()):
         offset = (place - (len(bars.series) - 1) / 2) * width
         pairs = [(x + offset, height) for x, height in enumerate(heights) if height is not None]
-        axis.bar([x for x, _ in pairs], [height for _, height in pairs], width, label=name)
+        drawn = axis.bar([x for x, _ in pairs], [y for _, y in pairs], width, label=name)
+        many = len(bars.series) > 2
+        axis.bar_label(
+            drawn,
+            [f"{height:,.3g}" if height < 1000 else f"{height:,.0f}" for _, height in pairs],
+            padding=2,
+            fontsize=SMALL if many else None,
+            rotation=90 if many else 0,
+        )
     axis.set_title(bars.title)
     axis.set_ylabel(bars.unit)
     axis.set_xticks(range(len(bars.groups)), bars.groups)
     if bars.logarithmic:
         axis.set_yscale("log")
+    # Room for the values above the highest bar.
+    axis.margins(y=0.12)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)

@@ -20,7 +20,7 @@ import attrs
 
 from benchmarks._report import machine, print_table, write_json
 from captcha_async import Journal
-from captcha_async._journal import JournalUse
+from captcha_async._journal import ClientJournal
 
 RECORDS = 5
 BURST = 4
@@ -54,7 +54,7 @@ def _quantile(values: list[float], share: float) -> float:
 
 async def measure(journal: Journal | None, rate: float, seconds: float) -> Measured:
     """Record at a *rate* for some time."""
-    use = JournalUse(journal, "capmonster", "0" * 32)
+    use = ClientJournal(journal, "capmonster", "0" * 32)
     measured = Measured()
 
     async def submission(number: int) -> None:

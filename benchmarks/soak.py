@@ -1,6 +1,6 @@
 """A long run through trouble: every task is accounted for, and nothing grows.
 
-    python -m benchmarks.soak [--seconds 60] [--seed 1] [--loop asyncio|uvloop|trio]
+    python -m benchmarks.soak [--seconds 60] [--seed 1] [--loop asyncio|uvloop|trio] [--json FILE]
 
 A journalled client works through batches and single solves at an emulated service that breaks
 replies, hangs, refuses, bans and restarts at random; the callers cancel theirs at random, and the
@@ -37,7 +37,7 @@ import anyio.to_thread
 import attrs
 from anyio.from_thread import start_blocking_portal
 
-from benchmarks._report import print_table
+from benchmarks._report import machine, print_table, write_json
 from benchmarks._troubled_service import TroubledService
 from captcha_async import (
     CaptchaClient,
@@ -313,13 +313,12 @@ class Complaints(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Note a record."""
-        if not record.name.startswith("uvicorn"):
-            self.texts.append(f"{record.name}: {record.getMessage()}")
+        self.texts.append(f"{record.name}: {record.getMessage()}")
 
     @classmethod
     def listen(cls) -> Complaints:
         """Begin to collect."""
-        # What it, and uvicorn, would tell of is ordered, and counted.
+        # What it would tell of is ordered, and counted.
         logging.getLogger("captcha_async").setLevel(logging.ERROR)
         complaints = cls()
         logging.getLogger().addHandler(complaints)
@@ -332,6 +331,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--loop", choices=["asyncio", "uvloop", "trio"], default="asyncio")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the account there too")
     given = parser.parse_args()
     complaints = Complaints.listen()
     backend = "trio" if given.loop == "trio" else "asyncio"
@@ -349,6 +349,18 @@ def main() -> None:
     print_table(["errors", "number"], sorted(soak.ledger.errors.items()))
     print_table(["watched", "half-way", "end"], watch)
     print("\n".join(wrong) or "All accounted for, and nothing has grown.")
+    if given.json is not None:
+        told = {
+            "machine": machine("captcha-async", "httpx", "anyio"),
+            "seconds": given.seconds,
+            "loop": given.loop,
+            "seed": given.seed,
+            "tasks": dict(soak.table()),
+            "errors": dict(sorted(soak.ledger.errors.items())),
+            "watched": {name: {"half-way": early, "end": late} for name, early, late in watch},
+            "wrong": wrong,
+        }
+        write_json(given.json, told)
     sys.exit(bool(wrong))
 
 

@@ -10,8 +10,10 @@ from .errors import *  # noqa: F403  # the errors' own list says what is public
 
 if typing.TYPE_CHECKING:
     from . import services, wire
-    from ._account._limits import Limits, RateLimitedSemaphore, SemaphoreStatistics
+    from ._account._account import Account
+    from ._account._limits import Limits
     from ._account._retry import Retries
+    from ._account._semaphore import RateLimitedSemaphore, SemaphoreStatistics
     from ._account._statistics import LatencyStatistics, Statistics
     from ._batch._batch import Batch, BatchProgress
     from ._callbacks import CallbackReceiver, CallbackStatistics
@@ -34,7 +36,7 @@ if typing.TYPE_CHECKING:
         TaskTakenUp,
     )
     from ._journal import Journal, UncertainSubmission
-    from ._outcome import Failed, Solved
+    from ._outcome import Failed, Reported, Solved
     from ._polling._adaptive import AdaptivePolling, LearnedTimes
     from ._polling._schedule import FixedPolling, PollState, Schedule
     from ._ref import TaskId, TaskRef
@@ -70,8 +72,10 @@ _HOLDS = {
         "TaskTakenUp",
     ),
     "_journal": ("Journal", "UncertainSubmission"),
-    "_account._limits": ("Limits", "RateLimitedSemaphore", "SemaphoreStatistics"),
-    "_outcome": ("Failed", "Solved"),
+    "_account._account": ("Account",),
+    "_account._limits": ("Limits",),
+    "_account._semaphore": ("RateLimitedSemaphore", "SemaphoreStatistics"),
+    "_outcome": ("Failed", "Reported", "Solved"),
     "_solving._pending": ("PendingTask",),
     "_polling._schedule": ("FixedPolling", "PollState", "Schedule"),
     "_ref": ("TaskId", "TaskRef"),
@@ -89,6 +93,7 @@ __all__ = [
     "CAPSOLVER",
     "CAPTCHA69",
     "TWO_CAPTCHA",
+    "Account",
     "AccountBack",
     "AccountLost",
     "AdaptivePolling",
@@ -111,6 +116,7 @@ __all__ = [
     "PollFailed",
     "PollState",
     "RateLimitedSemaphore",
+    "Reported",
     "Retries",
     "Schedule",
     "SemaphoreStatistics",

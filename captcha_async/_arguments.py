@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterable, Callable, Iterable
 
-from ._account._limits import Limits
 from ._callbacks import CallbackReceiver
 from ._events import Event
 from ._journal import Journal
+from ._ref import TaskRef
 from .errors import invalid
 from .services import Service, find_service
 from .tasks._fields import check_url
@@ -19,8 +19,8 @@ __all__ = [
     "check_callbacks",
     "check_key",
     "check_left_out",
-    "check_limits",
-    "check_max_in_flight",
+    "check_name",
+    "check_ref",
     "check_soft_id",
     "check_source",
     "to_handlers",
@@ -43,13 +43,6 @@ def check_key(key: str | None) -> str:
     return key
 
 
-def check_limits(limits: Limits | None) -> Limits:
-    """Check the limits; the default ones without."""
-    if limits is not None and not isinstance(limits, Limits):
-        raise invalid("limits", limits, "a Limits")
-    return limits or Limits()
-
-
 def to_journal(journal: str | os.PathLike[str] | Journal | None) -> Journal | None:
     """Make a journal of a path."""
     return journal if journal is None or isinstance(journal, Journal) else Journal(journal)
@@ -67,11 +60,11 @@ def to_handlers(
     return handlers
 
 
-def check_left_out(**settings: object) -> None:
-    """Refuse what does not go together with a client of the user's."""
+def check_left_out(beside: str, **settings: object) -> None:
+    """Refuse settings that do not go together with the one called *beside*."""
     for name, value in settings.items():
         if value is not None:
-            raise invalid(name, value, "left out when http_client is given", show=False)
+            raise invalid(name, value, f"left out when {beside} is given", show=False)
 
 
 def check_callbacks(callbacks: CallbackReceiver | None) -> None:
@@ -100,12 +93,22 @@ def check_source(tasks: object) -> None:
         raise invalid("tasks", tasks, "an iterable of tasks, or a mapping of them")
 
 
-def check_max_in_flight(most: int | None, limits: Limits) -> int:
-    """Check how many tasks of a batch may be under way at once."""
-    most = limits.in_flight if most is None else most
-    if type(most) is not int or most < 1:
-        raise invalid("max_in_flight", most, "a whole number of at least 1")
-    return most
+def check_name(name: str) -> None:
+    """Check the name of a batch."""
+    if not isinstance(name, str):
+        raise invalid("name", name, "a string")
+
+
+def check_ref(ref: TaskRef, service: Service) -> None:
+    """Check a reference that is to be taken up at a service."""
+    if not isinstance(ref, TaskRef):
+        raise invalid("ref", ref, "a TaskRef, such as TaskRef.from_json(text)")
+    if ref.service != service.name:
+        raise invalid("ref.service", ref.service, f"{service.name!r}, this client's")
+    if not ref.named:
+        raise invalid(
+            "ref.task_id", ref.task_id, "an id of the service's: this answer came without"
+        )
 
 
 def to_profile(service: str | Service, base_url: str | None) -> Service:

@@ -16,7 +16,7 @@ import attrs
 
 from ._outcome import Solved
 from ._ref import TaskRef
-from .errors import AccountError, CaptchaError
+from .errors import CaptchaError, ServiceError
 from .services import Service
 from .tasks._model import Task
 
@@ -168,7 +168,8 @@ class FuseBlown(_Moment):
     """An account error has stopped the client's requests."""
 
     service: Service
-    error: AccountError
+    error: ServiceError
+    """Why: an account error, or a `ServiceUnavailable` where createTask failed ten times."""
 
 
 @attrs.frozen(kw_only=True)
@@ -215,8 +216,7 @@ Event = (
 class Events:
     """The way to the user's handlers; false without one, so that no event need be made."""
 
-    def __init__(self, service: Service, handlers: tuple[Callable[[Event], None], ...]) -> None:
-        self.service = service
+    def __init__(self, handlers: tuple[Callable[[Event], None], ...]) -> None:
         self._handlers = handlers
 
     def __bool__(self) -> bool:
@@ -237,10 +237,11 @@ _numbers = count(1)
 class SolveEvents:
     """Tells what happens to one solve; there is one only where somebody listens."""
 
-    __slots__ = ("_abandoned", "_events", "solve", "started", "via")
+    __slots__ = ("_abandoned", "_events", "_service", "solve", "started", "via")
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, service: Service) -> None:
         self._events = events
+        self._service = service
         self._abandoned = False
         self.solve: int = next(_numbers)
         # Moment at which the last createTask was begun.
@@ -252,7 +253,7 @@ class SolveEvents:
 
     def queued(self, task: Task[Any]) -> None:
         """A task was taken on."""
-        self._tell(TaskQueued, service=self._events.service, task=task)
+        self._tell(TaskQueued, service=self._service, task=task)
 
     def submit_failed(self, task: Task[Any], error: Exception | None) -> None:
         """One createTask brought no task."""
@@ -269,7 +270,7 @@ class SolveEvents:
     def taken_up(self, ref: TaskRef) -> None:
         """The task comes from before."""
         self._abandoned = False
-        self._tell(TaskTakenUp, service=self._events.service, ref=ref)
+        self._tell(TaskTakenUp, service=self._service, ref=ref)
 
     def awaited(self, ref: TaskRef) -> None:
         """Somebody waits; to be told only if nobody did."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
+import anyio
 import attrs
 
+from ._clock import utc_at
 from ._ref import TaskId, TaskRef
 from .errors import CaptchaError
 from .tasks._model import Solution, Task
 
-__all__ = ["Failed", "Solved"]
+__all__ = ["Failed", "Reported", "Solved"]
+
+
+def _expires(solved: Solved[Any]) -> datetime | None:
+    return None if solved.expires_at is None else utc_at(solved.expires_at)
+
 
 S_co = TypeVar("S_co", bound=Solution, covariant=True)
 
@@ -34,9 +42,21 @@ class Solved(Generic[S_co]):
     """The task's reference."""
     expires_at: float | None = None
     """Moment on the event loop's clock (`anyio.current_time()`) from which on the token may be
-    refused; None where its life is not documented."""
+    refused; None where its life is not documented. It means nothing to another process."""
+    expires: datetime | None = attrs.field(
+        default=attrs.Factory(_expires, takes_self=True), eq=False
+    )
+    """The same as UTC time, for another process or machine; taken when the answer was made."""
+    replayed: bool = False
+    """Whether a journal has handed the answer out again: it is as old as `expires` says, and may
+    have been used before."""
     key: Any = None
     """In a batch: the task's index, or its key in the mapping."""
+
+    @property
+    def expires_in(self) -> float | None:
+        """Seconds from now until `expires_at`, negative after it; to be asked in the event loop."""
+        return None if self.expires_at is None else self.expires_at - anyio.current_time()
 
     @property
     def task_id(self) -> TaskId:
@@ -59,3 +79,18 @@ class Failed:
     def task_id(self) -> TaskId | None:
         """The service's id of the task, or None if none was created."""
         return self.error.task_id
+
+
+@attrs.frozen
+class Reported:
+    """What became of a report of an answer; true if the service has taken it."""
+
+    taken: bool
+    """Whether the service has taken it."""
+    why: str | None = None
+    """Why it has not, or was not asked to; None if it has."""
+    error: CaptchaError | None = None
+    """What the service, or the way to it, has answered instead."""
+
+    def __bool__(self) -> bool:
+        return self.taken

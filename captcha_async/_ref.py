@@ -3,28 +3,87 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import attrs
 import orjson
 
-__all__ = ["TaskId", "TaskRef"]
+__all__ = ["TaskId", "TaskRef", "one_id", "unnamed_id"]
 
 TaskId = int | str
 """The service's number for a task: an integer, or a UUID string at capsolver."""
 
+MOST_POLLS = 2**31
+"""No service allows as many; a larger count is damage."""
+
+UNNAMED = "unnamed-"
+
+
+def one_id(task_id: TaskId) -> TaskId:
+    """Return what stands for all spellings of an id: 5 for 5, "5" and " 5".
+
+    To the service an id goes back as it came; whatever is kept by ids is kept by this one.
+    """
+    text = str(task_id).strip()
+    plain = text.isascii() and text.isdigit() and len(text) < 19 and str(int(text)) == text
+    return int(text) if plain else text
+
+
+def unnamed_id() -> str:
+    """Make an id for a task that a service has answered at once without naming it."""
+    return f"{UNNAMED}{uuid4().hex}"
+
+
+def _check_text(_: object, attribute: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str):
+        raise _wrong(attribute.name, "str", value)
+
+
+def _check_id(_: object, attribute: attrs.Attribute[TaskId], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise _wrong(attribute.name, "int or str", value)
+
+
+def _check_polls(_: object, attribute: attrs.Attribute[int], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong(attribute.name, "int", value)
+    if not 0 <= value <= MOST_POLLS:
+        raise _wrong(attribute.name, f"from 0 to {MOST_POLLS}", value)
+
+
+def _wrong(name: str, rule: str, value: object) -> ValueError:
+    shown = repr(value)
+    shown = shown if len(shown) <= 80 else f"{shown[:79]}…"
+    return ValueError(f"task reference: {name} must be {rule}, not {shown}")
+
 
 @attrs.frozen
 class TaskRef:
-    """A reference to a submitted task; holds no secret and survives a restart as JSON."""
+    """A reference to a submitted task; holds no secret and survives a restart as JSON.
 
-    service: str
+    References with the ids 5 and "5" are equal: they name one task.
+
+    Raises:
+        ValueError: a field is certainly wrong; the message names it.
+    """
+
+    service: str = attrs.field(validator=_check_text)
     """Name of the service profile, such as `capmonster`."""
-    task_id: TaskId
+    task_id: TaskId = attrs.field(validator=_check_id, eq=one_id)
     """The id that createTask returned."""
-    task_type: str
+    task_type: str = attrs.field(validator=_check_text)
     """Name of the task model, such as `RecaptchaV2Task`; tells how the solution is read."""
-    polls: int = 0
+    polls: int = attrs.field(default=0, validator=_check_polls)
     """Polls made until this reference was taken; they count towards the service's cap."""
+
+    @property
+    def named(self) -> bool:
+        """Whether the service knows the task by this id.
+
+        If not, it has sent the answer in createTask's reply and no id: the task cannot be asked
+        for or reported.
+        """
+        return not (isinstance(self.task_id, str) and self.task_id.startswith(UNNAMED))
 
     def to_json(self) -> str:
         """Return the reference as one line of JSON."""
@@ -43,17 +102,6 @@ class TaskRef:
             raise ValueError(f"a task reference must be JSON: {error}") from None
         if not isinstance(data, dict):
             raise ValueError(f"a task reference must be a JSON object, not {type(data).__name__}")
-        return cls(
-            service=_read(data, "service", str),
-            task_id=_read(data, "task_id", int, str),
-            task_type=_read(data, "task_type", str),
-            polls=_read(data, "polls", int, default=0),
-        )
-
-
-def _read(data: dict[str, Any], name: str, *types: type, default: Any = None) -> Any:
-    value = data.get(name, default)
-    if not isinstance(value, types) or isinstance(value, bool):
-        expected = " or ".join(kind.__name__ for kind in types)
-        raise ValueError(f"task reference: {name} must be {expected}, not {value!r}")
-    return value
+        needed: dict[str, Any] = {"service": None, "task_id": None, "task_type": None}
+        known = {field.name: data[field.name] for field in attrs.fields(cls) if field.name in data}
+        return cls(**(needed | known))

@@ -3,6 +3,7 @@
 CaptchaError
 ├── InvalidArgument        correct the call (also a ValueError); nothing was sent
 ├── ClientClosed           open a new client; nothing was sent
+├── WrongEventLoop         use a client in the event loop where it was first used (a RuntimeError)
 ├── ServiceError           the service answered with an error:
 │   ├── AccountError         stop; the account needs attention (blows the fuse)
 │   │   ├── KeyRejected
@@ -16,10 +17,12 @@ CaptchaError
 │   ├── Unsolvable           a new task may work
 │   ├── ProxyFailed          take another proxy for the task
 │   ├── TaskExpired          the id is unknown or its result was dropped; create a new task
+│   ├── ReportRefused        let it be: the report comes too late, or was made before
 │   └── UnknownServiceError  a code that is in no documented list
 ├── TransportError         network trouble; no task was created by the request
 ├── SubmitUncertain        createTask may have been accepted: look before sending it again
 ├── SolveTimeout           the deadline passed (a TimeoutError); `client.attach(error.ref)` goes on
+│   └── QueueTimeout         it passed before createTask was sent: nothing was paid, call again
 ├── JournalError           the journal file cannot be used; what was paid for is still collected
 ├── SpendLimitReached      the client's own spending cap is reached; nothing was sent
 ├── AccountUnavailable     the shared account's store does not answer; nothing was sent, try again
@@ -30,10 +33,12 @@ CaptchaError
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from ._ref import TaskId, TaskRef
+from ._secrets import without_login
 
 __all__ = [
     "AccountBlocked",
@@ -50,7 +55,9 @@ __all__ = [
     "PollLimitReached",
     "ProtocolError",
     "ProxyFailed",
+    "QueueTimeout",
     "RateLimited",
+    "ReportRefused",
     "ServiceError",
     "ServiceUnavailable",
     "SolveTimeout",
@@ -62,6 +69,7 @@ __all__ = [
     "UnknownServiceError",
     "UnreadableSolution",
     "Unsolvable",
+    "WrongEventLoop",
 ]
 
 
@@ -76,6 +84,8 @@ class CaptchaError(Exception):
     """Whether the very same call may be made again: it is safe, and it may succeed."""
     ref: TaskRef | None = None
     """The task this is about, if one was created; `client.attach(error.ref)` collects it later."""
+    retry_after: float | None = None
+    """Seconds that the service asked to wait, at most a day; None if it did not ask."""
 
     def __init__(self, message: str, /, **details: Any) -> None:
         super().__init__(message)
@@ -104,8 +114,15 @@ class InvalidArgument(CaptchaError, ValueError):
 
 
 def invalid(field: str, value: object, rule: str, *, show: bool = True) -> InvalidArgument:
-    """Make the error for a certainly wrong argument; without *show* the value stays secret."""
-    shown = repr(value) if show else f"the given {type(value).__name__}"
+    """Make the error for a certainly wrong argument; without *show* the value stays secret.
+
+    A login in what may be a URL never shows.
+    """
+    shown = f"the given {type(value).__name__}"
+    if show:
+        # Not every value can be shown: a number of many digits, a class of the user's.
+        with suppress(Exception):
+            shown = repr(without_login(value) if isinstance(value, str) else value)
     if len(shown) > 80:
         shown = f"{shown[:79]}…"
     return InvalidArgument(f"{field} must be {rule}, not {shown}", field=field, rule=rule)
@@ -113,6 +130,13 @@ def invalid(field: str, value: object, rule: str, *, show: bool = True) -> Inval
 
 class ClientClosed(CaptchaError):
     """The client was closed before or during the call."""
+
+
+class WrongEventLoop(CaptchaError, RuntimeError):
+    """The client belongs to another event loop or process; nothing was sent.
+
+    A client, and an account, live in the event loop and the process of their first use.
+    """
 
 
 class ServiceError(CaptchaError):
@@ -126,8 +150,6 @@ class ServiceError(CaptchaError):
     """The service's errorId."""
     http_status: int | None = None
     """HTTP status of the reply."""
-    retry_after: float | None = None
-    """Seconds that the service asked to wait, or None."""
 
 
 class AccountError(ServiceError):
@@ -159,6 +181,10 @@ class NoSlotAvailable(CapacityError):
 class RateLimited(CapacityError):
     """Requests come too fast."""
 
+    until: float | None = None
+    """Moment on the event loop's clock up to which the service asked to wait, if that is longer
+    than the call could: then nothing was sent."""
+
 
 class ServiceUnavailable(CapacityError):
     """The service is down or overloaded."""
@@ -182,8 +208,12 @@ class TaskExpired(ServiceError):
     """The service does not know the task id, or has dropped the result."""
 
 
+class ReportRefused(ServiceError):
+    """The service does not take this report: it is too late, or a repetition."""
+
+
 class UnknownServiceError(ServiceError):
-    """The service answered with a code that is in no documented list."""
+    """The service answered with a code or a status that is in no documented list."""
 
 
 class TransportError(CaptchaError):
@@ -192,6 +222,13 @@ class TransportError(CaptchaError):
     retryable = True
     sent: bool = False
     """Whether the service may have seen the request."""
+    reason: str = ""
+    """What failed, in a few words, such as `no reply within 10 s`."""
+    attempts_worth: int | None = None
+    """How many attempts in all are worth while: 1 for what only a change of the settings mends,
+    such as a certificate that is not trusted; None for what may pass by itself."""
+    http_status: int | None = None
+    """HTTP status of what answered in the service's place, such as a proxy or a firewall."""
 
 
 class SubmitUncertain(CaptchaError):
@@ -205,12 +242,29 @@ class SubmitUncertain(CaptchaError):
 
 
 class SolveTimeout(CaptchaError, TimeoutError):
-    """The deadline passed before the answer came."""
+    """The deadline passed before the answer came; the task is paid for.
 
+    Where nothing was paid yet it is a `QueueTimeout`: catch that one first.
+    """
+
+    # Narrower than the base's: whoever makes this error passes the reference, so that
+    # `client.attach(error.ref)` is sound. mypy and pyright know it by this line.
+    ref: TaskRef  # pyright: ignore[reportIncompatibleVariableOverride]
+    """The task; `client.attach(error.ref)` collects its answer later."""
     polls: int = 0
     """Polls made for the task."""
     last_status: str | None = None
     """The status that the last poll returned, such as `processing`."""
+
+
+class QueueTimeout(SolveTimeout):
+    """The deadline passed while the task waited for its turn; nothing was sent or paid.
+
+    Its `ref` is None: there is nothing to attach. The same call may be made again.
+    """
+
+    retryable = True
+    ref: None = None  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class JournalError(CaptchaError):

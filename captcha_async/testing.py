@@ -78,7 +78,7 @@ def captcha_client(
 def captcha_emulator_url(captcha_emulator: Emulator) -> Generator[str]:
     """Serve `captcha_emulator` on a local port, in a thread, and give its base URL.
 
-    For programs that cannot be handed a client; needs the `serve` extra.
+    For programs that cannot be handed a client.
     """
     from anyio.from_thread import start_blocking_portal
 

@@ -20,6 +20,7 @@ from sphinx.util.nodes import make_refnode
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import captcha_async
+from captcha_async.tasks._families import FAMILIES
 
 project = "captcha-async"
 author = "the captcha-async developers"
@@ -129,6 +130,12 @@ def _field(section: str, line: str) -> str:
     return line
 
 
+def page_of(name: str) -> str:
+    """Return which page of the task types has a class."""
+    module = next(module for module, names in FAMILIES.items() if name in names)
+    return "shared" if module.startswith("_") else module
+
+
 def resolve(app: Any, env: Any, node: Any, content: Any) -> Any:
     """Lead references to private modules to the public names; leave other packages' as text."""
     if node.get("refdomain") != "py":
@@ -137,7 +144,8 @@ def resolve(app: Any, env: Any, node: Any, content: Any) -> Any:
     name = target.rpartition(".")[2]
     docname = node.get("refdoc")
     if name in captcha_async.tasks.__all__ and name not in ("Task", "Solution", "RawTask"):
-        return make_refnode(app.builder, docname, "reference/tasks", name.lower(), content)
+        page = f"reference/tasks/{page_of(name)}"
+        return make_refnode(app.builder, docname, page, name.lower(), content)
     domain = env.domains["py"]
     for module in ("captcha_async", "captcha_async.emulator", "captcha_async.services"):
         found = domain.objects.get(f"{module}.{name}")

@@ -18,10 +18,13 @@ from rich.console import Console
 
 from captcha_async import CaptchaClient, Limits
 from captcha_async.cli._batch._files import Files
+from captcha_async.cli._batch._frame import Frame
 from captcha_async.cli._batch._lines import TaskLines
-from captcha_async.cli._batch._progress import Frame, render
+from captcha_async.cli._batch._progress import render
 from captcha_async.cli._batch._run import BatchRun, Settings
 from captcha_async.cli._batch._summary import print_summary
+from captcha_async.cli._batch._tasks import Reading
+from captcha_async.cli._health import Health
 from captcha_async.emulator import Emulator, Latency, serve
 
 PICTURE = Path(__file__).parent / "images" / "batch.svg"
@@ -47,14 +50,20 @@ async def run_batch() -> tuple[Frame, BatchRun]:
     emulator = Emulator(latency=Latency(median=4), price=0.0006)
     emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=6)
     async with serve(emulator) as url:
+        health = Health()
         client = CaptchaClient(
-            emulator.api_key, base_url=url, limits=Limits(in_flight=200), journal="journal"
+            emulator.api_key,
+            base_url=url,
+            limits=Limits(in_flight=200),
+            journal="journal",
+            on_event=health,
         )
-        files = Files(Path("tasks.jsonl"), Path("results.jsonl"), False, None, False)
+        files = Files([Path("tasks.jsonl")], Path("results.jsonl"), False, None, False)
         # Its own progress is not wanted here.
         files.console = Console(file=io.StringIO())
-        lines = TaskLines(client.service, lambda *_: None)
-        run = BatchRun(client, lines, files, Settings(200, None, False, 60.0, ("127.0.0.1", 0)))
+        lines = TaskLines(Reading(client.service))
+        settings = Settings(200, None, False, 60.0, ("127.0.0.1", 0))
+        run = BatchRun(client, lines, files, settings, health)
         frames: list[Frame] = []
         async with anyio.create_task_group() as group:
             group.start_soon(picture, run, frames)
@@ -74,7 +83,7 @@ def draw(frame: Frame, run: BatchRun) -> str:
     """Return the picture: the command, its progress half-way, and its summary."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(f"[green]$[/] {COMMAND}\n", highlight=False)
-    console.print(render(frame))
+    console.print(render(frame, WIDTH))
     console.print("\n[dim]… and in the end:[/]\n")
     print_summary(run, console)
     drawn = console.export_svg(title="captcha-async batch", unique_id="batch")

@@ -12,7 +12,7 @@ import orjson
 from captcha_async.emulator import Emulator
 
 RECAPTCHA = {"type": "RecaptchaV2Task", "websiteURL": "https://example.com/", "websiteKey": "6Lc"}
-IMAGE = {"type": "ImageToTextTask", "body": base64.b64encode(bytes(200)).decode()}
+IMAGE = {"type": "ImageToTextTask", "body": base64.b64encode(b"\x89PNG" + bytes(200)).decode()}
 
 
 class Caller:

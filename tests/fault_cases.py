@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 import fault_server as f
+import httpx
 import pytest
 import trustme
 from fault_server import Fault, FaultServer
@@ -30,6 +31,7 @@ from captcha_async import (
     TaskExpired,
     TransportError,
 )
+from captcha_async._transport._httpx_lane import default_ssl_context
 
 Outcome = type[CaptchaError] | None
 """The error that the user gets; None if all goes well in the end."""
@@ -52,6 +54,11 @@ class Case:
 def unsent(fault: Fault | str, *, tls: bool = False) -> Case:
     """Nothing has left, so everything is sent again."""
     return Case(fault, None, None, None, None, tls=tls)
+
+
+def hopeless(fault: Fault | str) -> Case:
+    """Nothing has left, and nothing will; only an answer that was paid for is asked for again."""
+    return Case(fault, TransportError, None, TransportError, TransportError, tls=True)
 
 
 def fine(fault: Fault) -> Case:
@@ -82,8 +89,8 @@ CASES = {
     "no such host": unsent("dns"),
     "no TLS": unsent(f.no_tls, tls=True),
     "TLS cut off": unsent(f.cut_tls, tls=True),
-    "expired certificate": unsent("expired", tls=True),
-    "unknown authority": unsent("unknown", tls=True),
+    "expired certificate": hopeless("expired"),
+    "unknown authority": hopeless("unknown"),
     "reset before the request is read": lost(f.reset_unread),
     "reset after the request": lost(f.reset_after_request),
     "reset in the reply": lost(f.reset_in_reply),
@@ -103,6 +110,26 @@ CASES = {
     "slow bytes": fine(f.slow_bytes),
     "gzip": fine(f.gzipped),
     "wrong content type": fine(f.wrong_type),
+    "plain JSON that is called gzip": fine(f.plain_called_gzip),
+    "a reply in tiny chunks": fine(f.tiny_chunks),
+    "a reply too many": fine(f.surplus),
+    "gzip in layers": lost(f.gzip_in_layers),
+    "a giant in gzip": lost(f.giant),
+    "no HTTP but an echo": lost(f.echo),
+    "a redirect": Case(
+        f.refusal("", b"307 Moved", b"location: http://127.0.0.1:1/elsewhere\r\n"),
+        ProtocolError,
+        None,
+        ProtocolError,
+        ProtocolError,
+    ),
+    "a proxy that wants a login": Case(
+        f.refusal("", b"407 Proxy Authentication Required"),
+        TransportError,
+        None,
+        TransportError,
+        TransportError,
+    ),
     "429 with Retry-After": Case(
         f.refusal("", LIMITED, b"retry-after: 1\r\n"), None, None, None, None, pause=1.0
     ),
@@ -110,7 +137,10 @@ CASES = {
     "no slot": fine(f.refusal(NO_SLOT)),
     "down with a word": fine(f.refusal("ERROR_SERVICE_NOT_AVAILABLE")),
     "banned": everywhere(f.refusal("ERROR_IP_BANNED"), AccountBlocked),
-    "result expired": everywhere(f.refusal("ERROR_NO_SUCH_CAPCHA_ID"), TaskExpired),
+    # Within seconds of createTask it is asked for once more before it is believed.
+    "result expired": attrs.evolve(
+        everywhere(f.refusal("ERROR_NO_SUCH_CAPCHA_ID"), TaskExpired), poll=None
+    ),
 }
 STEPS = ("submit", "poll", "report", "balance")
 
@@ -161,8 +191,30 @@ class World:
     break_once: Callable[[], Awaitable[None]]
 
 
+async def raise_for_status(response: httpx.Response) -> None:
+    """Raise for what the library has to read."""
+    response.raise_for_status()
+
+
 @asynccontextmanager
-async def world(case: Case, folder: Path, patch: pytest.MonkeyPatch) -> AsyncGenerator[World]:
+async def way_out(case: Case, *, users: bool) -> AsyncGenerator[dict[str, Any]]:
+    """Yield the settings of the way to the service: our lanes, or a client of the user's."""
+    context = client_context() if case.tls else None
+    if not users:
+        yield {"ssl_context": context}
+        return
+    async with httpx.AsyncClient(
+        verify=context or default_ssl_context(),
+        follow_redirects=True,
+        event_hooks={"response": [raise_for_status]},
+    ) as client:
+        yield {"http_client": client}
+
+
+@asynccontextmanager
+async def world(
+    case: Case, folder: Path, patch: pytest.MonkeyPatch, *, users: bool = False
+) -> AsyncGenerator[World]:
     """Open the world of a case."""
     server = FaultServer(server_context(authority()) if case.tls else None)
     names = Names(patch)
@@ -178,15 +230,18 @@ async def world(case: Case, folder: Path, patch: pytest.MonkeyPatch) -> AsyncGen
                 server.arm(bad_certificate(fault) if isinstance(fault, str) else fault)
 
         service = CAPMONSTER.evolve(base_url=url, min_poll_gap=0.01, ban_window=0.05)
-        async with CaptchaClient(
-            "the-key",
-            service=service,
-            journal=folder / "captchas.db",
-            limits=Limits(request_timeout=0.4),
-            polling=FixedPolling(first=0, interval=0.01),
-            retries=Retries(attempts=20, backoff=0.02, max_backoff=0.05),
-            ssl_context=client_context() if case.tls else None,
-        ) as client:
+        async with (
+            way_out(case, users=users) as options,
+            CaptchaClient(
+                "the-key",
+                service=service,
+                journal=folder / "captchas.db",
+                limits=Limits(request_timeout=0.4),
+                polling=FixedPolling(first=0, interval=0.01),
+                retries=Retries(attempts=20, backoff=0.02, max_backoff=0.05),
+                **options,
+            ) as client,
+        ):
             yield World(server, client, folder / "captchas.db", names, break_once)
 
 

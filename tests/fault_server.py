@@ -256,6 +256,52 @@ async def gzipped(server: FaultServer, stream: SocketStream) -> None:
     await stream.receive(1)
 
 
+async def plain_called_gzip(server: FaultServer, stream: SocketStream) -> None:
+    """Send the answer as it is, and call it packed."""
+    body = server.carry_out(await read_request(stream))
+    await stream.send(reply(body, headers=CLOSE + b"content-encoding: gzip\r\n"))
+    await stream.receive(1)
+
+
+async def gzip_in_layers(server: FaultServer, stream: SocketStream) -> None:
+    """Send the answer packed twice, which unpacks to any size."""
+    body = gzip.compress(gzip.compress(server.carry_out(await read_request(stream))))
+    await stream.send(reply(body, headers=CLOSE + b"content-encoding: gzip, gzip\r\n"))
+    await stream.receive(1)
+
+
+async def giant(server: FaultServer, stream: SocketStream) -> None:
+    """Send a few kilobytes that unpack to a giant."""
+    server.carry_out(await read_request(stream))
+    body = gzip.compress(bytes(50 * 1024 * 1024))
+    await stream.send(reply(body, headers=CLOSE + b"content-encoding: gzip\r\n"))
+    await stream.receive(1)
+
+
+async def tiny_chunks(server: FaultServer, stream: SocketStream) -> None:
+    """Send the answer, and a lot of nothing, in chunks of one byte."""
+    body = server.carry_out(await read_request(stream)) + b" " * 20_000
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n" + CLOSE + b"\r\n"
+    await stream.send(head + chunks + b"0\r\n\r\n")
+    await stream.receive(1)
+
+
+async def surplus(server: FaultServer, stream: SocketStream) -> None:
+    """Send the answer, and one that nobody has asked for."""
+    answer = reply(server.carry_out(await read_request(stream)))
+    await stream.send(answer + reply(b'{"errorId": 0, "taskId": 666, "status": "ready"}'))
+    await stream.receive(1)
+
+
+async def echo(server: FaultServer, stream: SocketStream) -> None:
+    """Carry out the request, and send back what is in it, which is no HTTP."""
+    request = await read_request(stream)
+    server.carry_out(request)
+    await stream.send(request.partition(b"\r\n\r\n")[2] + b"\r\n\r\n")
+    await stream.receive(1)
+
+
 async def wrong_type(server: FaultServer, stream: SocketStream) -> None:
     """Call the JSON an image."""
     answer = reply(server.carry_out(await read_request(stream)), headers=CLOSE)

@@ -14,9 +14,10 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 # From the lowest layer to the highest; a line holds layers that do not know each other.
 LAYERS = [
-    ("_ref",),
+    ("_ref", "_secrets", "_clock"),
     ("errors",),
-    ("_asgi",),
+    ("_asgi", "_checks"),
+    ("_serving",),
     ("tasks",),
     ("services",),
     ("wire",),
@@ -24,9 +25,10 @@ LAYERS = [
     ("_polling", "_journal", "_events"),
     ("_sharing",),
     ("_callbacks",),
+    ("_arguments",),
     ("_account",),
     ("_solving",),
-    ("_arguments", "_batch"),
+    ("_batch",),
     ("_client",),
     ("__init__",),
     ("emulator", "telemetry"),
@@ -40,6 +42,7 @@ RANK = {name: rank for rank, line in enumerate(LAYERS) for name in line}
 EMULATOR_MAY_IMPORT = {
     "emulator",
     "_asgi",
+    "_serving",
     "wire",
     "services",
     "tasks",
@@ -47,7 +50,9 @@ EMULATOR_MAY_IMPORT = {
     "_ref",
 }
 
-HTTPX_IN = ("_transport", "_client")
+# The last two only for the type of `http_client=`.
+HTTPX_IN = ("_transport", "_account", "_client")
+
 
 # Attributes by which code would read or pass time beside `anyio.current_time` and `anyio.sleep`.
 CLOCKS = {
@@ -65,8 +70,9 @@ CLOCKS = {
     ("datetime", "utcnow"),
 }
 
-# The one exception: a shared account's lease is renewed by a task that the account owns.
-HOLDER = ROOT / "_sharing" / "_holder.py"
+# Each owns, and waits for, what it starts.
+OWNERS = {"_serving._own_task", "_transport._held"}
+STARTERS = ("create_task", "ensure_future", "spawn_system_task")
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
@@ -181,8 +187,9 @@ def test_time_has_one_source(path: Path) -> None:
     # The command line times its own display for a human reader.
     if layer == "cli":
         return
-    # Spans are told in the wall clock's time.
-    clocks = CLOCKS - {("time", "time_ns")} if layer == "telemetry" else CLOCKS
+    # Spans are told in the wall clock's time, and so is what another process is to understand.
+    allowed = {"telemetry": {("time", "time_ns")}, "_clock": {("time", "time")}}
+    clocks = CLOCKS - allowed.get(layer, set())
     for node in ast.walk(read(path)):
         if isinstance(node, ast.Attribute):
             assert (owner(node), node.attr) not in clocks, f"line {node.lineno}"
@@ -193,18 +200,22 @@ def test_time_has_one_source(path: Path) -> None:
 
 @every_file
 def test_no_task_without_owner(path: Path) -> None:
-    """Background work belongs to a task group; nothing is started and forgotten."""
-    if path == HOLDER:
+    """Background work belongs to a task group, or to an `OwnTask`; nothing is forgotten."""
+    if module_name(path) in OWNERS:
         return
     for node in ast.walk(read(path)):
-        if isinstance(node, ast.Attribute) and node.attr in ("create_task", "ensure_future"):
-            assert owner(node) not in ("asyncio", "loop"), f"line {node.lineno}"
+        if isinstance(node, ast.Attribute) and node.attr in STARTERS:
+            assert owner(node) not in ("asyncio", "loop", "lowlevel"), f"line {node.lineno}"
 
 
 @every_file
 def test_files_stay_small(path: Path) -> None:
-    """A file is one idea."""
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_FILE_LINES
+    """A file is one idea; what it tells its readers is not counted."""
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    for node in ast.walk(read(path)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            lines -= (node.end_lineno or node.lineno) - node.lineno + 1
+    assert lines <= MAX_FILE_LINES
 
 
 def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

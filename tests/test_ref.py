@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captcha_async._ref import TaskRef
+from captcha_async._ref import TaskRef, one_id, unnamed_id
 
 VALID = {"service": "capmonster", "task_id": 1, "task_type": "TurnstileTask", "polls": 2}
 IDS = st.one_of(
@@ -74,3 +74,43 @@ def test_any_text_is_a_reference_or_a_value_error(text: str | bytes) -> None:
     """No input leads to another exception."""
     with contextlib.suppress(ValueError):
         TaskRef.from_json(text)
+
+
+@pytest.mark.parametrize("polls", [-1, -1000, 2**31 + 1, 1.0, True, None, "3"])
+def test_a_count_of_polls_that_cannot_be_is_refused(polls: object) -> None:
+    """A negative one would allow more polls than the service does."""
+    with pytest.raises(ValueError, match="polls must be"):
+        TaskRef("capmonster", 5, "X", polls)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="polls must be"):
+        TaskRef.from_json(json.dumps({**VALID, "polls": polls}))
+
+
+def test_a_field_of_the_wrong_kind_is_refused_by_the_constructor_too() -> None:
+    """A reference that was put together by hand is checked as one that was read."""
+    for wrong in ((5, 5, "X"), ("a", None, "X"), ("a", True, "X"), ("a", 5, None)):
+        with pytest.raises(ValueError, match="must be"):
+            TaskRef(*wrong)  # type: ignore[arg-type]
+
+
+def test_ids_that_name_one_task_are_one() -> None:
+    """As text or as a number; it stays as it came, because services may insist on their form."""
+    number, text = TaskRef("a", 5, "X"), TaskRef("a", " 5", "X")
+    assert number == text
+    assert len({number, text}) == 1
+    assert text.task_id == " 5"
+    assert one_id("5") == one_id(5) == one_id(" 5 ") == 5
+    for other in ("05", "5.0", "\u0665", "", "61138bb6-19fb-11ec-a9c8-0242ac110006", "9" * 30):
+        assert one_id(other) == other
+
+
+@given(IDS)
+def test_any_id_has_one_key(task_id: int | str) -> None:
+    """The key of a key is itself."""
+    assert one_id(one_id(task_id)) == one_id(task_id)
+
+
+def test_an_id_that_was_made_here_says_so() -> None:
+    """The service cannot be asked for it."""
+    assert not TaskRef("a", unnamed_id(), "X").named
+    assert TaskRef("a", 5, "X").named
+    assert TaskRef("a", "61138bb6-19fb-11ec-a9c8-0242ac110006", "X").named

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import attrs
 import orjson
 
 from .._ref import TaskId
+from .._secrets import Secrets, login_of
 from .._transport import HttpTransport, Sending
-from ..errors import CaptchaError, ServiceError, SubmitUncertain, TransportError, invalid
+from ..errors import (
+    CaptchaError,
+    ServiceError,
+    SubmitUncertain,
+    TransportError,
+    UnknownServiceError,
+    invalid,
+)
 from ..services import Service
+from ..services._service import ReportMethod
 from ..tasks._model import RawTask, Task
 from ..wire import _replies, dump_task
 from ..wire._replies import Created, Reply, TaskResult
+from ..wire._values import read_object
 
 __all__ = ["Api"]
 
 T = TypeVar("T")
+
+# A shorter end of a callback's URL is a name, and no token.
+TOKEN_LENGTH = 16
 
 
 class Api:
@@ -31,6 +46,8 @@ class Api:
         self._service = service
         self._api_key = api_key
         self._timeout = request_timeout
+        # A key may carry suffixes (`KEY__nocache`); the service may echo it without them.
+        self._secrets = Secrets(api_key, api_key.partition("__")[0], *login_of(service.base_url))
 
     def __repr__(self) -> str:
         return f"<Api of {self._service.name}>"
@@ -62,34 +79,39 @@ class Api:
         partner = soft_id if soft_id is not None else self._service.soft_id
         if partner is not None:
             body[self._service.soft_id_key] = partner
+        secrets = self._secrets_of(task).plus(callback_url, _token(callback_url))
+        path = self._service.methods["create_task"]
         try:
-            reply = await self._post(self._service.methods["create_task"], body, sending)
+            reply = await self._post(path, body, secrets, sending=sending, once=True)
         except TransportError as error:
             if not error.sent:
                 raise
             raise SubmitUncertain(
-                f"createTask was sent to {self._service.name} but no reply came; a task may exist, "
-                "so look at the account before you send it again."
+                f"createTask was sent to {self._service.name} but no reply could be read "
+                f"({error.reason}); a task may exist, so look at the account before you send it "
+                "again."
             ) from error
-        return self._read(_replies.read_created, reply, task)
+        return self._read(_replies.read_created, reply, secrets)
 
     async def get_task_result(self, task_id: TaskId, task: Task[Any] | None = None) -> TaskResult:
         """Call getTaskResult, once."""
-        reply = await self._post(self._service.methods["get_task_result"], {"taskId": task_id})
-        return self._read(_replies.read_task_result, reply, task)
+        secrets = self._secrets_of(task)
+        path = self._service.methods["get_task_result"]
+        reply = await self._post(path, {"taskId": task_id}, secrets)
+        return self._read_result(reply, secrets)
 
     def read_callback(self, body: bytes, task: Task[Any] | None = None) -> TaskResult:
         """Read what was posted in place of getTaskResult's reply."""
-        return self._read(_replies.read_task_result, Reply(200, body), task)
+        return self._read_result(Reply(200, body), self._secrets_of(task))
 
     async def get_balance(self) -> Decimal:
         """Call getBalance."""
         reply = await self._post(self._service.methods["get_balance"], {})
         return self._read(_replies.read_balance, reply)
 
-    async def report_incorrect(self, path: str, task_id: TaskId) -> None:
-        """Call the report method at *path*."""
-        reply = await self._post(path, {"taskId": task_id})
+    async def report(self, method: ReportMethod, task_id: TaskId) -> None:
+        """Call a method that takes the report of an answer."""
+        reply = await self._post(method.path, method.body(task_id))
         self._read(_replies.read_reported, reply)
 
     async def get_user_agent(self) -> str:
@@ -100,40 +122,124 @@ class Api:
         reply = await self._transport.get(url, timeout=self._timeout)
         return _replies.read_user_agent(self._service, reply)
 
-    async def _post(self, path: str, body: dict[str, Any], sending: Sending | None = None) -> Reply:
+    async def _post(
+        self,
+        path: str,
+        body: dict[str, Any],
+        secrets: Secrets | None = None,
+        *,
+        sending: Sending | None = None,
+        once: bool = False,
+    ) -> Reply:
         url = self._service.base_url + path
         try:
             content = orjson.dumps({"clientKey": self._api_key, **body})
         except orjson.JSONEncodeError as error:
             raise invalid("task", None, f"made of JSON values ({error})", show=False) from None
-        return await self._transport.post(url, content, timeout=self._timeout, sending=sending)
+        return await self._transport.post(
+            url,
+            content,
+            timeout=self._timeout,
+            sending=sending,
+            once=once,
+            secrets=secrets or self._secrets,
+        )
+
+    def _secrets_of(self, task: Task[Any] | None) -> Secrets:
+        """Return what must not show when the service or a peer quotes the task."""
+        return self._secrets.plus(*_passwords(task))
+
+    def _read_result(self, reply: Reply, secrets: Secrets) -> TaskResult:
+        result = self._read(_replies.read_task_result, reply, secrets)
+        if result.status in ("processing", "ready"):
+            return result
+        return attrs.evolve(result, status=secrets.blank(result.status))
 
     def _read(
-        self, read: Callable[[Service, Reply], T], reply: Reply, task: Task[Any] | None = None
+        self,
+        read: Callable[[Service, Reply], T],
+        reply: Reply,
+        secrets: Secrets | None = None,
     ) -> T:
-        """Read a reply; what the service echoes of our secrets is blanked out of its errors."""
+        """Read a reply; what the service echoes of our secrets is blanked out of its errors.
+
+        An error for a reply with secrets takes its words from the same reply without them. So only
+        what the service said is blanked, however the words were put together.
+        """
         try:
-            return read(self._service, reply)
+            result = read(self._service, reply)
         except CaptchaError as error:
-            # A key may carry suffixes (`KEY__nocache`); the service may echo it without them.
-            hidden = (self._api_key, self._api_key.partition("__")[0], _password(task))
-            error.args = (_blank(error.args[0], hidden),)
-            if isinstance(error, ServiceError) and error.description is not None:
-                error.description = _blank(error.description, hidden)
+            self._clean(error, read, reply, secrets or self._secrets)
             raise
+        if isinstance(result, TaskResult) and result.doubt is not None:
+            self._clean(result.doubt, read, reply, secrets or self._secrets)
+        return result
+
+    def _clean(
+        self,
+        error: CaptchaError,
+        read: Callable[[Service, Reply], object],
+        reply: Reply,
+        secrets: Secrets,
+    ) -> None:
+        """Take the secrets out of an error that was made of a reply."""
+        code = error.code if isinstance(error, ServiceError) else None
+        known = None if isinstance(error, UnknownServiceError) else code
+        clean = attrs.evolve(reply, body=_without(reply.body, secrets, known))
+        if clean.body != reply.body:
+            _take_words(error, _error_of(read, self._service, clean), secrets)
+            # What was made on the way may quote the reply.
+            error.__cause__, error.__suppress_context__ = None, True
 
 
-def _password(task: Task[Any] | None) -> str | None:
-    """Return the password of the task's proxy, which services quote in their errors too."""
-    if isinstance(task, RawTask):
-        found = task.fields.get("proxyPassword")
+def _error_of(
+    read: Callable[[Service, Reply], object], service: Service, reply: Reply
+) -> CaptchaError | None:
+    try:
+        read(service, reply)
+    except CaptchaError as error:
+        return error
+    return None
+
+
+def _take_words(error: CaptchaError, clean: CaptchaError | None, secrets: Secrets) -> None:
+    """Give *error* the words of *clean*, its like without secrets."""
+    if type(clean) is type(error):
+        assert clean is not None
+        error.args = clean.args
     else:
-        found = getattr(getattr(task, "proxy", None), "password", None)
-    return found if isinstance(found, str) else None
+        error.args = (secrets.blank(error.args[0], sure=True),)
+    if isinstance(error, ServiceError):
+        if error.description is not None:
+            error.description = secrets.blank(error.description)
+        if isinstance(error, UnknownServiceError) and error.code is not None:
+            error.code = secrets.blank(error.code)
 
 
-def _blank(text: str, secrets: tuple[str | None, ...]) -> str:
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return text
+def _without(body: bytes, secrets: Secrets, known: str | None) -> bytes:
+    """Blank the secrets in a reply; the known error code stays, whatever the key is."""
+    data = read_object(body)
+    if not data:
+        text = body.decode("utf-8", "replace")
+        clean = secrets.blank(text)
+        return body if clean == text else clean.encode()
+    cleaned = secrets.in_json(data, known)
+    return body if cleaned == data else json.dumps(cleaned).encode()
+
+
+def _passwords(task: Task[Any] | None) -> tuple[str, ...]:
+    """Return the passwords of the task's proxy, which services quote in their errors."""
+    if isinstance(task, RawTask):
+        texts = [value for value in task.fields.values() if isinstance(value, str)]
+        found = [part for text in texts if "@" in text for part in login_of(text)]
+        password = task.fields.get("proxyPassword")
+    else:
+        found = []
+        password = getattr(getattr(task, "proxy", None), "password", None)
+    return (*found, password) if isinstance(password, str) else tuple(found)
+
+
+def _token(callback_url: str | None) -> str | None:
+    """Return the part of a callback's URL that nobody may guess."""
+    last = (callback_url or "").rstrip("/").rpartition("/")[2]
+    return last if len(last) >= TOKEN_LENGTH else None

@@ -1,47 +1,72 @@
 """The account fuse: after an account error no request leaves until the ban is over (rule 6).
 
 A key that keeps calling with a wrong key, without money or during a ban gets banned for longer. So
-the first such answer blows the fuse for all tasks of the client: what is queued fails at once, and
+the first such answer blows the fuse for all tasks of the account: what is queued fails at once, and
 after the ban window a single probe decides whether the rest may follow.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 import anyio
 
-from ..errors import AccountError, CaptchaError, ClientClosed, InsufficientBalance, ServiceError
+from ..errors import AccountError, CaptchaError, InsufficientBalance, ServiceError
 
-__all__ = ["Fuse", "FuseState", "Guard", "RequestKind"]
+__all__ = ["Fuse", "FuseChange", "FuseState", "Guard", "RequestKind", "Waiting"]
 
 FuseState = Literal["closed", "open", "half-open"]
+FuseChange = Literal["blown", "closed"]
 RequestKind = Literal["create", "poll", "report", "balance"]
 
 
+class Waiting(Protocol):
+    """Something that waits, and must not wait on when the fuse blows."""
+
+    @property
+    def kind(self) -> RequestKind:
+        """Of the request that is waited for."""
+        ...
+
+    @property
+    def tenant(self) -> object | None:
+        """Whose wait it is."""
+        ...
+
+    def stop(self, error: CaptchaError) -> None:
+        """End the wait with *error*."""
+        ...
+
+
 class Guard:
-    """A wait that ends with the account error when the fuse blows, or quietly at its deadline.
+    """A wait that ends with an error from outside, or quietly at its deadline.
 
     Used as a context manager by one task. Inside of it, `busy` may be set for a time in which the
     wait is not to be interrupted; the fuse is then asked by whoever sends the next request.
     """
 
-    __slots__ = ("_error", "_fuse", "_scope", "busy", "kind")
+    __slots__ = ("_error", "_guards", "_scope", "busy", "kind", "tenant")
 
-    def __init__(self, fuse: Fuse, kind: RequestKind, deadline: float) -> None:
-        self._fuse = fuse
+    def __init__(
+        self,
+        guards: dict[Waiting, None],
+        kind: RequestKind,
+        deadline: float,
+        tenant: object | None = None,
+    ) -> None:
+        self._guards = guards
         self._scope = anyio.CancelScope(deadline=deadline)
+        # Set by `stop`, at most once that counts: the scope is cancelled then.
         self._error: CaptchaError | None = None
         self.kind: RequestKind = kind
+        self.tenant: object | None = tenant
         self.busy: bool = False
 
     def __enter__(self) -> Self:
         self._scope.__enter__()
-        self._fuse.guards[self] = None
+        self._guards[self] = None
         return self
 
     def __exit__(
@@ -50,7 +75,7 @@ class Guard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        del self._fuse.guards[self]
+        del self._guards[self]
         swallowed = bool(self._scope.__exit__(kind, error, traceback))
         if self._scope.cancelled_caught and self._error is not None:
             raise self._error
@@ -68,25 +93,19 @@ class Fuse:
 
     Args:
         window: seconds that a ban lasts.
-        on_blow: told what blew it, when it was closed before.
-        on_close: told that it is closed again.
     """
 
-    def __init__(
-        self,
-        window: float,
-        on_blow: Callable[[AccountError], None] | None = None,
-        on_close: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, window: float) -> None:
         self._window = window
-        self._on_blow = on_blow
-        self._on_close = on_close
-        self._error: AccountError | None = None
+        # What blew it; None while it is closed. Set by `blow`; cleared by a probe that was
+        # answered and by `reset`, and by nothing else.
+        self._error: ServiceError | None = None
+        # Moment from which on one probe may go.
         self._until = float("-inf")
+        # Whether that probe is on the wire.
         self._probing = False
-        self._closed: ClientClosed | None = None
         # Everybody who waits and must not wait on when the fuse blows.
-        self.guards: dict[Guard, None] = {}
+        self.guards: dict[Waiting, None] = {}
 
     def __repr__(self) -> str:
         return f"<Fuse {'closed' if self._error is None else 'blown'}>"
@@ -96,87 +115,114 @@ class Fuse:
         """`closed` lets everything pass, `open` nothing, `half-open` one probe."""
         if self._error is None:
             return "closed"
-        return "open" if self._probing or anyio.current_time() < self._until else "half-open"
+        return "open" if self._probing or not self._is_over() else "half-open"
 
     @property
-    def error(self) -> AccountError | None:
+    def error(self) -> ServiceError | None:
         """What blew the fuse."""
         return self._error
 
-    def reset(self) -> None:
-        """Close the fuse by hand, for example after topping up the account."""
-        self._mend()
-        self._probing = False
+    @property
+    def until(self) -> float:
+        """Moment from which on a probe may go, while it is blown."""
+        return self._until
 
-    def _mend(self) -> None:
+    def reset(self) -> bool:
+        """Close the fuse, for example after topping up the account; tell whether it was blown."""
         was_blown, self._error = self._error is not None, None
-        if was_blown and self._on_close is not None:
-            self._on_close()
+        self._probing = False
+        return was_blown
 
-    def blow(self, error: AccountError) -> None:
-        """Open the fuse for the ban window, and fail everything that waits."""
-        if self._error is None and self._on_blow is not None:
-            self._on_blow(error)
-        self._error = error
-        self._until = anyio.current_time() + max(self._window, error.retry_after or 0.0)
+    def blow(self, error: ServiceError, window: float | None = None) -> bool:
+        """Open the fuse for the ban window, and fail everything that waits.
+
+        Args:
+            error: what it is to be blamed on.
+            window: seconds until the probe, if not those of a ban.
+
+        Returns:
+            Whether it was closed before.
+        """
+        was_closed, self._error = self._error is None, error
+        seconds = max(self._window if window is None else window, error.retry_after or 0.0)
+        self._until = anyio.current_time() + seconds
         for guard in list(self.guards):
             if self._stops(guard.kind):
                 guard.stop(self._refusal(error))
+        return was_closed
 
-    def close(self) -> None:
-        """Stop everything for good: the client was closed."""
-        self._closed = ClientClosed("The client is closed; open a new one.")
-        for guard in list(self.guards):
-            guard.stop(copy.copy(self._closed))
+    def shift(self, seconds: float) -> None:
+        """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""
+        self._until += seconds
 
     def check(self, kind: RequestKind) -> None:
         """Raise what blew the fuse, if it stops requests of this *kind* now."""
-        if self._closed is not None:
-            raise copy.copy(self._closed)
         if self._error is not None and self._stops(kind) and self.state == "open":
             raise self._refusal(self._error)
 
-    def guard(self, kind: RequestKind, deadline: float = float("inf")) -> Guard:
+    def guard(
+        self, kind: RequestKind, deadline: float = float("inf"), tenant: object | None = None
+    ) -> Guard:
         """Wait inside of this: the wait ends with the account error when the fuse blows.
 
         Args:
             kind: of the request that is waited for.
             deadline: moment at which the wait ends without an error.
+            tenant: whose wait it is.
         """
         self.check(kind)
-        return Guard(self, kind, deadline)
+        return Guard(self.guards, kind, deadline, tenant)
 
-    @contextmanager
-    def request(self, kind: RequestKind) -> Generator[None, None, None]:
-        """Send one request inside of this: its outcome blows or closes the fuse."""
+    def begin(self, kind: RequestKind) -> bool:
+        """Check the fuse for a request that is sent now; tell whether it is the probe.
+
+        Each request that was begun is ended by `end`.
+        """
+        if self._error is None:
+            return False
         self.check(kind)
-        probe = self._error is not None and self._stops(kind)
+        probe = self._stops(kind)
         self._probing = self._probing or probe
-        try:
-            yield
-        except AccountError as error:
-            self.blow(error)
-            raise
-        except ServiceError:
-            # Any other answer tells that the account is accepted.
-            self._passed(probe)
-            raise
-        else:
-            self._passed(probe)
-        finally:
-            if probe:
-                self._probing = False
+        return probe
 
-    def _passed(self, probe: bool) -> None:
-        # An answer to a request that left before the fuse blew proves nothing.
+    def end(self, *, probe: bool, error: BaseException | None) -> FuseChange | None:
+        """Note how a request has ended: an account error blows the fuse, an answer may close it.
+
+        Args:
+            probe: what `begin` returned.
+            error: what the request has raised.
+
+        Returns:
+            What that has changed.
+        """
+        if isinstance(error, AccountError):
+            change: FuseChange | None = "blown" if self.blow(error) else None
+        # Any other answer tells that the account is accepted. But an answer to a request that left
+        # before the fuse blew proves nothing.
+        elif probe and (error is None or isinstance(error, ServiceError)):
+            change = "closed" if self.reset() else None
+        else:
+            change = None
         if probe:
-            self._mend()
+            self._probing = False
+        return change
+
+    def _is_over(self) -> bool:
+        """Tell whether the ban window is over; where no event loop runs nobody knows."""
+        try:
+            return anyio.current_time() >= self._until
+        except RuntimeError:
+            return False
 
     def _stops(self, kind: RequestKind) -> bool:
-        # Without money no task can be created, but what was paid for may be collected.
-        return kind == "create" or not isinstance(self._error, InsufficientBalance)
+        # Without money no task can be created, but what was paid for may be collected. The same
+        # holds where createTask alone has failed again and again.
+        return kind == "create" or not (
+            isinstance(self._error, InsufficientBalance)
+            or not isinstance(self._error, AccountError)
+        )
 
-    def _refusal(self, error: AccountError) -> AccountError:
+    def _refusal(self, error: ServiceError) -> ServiceError:
         refusal = copy.copy(error)
         refusal.args = (f"{error.args[0]} No request was sent: the fuse is open.",)
         refusal.ref = None

@@ -1,289 +1,63 @@
-"""How much at once and how fast: the rate-limited semaphore, and the client's limits made of it."""
+"""Limits: what an account may do at once, how fast, and for how much money."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
-from types import TracebackType
 from typing import Any
 
-import anyio
 import attrs
-from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
+from .. import _checks
+from .._checks import to_money
 from ..errors import invalid
 
-__all__ = ["Limits", "Pause", "RateLimitedSemaphore", "SemaphoreStatistics"]
+__all__ = ["Limits"]
 
 
-@attrs.frozen
-class SemaphoreStatistics:
-    """What a `RateLimitedSemaphore` is doing."""
-
-    capacity: int | None
-    """Slots in all; None if only the rate is limited."""
-    borrowed: int
-    """Slots in use."""
-    waiting: int
-    """Callers that wait for a slot or for their turn."""
-    entered: int
-    """Entries so far."""
-
-
-@attrs.define(eq=False)
-class _Waiter:
-    event: anyio.Event = attrs.field(factory=anyio.Event)
+def _prices(given: Mapping[Any, Any]) -> Mapping[str, Decimal]:
+    """Read a price table; what it calls the types is checked by the account, which knows them."""
+    if not isinstance(given, Mapping):
+        raise invalid("prices", given, "a mapping from a task type to its price")
+    prices: dict[str, Decimal] = {}
+    for kind, price in given.items():
+        name = kind.__name__ if isinstance(kind, type) else kind
+        if not isinstance(name, str):
+            raise invalid("prices", kind, "keyed by task classes, or by their names")
+        prices[name] = to_money(f"prices[{name!r}]", price)
+    return prices
 
 
-class _Window:
-    """A sliding window: at most *count* entries in any *length* seconds."""
-
-    def __init__(self, count: int, length: float) -> None:
-        self._length = length
-        self._entries: deque[float] = deque(maxlen=count)
-
-    def due(self) -> float:
-        """Return the moment of the next allowed entry."""
-        full = len(self._entries) == self._entries.maxlen
-        return self._entries[0] + self._length if full else float("-inf")
-
-    def enter(self, moment: float) -> None:
-        self._entries.append(moment)
-
-
-class RateLimitedSemaphore:
-    """Slots and a rate in one: `async with semaphore:` takes a slot, when its turn has come.
-
-    The rate is exact: no window of *per* seconds ever sees more than *rate* entries. Entry is in
-    order of arrival. An idle semaphore has no timer, and a cancelled waiter takes nothing with it.
-
-    Args:
-        capacity: how many may be inside at once; None for any number.
-        rate: entries per *per* seconds; None for any rate.
-        per: length of the window in seconds.
-        burst: entries that may follow each other at once, at most *rate*; 1 spaces them evenly.
-
-    Raises:
-        InvalidArgument: a value is not positive, or *burst* is more than *rate*.
-    """
-
-    def __init__(
-        self,
-        capacity: int | None,
-        rate: float | None = None,
-        per: float = 1.0,
-        burst: int | None = None,
-    ) -> None:
-        if capacity is not None and (type(capacity) is not int or capacity < 1):
-            raise invalid("capacity", capacity, "a whole number of at least 1, or None")
-        self._capacity = capacity
-        self._windows = _windows(rate, per, burst)
-        self._borrowed = 0
-        self._entered = 0
-        # In order of arrival; only the first one is ever awake.
-        self._waiters: dict[_Waiter, None] = {}
-
-    def __repr__(self) -> str:
-        slots = "any" if self._capacity is None else self._capacity
-        return (
-            f"<RateLimitedSemaphore {self._borrowed} of {slots} borrowed, "
-            f"{len(self._waiters)} waiting>"
-        )
-
-    def statistics(self) -> SemaphoreStatistics:
-        """Return the numbers of now."""
-        return SemaphoreStatistics(
-            self._capacity, self._borrowed, len(self._waiters), self._entered
-        )
-
-    async def __aenter__(self) -> None:
-        await self.acquire()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.release()
-
-    def acquire_nowait(self) -> None:
-        """Enter at once.
-
-        Raises:
-            anyio.WouldBlock: there is no slot, it is too early, or others wait.
-        """
-        now = anyio.current_time()
-        if self._waiters or not self._has_slot() or self._due() > now:
-            raise anyio.WouldBlock
-        self._enter(now)
-
-    async def acquire(self) -> None:
-        """Enter as soon as there is a slot and the rate allows."""
-        await checkpoint_if_cancelled()
-        try:
-            self.acquire_nowait()
-        except anyio.WouldBlock:
-            await self._wait_for_turn()
-        else:
-            await cancel_shielded_checkpoint()
-
-    def resize(self, capacity: int) -> None:
-        """Change the capacity; who is inside stays, also above the new one."""
-        self._capacity = capacity
-        self._wake_first()
-
-    def release(self) -> None:
-        """Give the slot back.
-
-        Raises:
-            RuntimeError: nobody has acquired it.
-        """
-        if not self._borrowed:
-            raise RuntimeError("release() without acquire()")
-        self._borrowed -= 1
-        self._wake_first()
-
-    async def _wait_for_turn(self) -> None:
-        waiter = _Waiter()
-        self._waiters[waiter] = None
-        try:
-            moment = await self._turn_of(waiter)
-        except BaseException:
-            del self._waiters[waiter]
-            self._wake_first()
-            raise
-        del self._waiters[waiter]
-        self._enter(moment)
-        self._wake_first()
-
-    async def _turn_of(self, waiter: _Waiter) -> float:
-        """Wait until *waiter* may enter, and return the moment of it."""
-        while True:
-            timeout = float("inf")
-            due = self._due()
-            if next(iter(self._waiters)) is waiter and self._has_slot():
-                timeout = due - anyio.current_time()
-                if timeout <= 0:
-                    return anyio.current_time()
-            waiter.event = anyio.Event()
-            with anyio.move_on_after(timeout) as timer:
-                await waiter.event.wait()
-            if timer.cancelled_caught and self._has_slot():
-                # A timer may fire a clock tick early; it is due all the same.
-                return max(due, anyio.current_time())
-
-    def _has_slot(self) -> bool:
-        return self._capacity is None or self._borrowed < self._capacity
-
-    def _due(self) -> float:
-        return max((window.due() for window in self._windows), default=float("-inf"))
-
-    def _enter(self, moment: float) -> None:
-        self._borrowed += 1
-        self._entered += 1
-        for window in self._windows:
-            window.enter(moment)
-
-    def _wake_first(self) -> None:
-        for waiter in self._waiters:
-            waiter.event.set()
-            break
-
-
-def _windows(rate: float | None, per: float, burst: int | None) -> list[_Window]:
-    if not _positive(per):
-        raise invalid("per", per, "a positive number of seconds")
-    if rate is None:
-        if burst is not None:
-            raise invalid("burst", burst, "left out when there is no rate")
-        return []
-    if not _positive(rate):
-        raise invalid("rate", rate, "a positive number, or None")
-    # A rate that is no whole number is kept by a longer or shorter window.
-    count = max(1, int(rate))
-    length = per * count / rate
-    windows = [_Window(count, length)]
-    if burst is not None:
-        if type(burst) is not int or not 1 <= burst <= count:
-            raise invalid("burst", burst, f"a whole number from 1 to {count}")
-        windows.append(_Window(burst, length * burst / count))
-    return windows
-
-
-def _positive(value: object) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-    )
-
-
-class Pause:
-    """Holds everything back until a moment, for a service that asked for it (Retry-After)."""
-
-    def __init__(self) -> None:
-        self._until = float("-inf")
-
-    def for_seconds(self, seconds: float) -> None:
-        """Hold back for *seconds* from now, or longer if that was said already."""
-        self._until = max(self._until, anyio.current_time() + seconds)
-
-    @property
-    def lasts(self) -> bool:
-        """Whether something is held back now."""
-        return anyio.current_time() < self._until
-
-    async def wait(self) -> None:
-        """Wait until nothing is held back."""
-        # A loop, because others may prolong it meanwhile.
-        while self.lasts:  # noqa: ASYNC110
-            await anyio.sleep_until(self._until)
-
-
-def _check_count(_: object, attribute: attrs.Attribute[int], value: object) -> None:
-    if type(value) is not int or value < 1:
-        raise invalid(attribute.name, value, "a whole number of at least 1")
-
-
-def _check_rate(_: object, attribute: attrs.Attribute[float | None], value: object) -> None:
-    if value is not None and not _positive(value):
-        raise invalid(attribute.name, value, "a positive number, or None for no limit")
-
-
-def _check_seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
-    if not _positive(value):
-        raise invalid(attribute.name, value, "a positive number of seconds")
-
-
-def _check_money(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    good = isinstance(value, Decimal) and not value.is_nan() and value > 0
-    if value is not None and not good:
-        raise invalid(attribute.name, value, "a positive Decimal, or None for no cap")
+def _check_window(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        rule = "a positive number of seconds, or None for all time"
+        _checks.check_positive(attribute.name, value, rule)
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """What one client may do at once.
+    """What one account may do at once.
 
     Raises:
-        InvalidArgument: a value is not positive.
+        InvalidArgument: a value is not positive, or of the wrong kind.
     """
 
-    in_flight: int = attrs.field(default=1000, validator=_check_count)
+    in_flight: int = attrs.field(default=1000, validator=_checks.count)
     """Tasks that `solve` has in flight; more wait their turn. Tasks of `submit` are not counted,
     because nothing but their owner can end them."""
-    submits_per_second: float | None = attrs.field(default=None, validator=_check_rate)
+    submits_per_second: float | None = attrs.field(default=None, validator=_checks.rate)
     """createTask calls in any second."""
-    requests_per_second: float | None = attrs.field(default=None, validator=_check_rate)
+    requests_per_second: float | None = attrs.field(default=None, validator=_checks.rate)
     """Requests of all kinds in any second."""
-    connections: int = attrs.field(default=64, validator=_check_count)
+    connections: int = attrs.field(default=64, validator=_checks.count)
     """Lanes: keep-alive connections, and so requests on the wire at once."""
-    request_timeout: float = attrs.field(default=30.0, validator=_check_seconds)
+    request_timeout: float = attrs.field(default=30.0, validator=_checks.positive_seconds)
     """Seconds for one request, from the first byte to the last."""
-    max_spend: Decimal | None = attrs.field(default=None, validator=_check_money)
-    """Most money to be spent in any *per* seconds, in the service's own currency."""
-    per: float = attrs.field(default=3600.0, validator=_check_seconds)
-    """Window of *max_spend*, in seconds."""
-    prices: Mapping[str, Decimal] = attrs.field(factory=dict)
-    """Price of a task by wire type such as `RecaptchaV2Task`, in the service's own currency, for
-    *max_spend*; what the service tells goes before it."""
+    max_spend: Decimal | None = attrs.field(default=None, converter=_checks.money)
+    """Most money to be spent in any *per* seconds, in the service's own currency: a Decimal, a
+    whole number or a decimal string."""
+    per: float | None = attrs.field(default=3600.0, validator=_check_window)
+    """Window of *max_spend*, in seconds; None for "in all"."""
+    prices: Mapping[str, Decimal] = attrs.field(factory=dict, converter=_prices)
+    """Price of a task by its class, that class's name, or the service's own name of the type, in
+    the service's own currency, for *max_spend*; what the service tells goes before it."""

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import random
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
-import anyio
 import attrs
 
-from ..errors import (
-    CapacityError,
-    CaptchaError,
-    NoSlotAvailable,
-    RateLimited,
-    TransportError,
-    invalid,
-)
-from ._gateway import Gateway
-from ._slots import Lease
+from .. import _checks
+from ..errors import CapacityError, CaptchaError, TransportError
 
-__all__ = ["Retrier", "Retries"]
+__all__ = ["Attempts", "Retries"]
 
-T = TypeVar("T")
-
-logger = logging.getLogger("captcha_async.requests")
-
-
-def _check_attempts(_: object, __: object, value: object) -> None:
-    if type(value) is not int or value < 1:
-        raise invalid("attempts", value, "a whole number of at least 1")
-
-
-def _check_seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-        raise invalid(attribute.name, value, "a number of seconds")
+_dice = random.Random()
 
 
 @attrs.frozen(kw_only=True)
@@ -49,11 +25,11 @@ class Retries:
         InvalidArgument: a value is negative, or there is to be no attempt.
     """
 
-    attempts: int = attrs.field(default=6, validator=_check_attempts)
+    attempts: int = attrs.field(default=6, validator=_checks.count)
     """Attempts in all, the first one included."""
-    backoff: float = attrs.field(default=1.0, validator=_check_seconds)
+    backoff: float = attrs.field(default=1.0, validator=_checks.seconds)
     """Seconds before the second attempt; doubled for each further one, with jitter."""
-    max_backoff: float = attrs.field(default=30.0, validator=_check_seconds)
+    max_backoff: float = attrs.field(default=30.0, validator=_checks.seconds)
     """Most seconds between two attempts, unless the service asks for more (Retry-After)."""
 
     def delay(self, attempt: int, jitter: float) -> float:
@@ -62,62 +38,45 @@ class Retries:
         return longest * (0.5 + 0.5 * jitter)
 
 
-def _is_crowded(error: CaptchaError) -> bool:
-    return isinstance(error, NoSlotAvailable | RateLimited)
+class Attempts:
+    """The attempts at one request; ask `after` whether, and when, another one may follow."""
 
+    __slots__ = ("_crowded", "_retries", "made")
 
-class Retrier:
-    """Sends requests through the gateway, again where that is safe."""
-
-    def __init__(self, gateway: Gateway, retries: Retries) -> None:
-        self._gateway = gateway
+    def __init__(self, retries: Retries) -> None:
         self._retries = retries
-        self._random = random.Random()
+        # Attempts that count, and those that only found the account's slots taken by ourselves.
+        self.made: int = 0
+        self._crowded = 0
 
-    async def create(self, attempt: Callable[[], Awaitable[T]], lease: Lease | None = None) -> T:
-        """Make attempts to create a task.
-
-        Only a refusal for lack of capacity and a request that was never sent are followed by
-        another attempt: in both cases no task exists (rule 1).
+    def after(
+        self, error: CaptchaError, *, crowded: bool = False, harmless: bool = False
+    ) -> float | None:
+        """Return the seconds to wait before the next attempt; None if there is to be none.
 
         Args:
-            attempt: sends it once.
-            lease: the slot that the task holds. While other tasks of the client are open a refusal
-                only means that they are too many: it gives the slot up, waits for another, and is
-                not counted.
+            error: why the last attempt has failed.
+            crowded: whether only our own tasks were in the way; such an attempt is not counted.
+            harmless: whether the request changes nothing, so that it may be sent twice.
         """
-        number = crowded = 0
-        while True:
-            epoch = 0 if lease is None else lease.slots.epoch
-            try:
-                return await attempt()
-            except (CapacityError, TransportError) as error:
-                if isinstance(error, TransportError) and error.sent:
-                    raise
-                if lease is not None and _is_crowded(error) and lease.slots.refused(epoch):
-                    crowded += 1
-                    lease.leave()
-                    await self._back_off(crowded, error)
-                    await lease.enter()
-                else:
-                    number += 1
-                    if number == self._retries.attempts:
-                        raise
-                    await self._back_off(number, error)
-                self._gateway.counters.retries += 1
+        if not _is_passing(error, harmless=harmless):
+            return None
+        if crowded:
+            self._crowded += 1
+            return self._delay(self._crowded, error)
+        self.made += 1
+        worth: int | None = getattr(error, "attempts_worth", None)
+        if self.made >= min(self._retries.attempts, worth or self._retries.attempts):
+            return None
+        return self._delay(self.made, error)
 
-    async def ask(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Make attempts at a request that changes nothing."""
-        for number in range(1, self._retries.attempts):
-            try:
-                return await attempt()
-            except (CapacityError, TransportError) as error:
-                await self._back_off(number, error)
-        return await attempt()
+    def _delay(self, number: int, error: CaptchaError) -> float:
+        return max(error.retry_after or 0.0, self._retries.delay(number, _dice.random()))
 
-    async def _back_off(self, number: int, error: CapacityError | TransportError) -> None:
-        asked = getattr(error, "retry_after", None) or 0.0
-        delay = max(asked, self._retries.delay(number, self._random.random()))
-        logger.debug("attempt %d: %s; again in %.1f s", number, type(error).__name__, delay)
-        with self._gateway.fuse.guard("create"):
-            await anyio.sleep(delay)
+
+def _is_passing(error: CaptchaError, *, harmless: bool) -> bool:
+    """Tell whether the same request may be sent again: it was not accepted, and may be later."""
+    if isinstance(error, TransportError):
+        return harmless or not error.sent
+    # What we have held back ourselves has been told to be too long to wait for.
+    return isinstance(error, CapacityError) and getattr(error, "until", None) is None

@@ -1,13 +1,15 @@
 """The spending cap: how much may be spent in any window of time, checked before each createTask.
 
 What a task will cost is known from a price table, or from what the service said earlier tasks of
-its type cost. Tasks in flight count with that price until their real cost is known.
+its type cost. Tasks in flight count with that price until their real cost is known. Of a type whose
+price nobody knows one task goes at a time, until the service has told.
 """
 
 from __future__ import annotations
 
+import bisect
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import anyio
@@ -16,66 +18,162 @@ from ..errors import SpendLimitReached
 
 __all__ = ["Spending"]
 
+ZERO = Decimal(0)
+A_SECOND = 1.0
+"""How well a journal knows the moment of a cost."""
+
 
 class Spending:
     """What was spent, and whether more may be.
 
     Args:
         most: the cap; None to only keep the sum.
-        per: length of the window in seconds.
-        prices: price by wire type, for types whose cost the service does not tell.
+        per: length of the window in seconds; None for all time.
+        prices: price by the name of the task model, for types whose cost the service does not tell.
     """
 
-    def __init__(self, most: Decimal | None, per: float, prices: Mapping[str, Decimal]) -> None:
+    def __init__(
+        self, most: Decimal | None, per: float | None, prices: Mapping[str, Decimal]
+    ) -> None:
         self._most = most
-        self._per = per
+        self._per = float("inf") if per is None else per
+        # What a task of a type costs: the dearest that was seen, once the service has told.
         self._prices = dict(prices)
-        self._reserved = Decimal(0)
-        # (moment, cost) within the window, oldest first
+        self._told: set[str] = set()
+        # The sum of what is set aside for tasks in flight.
+        self._reserved = ZERO
+        # The types without a price of which a task is in flight.
+        self._trying: dict[str, None] = {}
+        # Set, and replaced, when money or a price has come.
+        self._news = anyio.Event()
+        # (moment, cost) within the window, oldest first, and their sum.
         self._recent: deque[tuple[float, Decimal]] = deque()
-        self._sum = Decimal(0)
-        self.total: Decimal = Decimal(0)
+        self._sum = ZERO
+        # The moment of the first cost that was counted here; None before. Set once.
+        self._first: float | None = None
+        # Whether a journal has told what was spent before; set once.
+        self._has_recalled = False
+        self.total: Decimal = ZERO
 
-    def reserve(self, task_type: str) -> Decimal:
-        """Set the price of a task aside.
+    @property
+    def most(self) -> Decimal | None:
+        """The cap."""
+        return self._most
+
+    def reserve_nowait(self, kind: str) -> Decimal | None:
+        """Set the price of a task of this *kind* aside; None if its price is being found out.
 
         Raises:
             SpendLimitReached: it does not fit under the cap any more.
         """
-        price = self._prices.get(task_type, Decimal(0))
-        if self._most is not None:
-            self._drop_old()
-            if self._sum + self._reserved + price > self._most or self._sum >= self._most:
-                raise SpendLimitReached(
-                    f"The spending cap of {self._most} in {self._per:g} s is reached: raise "
-                    "max_spend, or go on later; nothing was sent.",
-                    spent=self._sum,
-                )
+        price = self._prices.get(kind)
+        if self._most is None:
+            price = price or ZERO
+        else:
+            self._check(price or ZERO)
+            if price is None:
+                if kind in self._trying:
+                    return None
+                self._trying[kind] = None
+                price = ZERO
         self._reserved += price
         return price
 
-    def release(self, reserved: Decimal) -> None:
-        """Return what was set aside for a task that costs nothing."""
-        self._reserved -= reserved
+    async def reserve(self, kind: str) -> Decimal:
+        """Set the price of a task aside, if need be when another one has told it.
 
-    def presume(self, reserved: Decimal) -> None:
+        Raises:
+            SpendLimitReached: it does not fit under the cap any more.
+        """
+        while (price := self.reserve_nowait(kind)) is None:
+            await self._news.wait()
+        return price
+
+    def release(self, kind: str, reserved: Decimal) -> None:
+        """Return what was set aside for a task that costs nothing."""
+        self._settle(kind, reserved)
+
+    def presume(self, kind: str, reserved: Decimal) -> None:
         """Count what was set aside as spent now: whether it was will never be known."""
-        self._reserved -= reserved
+        self._settle(kind, reserved)
         self._note(reserved)
 
-    def spend(self, task_type: str, reserved: Decimal, cost: Decimal | None) -> None:
-        """Replace what was set aside by the real *cost*; None if the service does not tell it."""
-        self._reserved -= reserved
+    def spend(self, kind: str, reserved: Decimal, cost: Decimal | None) -> Decimal:
+        """Replace what was set aside by the real *cost*; None if the service does not tell it.
+
+        Returns:
+            What is counted as spent.
+        """
         if cost is None:
             cost = reserved
         else:
-            self._prices[task_type] = cost
+            dearest = self._prices.get(kind, ZERO) if kind in self._told else ZERO
+            self._prices[kind] = max(dearest, cost)
+            self._told.add(kind)
+        self._settle(kind, reserved)
         self.total += cost
         self._note(cost)
+        return cost
+
+    def recall(self, spent: Iterable[tuple[float, Decimal]]) -> None:
+        """Count what earlier clients have spent, as a journal has it.
+
+        Args:
+            spent: (seconds ago, cost), the oldest first. What is younger than the first cost that
+                was counted here is left out: it is the same.
+        """
+        now = anyio.current_time()
+        before = [
+            (now - ago, cost)
+            for ago, cost in spent
+            if self._first is None or now - ago < self._first - A_SECOND
+        ]
+        self._recent = deque(sorted([*before, *self._recent]))
+        self._sum += sum((cost for _, cost in before), ZERO)
+        self._has_recalled = True
+
+    def take_over(self, reserved: Decimal, ago: float) -> None:
+        """Set aside again what an earlier client has set aside for a task that is taken up.
+
+        Args:
+            reserved: how much.
+            ago: seconds since then.
+        """
+        self._reserved += reserved
+        if self._has_recalled and reserved:
+            # It was recalled as spent. This leaves the window before that does, not after it.
+            bisect.insort(self._recent, (anyio.current_time() - ago - 2 * A_SECOND, -reserved))
+            self._sum -= reserved
+
+    def shift(self, seconds: float) -> None:
+        """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""
+        self._recent = deque((moment + seconds, cost) for moment, cost in self._recent)
+        self._first = None if self._first is None else self._first + seconds
+        self._news = anyio.Event()
+
+    def _check(self, price: Decimal) -> None:
+        most = self._most
+        self._drop_old()
+        if most is not None and (self._sum + self._reserved + price > most or self._sum >= most):
+            window = "in all" if self._per == float("inf") else f"in {self._per:g} s"
+            raise SpendLimitReached(
+                f"The spending cap of {most} {window} is reached: raise max_spend, or go on later; "
+                "nothing was sent.",
+                spent=self._sum,
+            )
+
+    def _settle(self, kind: str, reserved: Decimal) -> None:
+        self._reserved -= reserved
+        if self._most is not None:
+            self._trying.pop(kind, None)
+            self._news.set()
+            self._news = anyio.Event()
 
     def _note(self, cost: Decimal) -> None:
         """Let *cost* count for the length of the window."""
         if self._most is not None and cost:
+            if self._first is None:
+                self._first = anyio.current_time()
             self._recent.append((anyio.current_time(), cost))
             self._sum += cost
 

@@ -7,37 +7,39 @@ is accepted is collected by a `Watch`.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
-from contextlib import aclosing, asynccontextmanager, nullcontext
-from typing import Any, Generic, Literal, Self, TypeVar
+import logging
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Generic, Self, TypeVar, cast
 
 import anyio
 import attrs
 from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
-from anyio.lowlevel import checkpoint
+from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
+from sniffio import current_async_library
 
-from .._account._limits import RateLimitedSemaphore
-from .._account._slots import Lease
+from .._account._semaphore import RateLimitedSemaphore
+from .._journal import OtherTasks
 from .._outcome import Failed, Solved
-from .._solving._engine import Engine
-from .._solving._pending import PendingTask
-from .._solving._submit import Draft
+from .._solving._outcomes import Outcomes
+from .._solving._solve import Solve
+from .._solving._solver import Solver
 from .._solving._watch import Watch
-from ..errors import CaptchaError, SubmitUncertain
-from ..tasks._model import Solution, Task
+from ..errors import CaptchaError, ServiceUnavailable, SubmitUncertain, TransportError
+from ..tasks._model import Solution
 from ._resume import Resumption
+from ._source import Pairs, Source, keyed
 
-__all__ = ["Batch", "BatchProgress", "Pairs", "Source"]
+__all__ = ["Batch", "BatchProgress"]
 
 S = TypeVar("S", bound=Solution)
 
-Source = Iterable[Task[S]] | AsyncIterable[Task[S]] | Mapping[Any, Task[S]]
-"""Where a batch takes its tasks from."""
+logger = logging.getLogger("captcha_async")
 
-Pairs = Iterable[tuple[Any, Task[S]]] | AsyncIterable[tuple[Any, Task[S]]]
-"""The same with keys: (key, task)."""
+AT_ONCE = 50
+"""Tasks that are read from one turn of the event loop to the next."""
 
 
 @attrs.frozen(kw_only=True)
@@ -57,34 +59,12 @@ class BatchProgress:
     dropped: int
     """Of these, not submitted, because the batch was stopped."""
     exhausted: bool
-    """Whether the source has no more tasks."""
+    """Whether the source was read to its end."""
     elapsed: float
     """Seconds since the batch was opened."""
-
-
-@attrs.define(eq=False)
-class _Counts:
-    read: int = 0
-    solved: int = 0
-    failed: int = 0
-    skipped: int = 0
-    dropped: int = 0
-    exhausted: bool = False
-
-    @property
-    def in_flight(self) -> int:
-        return self.read - self.solved - self.failed - self.skipped - self.dropped
-
-
-@attrs.define(eq=False)
-class _Item:
-    """A task of the batch that has not ended."""
-
-    key: Any
-    task: Any
-    lease: Lease
-    start: float
-    draft: Draft | None = None
+    stopped_by: CaptchaError | None = None
+    """The outage of the service that has ended the reading early; None if there was none. What was
+    not read is left for a run with `resume=True`."""
 
 
 class Batch(AsyncContextManagerMixin, Generic[S]):
@@ -93,53 +73,58 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
     Made by `CaptchaClient.batch`. Leaving the block ends it: what is in flight is cancelled, and
     every task that was paid for and whose outcome was not taken is in `client.orphans`. In the
     journal an answer counts as taken when the next one is asked for, or at a good end of the block.
+    The block is left by the task that has entered it; the outcomes may be read by any.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        solver: Solver,
         source: Source[S] | Pairs[S],
         max_in_flight: int,
         timeout: float | None,
         resumption: Resumption,
     ) -> None:
-        self._engine = engine
+        self._solver = solver
         self._source = source
         self._timeout = timeout
         self._resumption = resumption
-        # What waits for a reader; not a stream, in which a cancelled reader may lose an item.
-        self._outcomes: deque[tuple[_Item, Solved[S] | Failed]] = deque()
+        self._outcomes = Outcomes()
         # What a reader has taken and may still be working on, by that reader's task.
-        self._handed: dict[int, _Item] = {}
+        self._handed: dict[int, Solve] = {}
         # What was handed out meanwhile, if all is to count as taken only at the end.
-        self._held: list[_Item] = []
+        self._held: list[Solve] = []
         self._holding = False
         # A place for each task that is read and whose outcome is not taken yet.
         self._room = RateLimitedSemaphore(max_in_flight)
-        self._items: dict[_Item, None] = {}
-        self._watch: Watch[_Item] = Watch(
-            engine.fuse, min(engine.limits.connections, max_in_flight), self._ended
-        )
-        self._counts = _Counts()
+        pollers = min(solver.account.limits.connections, max_in_flight)
+        self._watch: Watch = solver.watch(pollers, self._outcomes)
+        self._exhausted = False
+        # Where the outcome that was handed out last stands in the source.
+        self.position: int = 0
         self._started: float | None = None
         # Cancelled by `stop`; inside of it tasks are read and submitted.
         self._submitting: anyio.CancelScope | None = None
         self._leaving = False
-        # What broke the source; told when all that was read before is handed out.
+        # What broke the source; told when all that was read before is handed out, or at the end of
+        # the block if it was a cancellation.
         self._error: Exception | None = None
+        self._cancellation: RuntimeError | None = None
+        # Cancelled in an outage; inside of it tasks are read.
+        self._reading = anyio.CancelScope()
+        self._stopped_by: CaptchaError | None = None
 
     def __repr__(self) -> str:
-        counts = self._counts
+        counts = self._outcomes
         return f"<Batch: {counts.read} read, {counts.solved} solved, {counts.failed} failed>"
 
     def hold(self) -> Self:
-        """Let the journal count no answer as taken before a good end of the block."""
+        """Let no answer count as taken before a good end of the block."""
         self._holding = True
         return self
 
     def progress(self) -> BatchProgress:
         """Return how far the batch has come; cheap enough to be called for every outcome."""
-        counts = self._counts
+        counts = self._outcomes
         elapsed = 0.0 if self._started is None else anyio.current_time() - self._started
         return BatchProgress(
             read=counts.read,
@@ -148,8 +133,9 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             failed=counts.failed,
             skipped=counts.skipped,
             dropped=counts.dropped,
-            exhausted=counts.exhausted,
+            exhausted=self._exhausted,
             elapsed=elapsed,
+            stopped_by=self._stopped_by,
         )
 
     def stop(self) -> None:
@@ -165,33 +151,71 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             raise RuntimeError("a batch is opened before it is stopped")
         self._submitting.cancel()
 
+    # -- its block --------------------------------------------------------------------------------
+
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
         if self._started is not None:
             raise RuntimeError("a batch can be entered once; call client.batch(...) again")
+        self._solver.account.enter()
         self._started = anyio.current_time()
         self._submitting = anyio.CancelScope()
-        # Set, and replaced by a new one, when there is something for readers.
-        self._news = anyio.Event()
-        self._over = False
-        self._all_ended = anyio.Event()
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._run, self._submitting)
                 try:
                     yield self
                     await self._acknowledge(*self._held, *self._handed.values())
-                except Exception as caught:
+                    self._held.clear()
+                    error = self._cancellation
+                except anyio.get_cancelled_exc_class():
+                    raise
+                except BaseException as caught:
                     # Raised below, outside of the group, which would wrap it in an ExceptionGroup.
                     error = caught
                 finally:
                     self._leaving = True
                     group.cancel_scope.cancel()
+        except BaseExceptionGroup as several:
+            # Such as a KeyboardInterrupt in a handler of events: it comes out as itself.
+            error = error or _single(several)
         finally:
             self._give_up()
+            self._resumption.close()
         if error is not None:
             raise error
+
+    async def _run(self, submitting: anyio.CancelScope) -> None:
+        try:
+            async with anyio.create_task_group() as watching:
+                watching.start_soon(self._watch.run)
+                with submitting:
+                    async with anyio.create_task_group() as group:
+                        with self._reading:
+                            try:
+                                await self._feed(group)
+                            except Exception as error:
+                                self._error = error
+                await self._outcomes.wait_idle()
+                watching.cancel_scope.cancel()
+        finally:
+            # Also if it was cancelled: a reader may be shielded from that.
+            self._outcomes.end()
+
+    def _give_up(self) -> None:
+        """Let go of what has not ended, and keep the answers that nobody has taken."""
+        # A reader in another task may have outlived the block.
+        self._outcomes.end()
+        under_way = self._outcomes.under_way
+        for solve in (*under_way, *self._outcomes.unread, *self._held):
+            if solve.has_answer:
+                self._solver.books.kept(solve)
+        for solve in under_way:
+            self._outcomes.dropped_out(solve)
+        self._outcomes.clear()
+
+    # -- read -------------------------------------------------------------------------------------
 
     def __aiter__(self) -> AsyncIterator[Solved[S] | Failed]:
         return self
@@ -202,165 +226,143 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 "a batch is opened first: `async with client.batch(tasks) as outcomes:` and inside "
                 "of it `async for outcome in outcomes:`"
             )
-        if self._engine.journal.journal is not None:
+        if self._solver.books.journal.journal is not None:
             await self._acknowledge(self._handed.pop(anyio.get_current_task().id, None))
         await checkpoint()
-        while not self._outcomes:
-            if self._over:
-                raise self._error or StopAsyncIteration
-            await self._news.wait()
-        item, outcome = self._outcomes.popleft()
+        ended = await self._outcomes.next()
+        if ended is None:
+            raise self._error or StopAsyncIteration
+        solve, outcome = ended
+        self.position = solve.position
         self._room.release()
-        if isinstance(outcome, Failed):
-            return outcome
-        if self._engine.journal.journal is not None:
-            if self._holding:
-                self._held.append(item)
-            else:
-                self._handed[anyio.get_current_task().id] = item
-        return outcome
+        if isinstance(outcome, CaptchaError):
+            return Failed(error=outcome, task=solve.task, key=solve.key)
+        self._hand_out(solve)
+        return attrs.evolve(outcome, key=solve.key)
 
-    async def _acknowledge(self, *items: _Item | None) -> None:
+    def _hand_out(self, solve: Solve) -> None:
+        """Note that a reader has the answer; it counts as taken now, or later in the journal."""
+        if self._holding:
+            self._held.append(solve)
+        elif self._solver.books.journal.journal is not None:
+            self._handed[anyio.get_current_task().id] = solve
+
+    async def _acknowledge(self, *solves: Solve | None) -> None:
         """Record that the reader is done with outcomes, and wait until that is safe."""
         taken = False
-        for item in items:
-            if item is not None and item.draft is not None and item.draft.pending is not None:
-                item.draft.pending.taken()
+        for solve in solves:
+            if solve is not None and solve.accepted:
+                self._solver.books.taken(solve)
                 taken = True
         if taken:
-            await self._engine.journal.settled()
+            await self._solver.books.journal.settled()
 
-    async def _run(self, submitting: anyio.CancelScope) -> None:
-        try:
-            async with anyio.create_task_group() as watching:
-                watching.start_soon(self._watch.run)
-                with submitting:
-                    async with anyio.create_task_group() as group:
-                        try:
-                            await self._feed(group)
-                        except Exception as error:
-                            self._error = error
-                self._counts.exhausted = True
-                if self._counts.in_flight:
-                    await self._all_ended.wait()
-                watching.cancel_scope.cancel()
-        finally:
-            # Also if it was cancelled: a reader may be shielded from that.
-            self._end()
+    # -- submitted --------------------------------------------------------------------------------
 
     async def _feed(self, group: TaskGroup) -> None:
         """Submit each task of the source, when there is room for it."""
         await self._resumption.open()
-        async with aclosing(_keyed(self._source)) as tasks:
+        async with aclosing(keyed(self._source)) as tasks:
             while True:
                 await self._room.acquire()
                 try:
                     key, task = await anext(tasks)
                 except StopAsyncIteration:
+                    self._exhausted = True
                     return
-                self._counts.read += 1
-                lease = Lease(self._engine.slots)
-                item = _Item(key, task, lease, anyio.current_time())
-                self._items[item] = None
-                group.start_soon(self._submit, item)
+                except anyio.get_cancelled_exc_class() as error:
+                    if await _is_cancelled():
+                        raise
+                    self._cancellation = RuntimeError(
+                        "The source of the batch raised a cancellation, and nobody had cancelled "
+                        "the batch: something that it waits for was. What it gave before is solved."
+                    )
+                    self._cancellation.__cause__ = error
+                    return
+                if not self._outcomes.read % AT_ONCE:
+                    # A source that never waits must not keep the event loop to itself.
+                    await checkpoint()
+                if self._resumption.is_done(key, task):
+                    self._outcomes.passed_over()
+                    self._room.release()
+                    continue
+                solve = self._solver.make(task, self._timeout, key=key, wants_slot=True)
+                solve.position = self._outcomes.read
+                self._outcomes.entered(solve)
+                group.start_soon(self._submit, solve)
 
-    async def _submit(self, item: _Item) -> None:
-        engine = self._engine
+    async def _submit(self, solve: Solve) -> None:
         try:
-            engine.service.check(item.task)
-            item.draft = Draft(item.task)
-            earlier = await self._resumption.look_up(item.draft, item.key)
-            if earlier is not None:
-                self._ended(item, earlier)
+            self._solver.account.service.check(cast("Any", solve.task))
+            earlier = await self._resumption.look_up(solve)
+            if earlier == "skip":
+                self._outcomes.skipped_over(solve)
+                self._room.release()
                 return
-            pending = await engine.accepted(item.draft, item.lease, self._timeout)
+            if isinstance(earlier, Solved):
+                self._outcomes.ended(solve, earlier)
+                return
+            if earlier is not None:
+                solve = self._exchange(solve, earlier)
+            await self._solver.submit(solve)
+        except OtherTasks as error:
+            # It is wrong as a whole, and nothing of it was sent.
+            self._error = self._error or error
+            self._outcomes.dropped_out(solve)
+            self.stop()
         except CaptchaError as error:
-            self._ended(item, error)
+            self._outcomes.ended(solve, error)
+            self._stop_in_outage(error)
         except anyio.get_cancelled_exc_class():
             if not self._leaving:
-                self._stopped(item)
+                self._stopped(solve)
             raise
         else:
-            self._collect(item, pending)
+            self._watch.add(solve)
 
-    def _collect(self, item: _Item, pending: PendingTask[Any]) -> None:
-        """Have the answer of an accepted task watched for."""
-        if self._timeout is None:
-            wait = self._engine.service.poll_times(item.task.spec.family).timeout
-            self._watch.add(pending, item, anyio.current_time() + wait, wait)
-        else:
-            self._watch.add(pending, item, item.start + self._timeout, self._timeout)
+    def _stop_in_outage(self, error: CaptchaError) -> None:
+        """Read no more in an outage, in which every further task would fail likewise."""
+        unanswered = isinstance(error, ServiceUnavailable | SubmitUncertain | TransportError)
+        if unanswered and self._stopped_by is None and self._solver.account.gates.is_out:
+            self._stopped_by = error
+            self._reading.cancel()
+            logger.warning("The batch reads no further tasks: %s", error)
 
-    def _stopped(self, item: _Item) -> None:
+    def _exchange(self, solve: Solve, earlier: Solve) -> Solve:
+        """Go on with a task that was submitted before, in place of a new one."""
+        earlier.key, earlier.position, earlier.wants_slot = solve.key, solve.position, True
+        earlier.deadline, earlier.wait = solve.deadline, solve.wait
+        self._outcomes.exchanged(solve, earlier)
+        return earlier
+
+    def _stopped(self, solve: Solve) -> None:
         """See what there is of a task that was being submitted when the batch was stopped."""
-        draft = item.draft
-        if draft is not None and draft.pending is not None:
-            self._collect(item, draft.pending)
-        elif draft is not None and draft.uncertain:
+        if solve.accepted:
+            if solve.wait is None:
+                solve.deadline = anyio.current_time() + solve.allowed
+            self._watch.add(solve)
+        elif solve.uncertain:
             message = "createTask was on its way when the batch was stopped, and no reply came; a "
             advice = "task may exist: look at the account before you send it again."
-            self._ended(item, SubmitUncertain(message + advice))
+            self._outcomes.ended(solve, SubmitUncertain(message + advice))
         else:
-            del self._items[item]
-            item.lease.leave()
-            self._counts.dropped += 1
-
-    def _ended(self, item: _Item, result: Solved[Any] | CaptchaError | Literal["skip"]) -> None:
-        """Put the outcome of a task where the reader finds it."""
-        del self._items[item]
-        item.lease.leave()
-        if result == "skip":
-            self._counts.skipped += 1
-            self._room.release()
-        else:
-            self._outcomes.append((item, self._outcome(item, result)))
-            self._tell()
-        if self._counts.exhausted and not self._counts.in_flight:
-            self._all_ended.set()
-
-    def _end(self) -> None:
-        """Let readers have what is there, and then no more."""
-        self._over = True
-        self._tell()
-
-    def _tell(self) -> None:
-        """Wake the readers."""
-        self._news.set()
-        self._news = anyio.Event()
-
-    def _outcome(self, item: _Item, result: Solved[Any] | CaptchaError) -> Solved[S] | Failed:
-        if isinstance(result, CaptchaError):
-            self._counts.failed += 1
-            return Failed(error=result, task=item.task, key=item.key)
-        self._counts.solved += 1
-        self._engine.slots.succeeded()
-        return attrs.evolve(result, key=item.key)
-
-    def _give_up(self) -> None:
-        """Let go of what has not ended, and keep the answers that nobody has taken."""
-        # A reader in another task may have outlived the block.
-        self._end()
-        for item in self._items:
-            item.lease.leave()
-        for item in (*self._items, *(item for item, _ in self._outcomes)):
-            pending = None if item.draft is None else item.draft.pending
-            if pending is not None and pending.has_answer:
-                self._engine.registry.keep(pending)
-        self._outcomes.clear()
+            self._outcomes.dropped_out(solve)
 
 
-async def _keyed(source: Source[S] | Pairs[S]) -> AsyncGenerator[tuple[Any, Any], None]:
-    """Yield (key, task) from any kind of source."""
-    if isinstance(source, Mapping):
-        for key, task in source.items():
-            yield key, task
-    elif isinstance(source, AsyncIterable):
-        index = 0
-        # Left to the garbage collector, a half-read generator would complain.
-        async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
-            async for item in source:
-                yield item if isinstance(item, tuple) else (index, item)
-                index += 1
-    else:
-        for index, item in enumerate(source):
-            yield item if isinstance(item, tuple) else (index, item)
+def _single(several: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the one exception in a group, or the group if it has more."""
+    error: BaseException = several
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+async def _is_cancelled() -> bool:
+    """Tell whether the task that calls this is being cancelled."""
+    try:
+        await checkpoint_if_cancelled()
+    except anyio.get_cancelled_exc_class():
+        return True
+    # A cancellation of asyncio's own kind is not known to anyio.
+    task = sys.modules["asyncio"].current_task() if current_async_library() == "asyncio" else None
+    return task is not None and task.cancelling() > 0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from .._polling._overdue import overdue_age
 from ._callback import Callback
+from ._client_callbacks import ClientCallbacks
 from ._receiver import CallbackReceiver
 from ._tally import CallbackStatistics
-from ._use import CallbackUse
 
-__all__ = ["Callback", "CallbackReceiver", "CallbackStatistics", "CallbackUse", "overdue_age"]
+__all__ = ["Callback", "CallbackReceiver", "CallbackStatistics", "ClientCallbacks"]

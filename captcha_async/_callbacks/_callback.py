@@ -60,17 +60,24 @@ class Callback:
         self.verify: bool = verify
         self._tallies = tallies
         self._on_end = on_end
-        # Unknown until createTask's reply, which a callback may overtake.
+        # Unknown until `bind`, at createTask's reply, which a callback may overtake.
         self._task_id: TaskId | None = None
-        # Made when somebody waits.
+        # Who waits for a body: a task by the event, made when one waits and dropped when the body
+        # is taken; a watch by the function, from `notify` on. Both are let go at the end.
         self._event: anyio.Event | None = None
         self._on_arrival: Callable[[], None] | None = None
-        # The body that waits to be read, and the task that it names.
+        # The body that waits to be read, the task that it names and the moment that it came: put
+        # down by `offer` while none is there, gone by `take`, `discard` and `end`.
         self._body: bytes | None = None
         self._named: TaskId | None = None
         self._came_at = 0.0
-        # Whether a body ever came; whether one was read and was of use, or of none.
-        self._came = self._useful = self._useless = False
+        # Whether a body ever came: set by `offer`, unset only if it turns out to be another task's.
+        self._came = False
+        # Whether the last body that was taken is held to be of use; `discard` takes that back.
+        self._useful = False
+        # Set for good by `discard`: what comes is of no use to this task.
+        self._useless = False
+        # Set for good by `end`.
         self._ended = False
         for tally in tallies:
             tally.waiting += 1
@@ -129,7 +136,12 @@ class Callback:
             self.count("refused")
 
     def notify(self, on_arrival: Callable[[], None]) -> None:
-        """Have *on_arrival* called when a body comes, for who does not wait in a task."""
+        """Have *on_arrival* called whenever a body comes, until the end.
+
+        This is for a watch, which waits for many at once. It is called by the receiver, in the
+        midst of a request: it only notes that there is something to do, and does not raise. A body
+        that came before is not told again: see `arrived`.
+        """
         self._on_arrival = on_arrival
 
     async def wait_arrived(self) -> None:
@@ -153,7 +165,8 @@ class Callback:
         """Note the end of the task, or that it was given up; *polled* if polls were made for it."""
         if self._ended:
             return
-        self._ended, self._body, self._event = True, None, None
+        # The receiver remembers it for a while; whoever waited need not be.
+        self._ended, self._body, self._event, self._on_arrival = True, None, None, None
         if self._useful or polled:
             self.count("by_callback" if self._useful else "by_poll")
         for tally in self._tallies:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from .._asgi import Receive, Scope, Send, serve_app
+from .._asgi import Receive, Scope, Send
+from .._serving._messages import Bounds, Response
+from .._serving._own_task import OwnTask
+from .._serving._server import listen
 from ..errors import invalid
 from ..tasks._fields import check_url
-from ..wire._posted import read_posted
 from ._callback import Callback
+from ._reception import MOST_BYTES, Reception
 from ._tally import CallbackStatistics, Tally
 from ._tokens import Tokens
 
 __all__ = ["CallbackReceiver"]
-
-MOST_BYTES = 256 * 1024
-"""Largest body that is accepted."""
-
-logger = logging.getLogger("captcha_async")
 
 
 class CallbackReceiver:
@@ -33,7 +30,8 @@ class CallbackReceiver:
 
     It belongs to the event loop of its clients. What it answers: 200 to a callback, also to a
     repeated or a late one; 404 to an unknown token, 405 to another method, 413 to a body over
-    256 KiB, 400 to one that cannot be read or that names another task.
+    256 KiB, 400 to one that cannot be read or that names another task; 200 to GET and HEAD of
+    `health`, for who watches over it.
 
     Args:
         public_url: where the services reach it; the token follows as the last part of the path.
@@ -55,7 +53,10 @@ class CallbackReceiver:
         self._verify = verify
         self._tokens = Tokens()
         self._tally = Tally()
-        # Where `serve` listens; the flag tells that it did and does not any more.
+        self._reception = Reception(self._tokens, self._tally)
+        # Whether `serve` is entered; where it listens, while it does; and whether it did and does
+        # not any more.
+        self._served = False
         self._served_at: str | None = None
         self._stopped = False
 
@@ -84,33 +85,37 @@ class CallbackReceiver:
         tallies = (self._tally,) if tally is None else (self._tally, tally)
         return self._tokens.add(address, verify=self._verify, tallies=tallies)
 
-    @asynccontextmanager
-    async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
-        """Listen on an address of its own, with uvicorn, and yield it as a URL.
+    def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[str]:
+        """Listen on an address of its own, and give it as a URL.
 
-        Afterwards the port is free, and tasks in flight are polled for. TLS is left to a reverse
-        proxy in front.
+        Afterwards the port is free, and tasks in flight are polled for. One task may enter it and
+        another leave it, as fixtures and start-up hooks do. TLS is left to a reverse proxy in
+        front.
 
         Args:
             host: the address to listen on.
             port: the port; 0 takes a free one.
 
         Raises:
-            RuntimeError: it is served already, uvicorn is not installed, or the event loop is not
-                asyncio's.
+            RuntimeError: it is served already.
             OSError: the address cannot be used.
         """
-        if self._served_at is not None:
+        return OwnTask(self._serve(host, port), "the callback receiver")
+
+    @asynccontextmanager
+    async def _serve(self, host: str, port: int) -> AsyncGenerator[str]:
+        if self._served:
             raise RuntimeError("this CallbackReceiver is served already")
-        on_trio = "mount the receiver in an ASGI server that runs there"
-        async with serve_app(
-            self, host, port, what="the callback receiver", on_trio=on_trio
-        ) as url:
-            self._served_at, self._stopped = url, False
-            try:
-                yield url
-            finally:
-                self._served_at, self._stopped = None, True
+        self._served = True
+        try:
+            async with listen(self._reception, host, port, Bounds(body_bytes=MOST_BYTES)) as url:
+                self._served_at, self._stopped = url, False
+                try:
+                    yield url
+                finally:
+                    self._served_at, self._stopped = None, True
+        finally:
+            self._served = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the server's lifespan."""
@@ -118,44 +123,26 @@ class CallbackReceiver:
             await _live(receive, send)
         elif scope["type"] != "http":
             raise ValueError(f"a CallbackReceiver speaks http, not {scope['type']}")
-        elif (status := await self._receive(scope, receive)) is not None:
-            await _answer(send, status)
+        elif (response := await self._receive(scope, receive)) is not None:
+            await _answer(send, response, head_only=scope["method"] == "HEAD")
 
-    async def _receive(self, scope: Scope, receive: Receive) -> int | None:
-        """Return the status to answer with; None if the sender went away."""
-        callback = self._tokens.find(_token(scope))
-        status: int | None
-        if scope["method"] != "POST" and not (scope["method"] == "GET" and scope["query_string"]):
-            status = 405
-        elif callback is None:
-            status = 404
-        else:
-            status = await _put_down(callback, scope, receive)
-        if status is not None and status != 200:
-            # The path holds a secret, perhaps of a callback that is awaited.
-            logger.debug("a callback was refused with HTTP %d", status)
-            if callback is None:
-                self._tally.refused += 1
-            else:
-                callback.count("refused")
-        return status
-
-
-async def _put_down(callback: Callback, scope: Scope, receive: Receive) -> int | None:
-    headers = {name.lower(): value for name, value in scope["headers"]}
-    length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length[:20]) > MOST_BYTES:
-        return 413
-    body = await _read(receive)
-    if body is None:
-        return None
-    if len(body) > MOST_BYTES:
-        return 413
-    content_type = headers.get(b"content-type", b"").decode("latin-1")
-    posted = read_posted(content_type, body, scope["query_string"])
-    if posted is None or not callback.offer(posted.reply, posted.task_id):
-        return 400
-    return 200
+    async def _receive(self, scope: Scope, receive: Receive) -> Response | None:
+        """Return the answer; None if the sender went away."""
+        # Below where the app is mounted.
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        query = scope["query_string"]
+        callback = self._reception.admit(scope["method"], path, query)
+        if isinstance(callback, Response):
+            return callback
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length[:20]) > MOST_BYTES:
+            return self._reception.refuse(413, callback)
+        body = await _read(receive)
+        if body is None:
+            return None
+        content_type = headers.get(b"content-type", b"")
+        return self._reception.put_down(callback, content_type, body, query)
 
 
 async def _read(receive: Receive) -> bytes | None:
@@ -173,18 +160,10 @@ async def _read(receive: Receive) -> bytes | None:
     return b"".join(chunks)
 
 
-def _token(scope: Scope) -> str:
-    """Return the last part of the path, below where the app is mounted."""
-    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-    return path.rpartition("/")[2]
-
-
-async def _answer(send: Send, status: int) -> None:
-    headers = [(b"content-length", b"0")]
-    if status == 405:
-        headers.append((b"allow", b"POST"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+async def _answer(send: Send, response: Response, *, head_only: bool) -> None:
+    headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head_only else response.body})
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from .._ref import TaskId
 from ..errors import JournalError
-from ._record import Owner, Place, Record, dump_solution, load_key
-from ._writer import Writer
+from ._record import Owner, Place, Record, State, dump_solution
+from ._writer import LONGEST, PATIENCE, Writer
 
 __all__ = ["Entry"]
+
+logger = logging.getLogger("captcha_async")
 
 
 class Entry:
     """What the client tells the journal of one submission; without a journal it does nothing.
 
     Each method records a step. Only `begin` can fail: from then on the task may be paid for, so
-    nothing of the journal may stand in the way of its answer.
+    nothing of the journal may stand in the way of its answer. `begin` and `accepted` alone wait,
+    and no longer than `LONGEST` and `PATIENCE` say.
     """
 
     __slots__ = ("_keep_solutions", "_record", "_strict", "_under_way", "_writer")
@@ -35,6 +39,7 @@ class Entry:
         self._record = record or Record(Owner("", b""), "")
         self._strict = strict
         self._keep_solutions = keep_solutions
+        # From `begin` until the outcome of createTask was recorded; the writer counts these.
         self._under_way = False
 
     @property
@@ -45,7 +50,20 @@ class Entry:
     @property
     def key(self) -> Any:
         """Its key in a batch; None if it is in none."""
-        return None if self.place is None else load_key(self.place.key)
+        return self._record.key
+
+    @property
+    def reserved(self) -> Decimal | None:
+        """The money that was set aside for it, as long as nobody knows its cost."""
+        record = self._record
+        if record.reserved is None or record.cost is not None or record.has_solution:
+            return None
+        return Decimal(record.reserved)
+
+    @property
+    def age(self) -> float:
+        """Seconds since its submission, when it was read from the file."""
+        return self._record.age
 
     @property
     def keeps(self) -> bool:
@@ -63,7 +81,7 @@ class Entry:
         self._under_way = True
         self._writer.begun()
         try:
-            await self._writer.put_durably(self._record)
+            await self._writer.put_durably(self._record, LONGEST if self._strict else PATIENCE)
         except JournalError:
             if self._strict:
                 self.drop()
@@ -73,14 +91,14 @@ class Entry:
             raise
 
     async def accepted(self, task_id: TaskId) -> None:
-        """Record the task's id, and wait until it is safe."""
+        """Record the task's id, and wait until it is safe, or as long as that can be waited for."""
         self._record.state, self._record.task_id = "open", task_id
         if self._writer is None:
             return
         try:
-            await self._writer.put_durably(self._record)
+            await self._writer.put_durably(self._record, PATIENCE)
         except JournalError:
-            pass  # told by the writer, which tries again
+            pass  # told by the writer, and the record stays in its queue
         finally:
             self._end_submission()
 
@@ -102,16 +120,34 @@ class Entry:
         self._put()
 
     def answered(
-        self, raw: Mapping[str, Any], cost: Decimal | None, polls: int, elapsed: float
+        self,
+        raw: Mapping[str, Any],
+        cost: Decimal | None,
+        polls: int,
+        elapsed: float,
+        since: float | None = None,
     ) -> None:
-        """Record the answer; the task is open until somebody has taken it."""
+        """Record the answer; the task is open until somebody has taken it.
+
+        Args:
+            raw: the solution as the service sent it.
+            cost: what it charged.
+            polls: how many were made.
+            elapsed: seconds from submission to answer.
+            since: seconds after the submission at which there was no answer yet.
+        """
         if self._writer is None:
             return
         record = self._record
         record.cost = None if cost is None else str(cost)
-        record.polls, record.elapsed = polls, elapsed
+        record.polls, record.elapsed, record.since = polls, elapsed, since
         if self._keep_solutions and not record.has_solution:
             record.solution = dump_solution(raw)
+            if record.solution is None:
+                logger.warning(
+                    "The solution of task %s is no JSON, so the journal cannot keep it.",
+                    record.task_id,
+                )
             self._put()
 
     def collected(self) -> None:
@@ -121,16 +157,17 @@ class Entry:
             # It is in the file, or on its way there; in memory it would only be a burden.
             self._record.solution = None
 
-    def failed(self, error: str) -> None:
-        """Record that the task ended without an answer."""
+    def failed(self, error: str, cost: Decimal | None = None) -> None:
+        """Record that the task ended without an answer, and what it cost all the same."""
         self._record.error = error
+        self._record.cost = None if cost is None else str(cost)
         self._put("failed")
 
     def expired(self) -> None:
         """Record that the answer cannot be had any more."""
         self._put("expired")
 
-    def _put(self, state: Any = None) -> None:
+    def _put(self, state: State | None = None) -> None:
         if state is not None:
             self._record.state = state
         if self._writer is not None:

@@ -9,7 +9,7 @@ import attrs
 
 from ..errors import invalid
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "shown"]
 
 OnError = Literal["raise", "warn"]
 WEEK = 7 * 86_400.0
@@ -18,8 +18,19 @@ WEEK = 7 * 86_400.0
 def _to_path(path: Any) -> str:
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise invalid("journal", path, "the path of a file, or a Journal")
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise invalid("journal", path, "a path that a file can have")
     # Absolute, so that a later change of the working directory does not matter.
     return os.path.abspath(os.fsdecode(path))
+
+
+def shown(path: str) -> str:
+    """Return a path as it can be printed: file names may hold bytes that are no text."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _check_on_error(_: object, __: object, value: object) -> None:
@@ -51,4 +62,5 @@ class Journal:
     """What happens when the file cannot be written: with `raise` no further task is created, with
     `warn` solving goes on and a warning is logged. What was paid for is collected either way."""
     keep: float = attrs.field(default=WEEK, kw_only=True, validator=_check_keep)
-    """Seconds after which a submission is forgotten; `resume=True` skips keys only until then."""
+    """Seconds after which a submission is forgotten: `resume=True` skips keys only until then, and
+    a cap on spending counts what earlier clients have spent only so far back."""

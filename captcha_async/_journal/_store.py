@@ -6,60 +6,33 @@ import errno
 import hashlib
 import os
 import random
-import secrets
 import sqlite3
 import threading
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from typing import Any
 
-import orjson
-
 from ..errors import JournalError
-from ._record import COLUMNS, Owner, Place, Record
+from ._record import Owner, Place, Record, dump_id, read_row, storable
+from ._schema import KEYS, NOW, READ, REMOVE, WRITE, check_file, make_tables
 
 __all__ = ["Change", "Store"]
 
 Change = tuple[Record, tuple[Any, ...] | None]
 """A record and the row to write; None to remove it."""
 
-APPLICATION = 0x43417062
-VERSION = 1
 PATIENCE, TRIES = 0.05, 20
 """Seconds from one try to the next to open a file that is in use, perhaps by an ending process."""
 PRUNE_EVERY = 10_000
 """Rows written from one pruning to the next."""
 
-# The wall clock, which alone goes on while no process runs; read by SQLite, so that the library
-# has one source of time. (`unixepoch()` would need SQLite 3.38.)
-NOW = "CAST(strftime('%s', 'now') AS INTEGER)"
-
-SCHEMA = (
-    "CREATE TABLE meta (salt BLOB NOT NULL)",
-    """CREATE TABLE submission (
-        number INTEGER PRIMARY KEY, made INTEGER NOT NULL,
-        service TEXT NOT NULL, account BLOB NOT NULL, type TEXT NOT NULL,
-        batch TEXT, key TEXT, mark BLOB,
-        state TEXT NOT NULL, task_id TEXT, polls INTEGER NOT NULL,
-        cost TEXT, elapsed REAL, error TEXT, solution BLOB)""",
-    "CREATE INDEX open_task ON submission (task_id) WHERE state = 'open'",
-    f"PRAGMA application_id = {APPLICATION}",
-    f"PRAGMA user_version = {VERSION}",
-)
-
-# What a later record may not know, because it was taken up by the task's id or read without it.
-KEPT = ("batch", "key", "mark", "solution")
-WRITE = (
-    f"INSERT INTO submission (number, made, {', '.join(COLUMNS)}) "
-    f"VALUES (?, {NOW}, {', '.join('?' * len(COLUMNS))}) ON CONFLICT (number) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in KEPT)
-    + "".join(f", {name} = coalesce(excluded.{name}, {name})" for name in KEPT)
-)
-REMOVE = "DELETE FROM submission WHERE number = ?"
-# All but the solution, which may be large.
-READ = (
-    f"SELECT number, {NOW} - made, {', '.join(COLUMNS[:-1])}, solution IS NOT NULL "
-    "FROM submission WHERE "
+# These are about a value, not about the file: another row may well be written.
+ABOUT_A_VALUE = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
 )
 
 _ADVICE = {
@@ -80,6 +53,8 @@ def _told(path: str) -> Generator[None]:
     """Turn what goes wrong with the file into the library's error."""
     try:
         yield
+    except ABOUT_A_VALUE:
+        raise
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
         # The lowest byte tells the kind, the others the details.
@@ -121,7 +96,9 @@ class Store:
     def __init__(self, path: str, keep: float) -> None:
         self._path = path
         self._keep = keep
+        # What stands for each owner in this file; it does not change.
         self._accounts: dict[Owner, bytes] = {}
+        # Rows since the last pruning.
         self._written = 0
         with _told(path):
             _make(path)
@@ -137,6 +114,8 @@ class Store:
     def _connect(self) -> None:
         # Two that wait inside of SQLite, each with half a lock, would do so for ever.
         self._database = sqlite3.connect(self._path, timeout=0, isolation_level=None)
+        # A text that is damaged must not stand in the way of the rows around it.
+        self._database.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
         try:
             self._open()
         except BaseException:
@@ -144,52 +123,25 @@ class Store:
             raise
 
     def _open(self) -> None:
-        # The lock ends with the process, however that ends, and no other one gets in before.
+        # The lock ends with the process, however that ends, and no other one gets in before. So no
+        # two batches of one name, in whatever processes, can use one file at the same time.
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        made = self._check()
+        version = check_file(self._database, self._path)
         self._database.execute("PRAGMA journal_mode = WAL")
         # A commit is with the operating system then: it outlives the process, if not a power cut.
         self._database.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
-            if not made:
-                for statement in SCHEMA:
-                    self._database.execute(statement)
-                self._database.execute("INSERT INTO meta VALUES (?)", (secrets.token_bytes(16),))
-            (self._salt,) = self._one("SELECT salt FROM meta")
+            make_tables(self._database, version)
+            self._salt, self._typed_from = self._one("SELECT salt, typed_from FROM meta")
             (last,) = self._one("SELECT coalesce(max(number), 0) FROM submission")
             # Rows before this one are of clients that are gone.
             self.first: int = last + 1
+            # The number of the next row; only goes up.
             self._next: int = self.first
             self._database.execute(
                 "UPDATE submission SET state = 'uncertain' WHERE state = 'sending'"
             )
             self._prune()
-
-    def _check(self) -> bool:
-        """Tell whether the file is a journal or empty; a file of any other kind is left as it is.
-
-        Raises:
-            JournalError: it is neither.
-        """
-        (application,) = self._one("PRAGMA application_id")
-        (version,) = self._one("PRAGMA user_version")
-        (tables,) = self._one("SELECT count(*) FROM sqlite_master")
-        if not tables and not application:
-            return False
-        if application != APPLICATION or version != VERSION:
-            what = f"of version {version}" if application == APPLICATION else "of another program"
-            raise JournalError(
-                f"The file {self._path} is an SQLite file {what}, no journal of this version: "
-                "give another path.",
-                path=self._path,
-            )
-        (found,) = self._one("PRAGMA quick_check(1)")
-        if found != "ok":
-            raise JournalError(
-                f"The journal {self._path} is damaged: move it away, and a new one is made.",
-                path=self._path,
-            )
-        return True
 
     def _one(self, query: str) -> tuple[Any, ...]:
         row: tuple[Any, ...] = self._database.execute(query).fetchone()
@@ -217,12 +169,14 @@ class Store:
         """Write the changes, all or none.
 
         Raises:
-            JournalError: none was written.
+            JournalError: none was written, because of the file.
+            Exception: none was written, because of a value in one of them.
         """
         rows, gone = [], []
         with _told(self._path), self._transaction():
             for record, row in changes:
-                if record.number is None:
+                if not record.saved or record.number is None:
+                    # Also if it had one: that may have gone to another, in a file opened anew.
                     record.number = self._number(record)
                 if row is None:
                     gone.append((record.number,))
@@ -241,13 +195,10 @@ class Store:
         """Find the number of a task that was taken up by its id, or give a new one."""
         if record.task_id is not None:
             known = self._database.execute(
-                "SELECT number FROM submission WHERE state = 'open' AND task_id = ? AND "
+                "SELECT number FROM submission WHERE state = 'open' AND task_id IN (?, ?) AND "
                 "service = ? AND account = ?",
-                (
-                    orjson.dumps(record.task_id).decode(),
-                    record.owner.service,
-                    self._account(record.owner),
-                ),
+                # The number and its digits are one id, whichever the service has sent.
+                (dump_id(record.task_id), dump_id(str(record.task_id)), *self._whose(record.owner)),
             ).fetchone()
             if known is not None:
                 return int(known[0])
@@ -262,6 +213,9 @@ class Store:
             self._accounts[owner] = digest
         return self._accounts[owner]
 
+    def _whose(self, owner: Owner) -> tuple[str | bytes, bytes]:
+        return storable(owner.service), self._account(owner)
+
     def _prune(self) -> None:
         self._database.execute(
             f"DELETE FROM submission WHERE made < {NOW} - ? AND "
@@ -270,29 +224,89 @@ class Store:
         )
 
     def forget(self, owner: Owner, number: int) -> None:
-        """Remove an uncertain submission of an owner."""
-        with _told(self._path):
-            self._database.execute(
-                "DELETE FROM submission WHERE number = ? AND state = 'uncertain' AND account = ?",
-                (number, self._account(owner)),
+        """Remove an uncertain submission of an owner; anything else is left as it is."""
+        with _told(self._path), self._transaction():
+            found = self._read(
+                owner, "number = ? AND service = ? AND account = ?", number, *self._whose(owner)
             )
+            if found and found[0].state == "uncertain":
+                self._database.execute(REMOVE, (number,))
+
+    def forget_batch(self, owner: Owner, name: str) -> tuple[int, int, int]:
+        """Let nothing be known of a batch any more, unless something of it is unsettled.
+
+        The rows stay, as those of tasks that were in no batch: they tell what was paid.
+
+        Returns:
+            How many keys are forgotten; or else how many tasks are open, and how many uncertain.
+        """
+        with _told(self._path), self._transaction():
+            where = "batch = ? AND service = ? AND account = ? AND state NOT IN "
+            unsettled = self._read(
+                owner,
+                where + "('solved', 'failed', 'expired')",
+                storable(name),
+                *self._whose(owner),
+            )
+            if unsettled:
+                uncertain = sum(record.state == "uncertain" for record in unsettled)
+                return 0, len(unsettled) - uncertain, uncertain
+            done = self._database.execute(
+                "UPDATE submission SET batch = NULL, key = NULL, mark = NULL, solution = NULL "
+                "WHERE batch = ? AND (state = 'solved' OR service = ? AND account = ?)",
+                (storable(name), *self._whose(owner)),
+            )
+            return done.rowcount, 0, 0
 
     # -- reading ----------------------------------------------------------------------------------
 
-    def left_open(self, owner: Owner) -> list[Record]:
-        """Return what clients before this one have paid for and not collected."""
-        where = "state = 'open' AND number < ? AND service = ? AND account = ? ORDER BY number"
-        return self._read(owner, where, self.first, owner.service, self._account(owner))
+    def left_open(self, owner: Owner, after: int, most: int) -> list[Record]:
+        """Return what clients before this one have paid for and not collected, a page at a time."""
+        where = "state = 'open' AND number < ? AND service = ? AND account = ? AND number > ?"
+        return self._page(owner, where, self.first, *self._whose(owner), after, most)
 
-    def uncertain(self, owner: Owner) -> list[Record]:
-        """Return the submissions whose outcome is unknown."""
-        where = "state = 'uncertain' AND service = ? AND account = ? ORDER BY number"
-        return self._read(owner, where, owner.service, self._account(owner))
+    def uncertain(self, owner: Owner, after: int, most: int) -> list[Record]:
+        """Return the submissions whose outcome is unknown, or damaged, a page at a time.
 
-    def batch(self, owner: Owner, name: str) -> list[Record]:
-        """Return what there is of a batch, the latest last: solved by whomever, else of *owner*."""
-        where = "batch = ? AND (state = 'solved' OR service = ? AND account = ?) ORDER BY number"
-        return self._read(owner, where, name, owner.service, self._account(owner))
+        What is open and in order is among them, and to be left out.
+        """
+        where = (
+            "state NOT IN ('solved', 'failed', 'expired', 'sending') AND (state <> 'open' OR "
+            "number < ?) AND service = ? AND account = ? AND number > ?"
+        )
+        return self._page(owner, where, self.first, *self._whose(owner), after, most)
+
+    def find(self, owner: Owner, place: Place) -> Record | None:
+        """Return what there is of a key: an answer, by whomever, or the owner's last attempt."""
+        found = self._at(owner, place.batch, place.key)
+        if found is None and place.old_key is not None:
+            found = self._at(owner, place.batch, place.old_key)
+            if found is not None and (found.number or 0) >= self._typed_from:
+                return None
+        if found is not None and found.state == "solved" and found.has_solution:
+            found.stored = self.solution(found.number or 0)
+        return found
+
+    def _at(self, owner: Owner, batch: str, key: str) -> Record | None:
+        where = "batch = ? AND key = ? AND (state = 'solved' OR service = ? AND account = ?) "
+        # An answer is not replaced by a later attempt that brought none.
+        order = "ORDER BY state = 'solved' DESC, number * CASE state WHEN 'solved' THEN 1 ELSE -1 "
+        found = self._read(
+            owner, f"{where}{order}END LIMIT 1", storable(batch), key, *self._whose(owner)
+        )
+        return found[0] if found else None
+
+    def taken(self, name: str, after: str, most: int) -> list[tuple[str, bytes | None]]:
+        """Return (key, mark) of the answers of a batch that were taken and are not stored.
+
+        A page of them at a time, in the order of the keys, from the one that follows on *after*.
+        """
+        with _told(self._path):
+            return self._database.execute(
+                "SELECT key, mark FROM submission WHERE batch = ? AND key > ? AND "
+                "state = 'solved' AND solution IS NULL ORDER BY key LIMIT ?",
+                (storable(name), after, most),
+            ).fetchall()
 
     def solution(self, number: int) -> bytes | None:
         """Return the solution of one submission."""
@@ -302,27 +316,49 @@ class Store:
             ).fetchone()
         return None if row is None else row[0]
 
+    def spent_since(self, owner: Owner, moment: float) -> list[tuple[float, Decimal]]:
+        """Return what an owner has paid since a *moment* of the wall clock (seconds from 1970).
+
+        What nobody knows the cost of counts with what was set aside for it.
+
+        Returns:
+            (seconds ago, cost), the oldest first, added up for each second.
+        """
+        query = f"""
+            SELECT CAST({NOW} - made - coalesce(elapsed, 0) AS INTEGER) AS ago,
+                CASE WHEN cost IS NOT NULL THEN cost WHEN state <> 'failed' THEN reserved END AS
+                price, count(*)
+            FROM submission
+            WHERE service = ? AND account = ? AND price IS NOT NULL
+                AND made + coalesce(elapsed, 0) >= ?
+            GROUP BY ago, price ORDER BY ago DESC"""
+        with _told(self._path):
+            rows = self._database.execute(query, (*self._whose(owner), moment)).fetchall()
+        return _added_up(rows)
+
+    def now(self) -> float:
+        """Return the wall clock's time, in seconds from 1970."""
+        with _told(self._path):
+            (moment,) = self._one(f"SELECT {NOW}")
+        return float(moment)
+
+    def _page(self, owner: Owner, where: str, *values: object) -> list[Record]:
+        return self._read(owner, f"{where} ORDER BY number LIMIT ?", *values)
+
     def _read(self, owner: Owner, where: str, *values: object) -> list[Record]:
         with _told(self._path):
-            rows: Iterable[Sequence[Any]] = self._database.execute(READ + where, values).fetchall()
-        return [_record(owner, row) for row in rows]
+            rows = self._database.execute(READ + where, values).fetchall()
+        return [read_row(owner, dict(zip(KEYS, row, strict=True))) for row in rows]
 
 
-def _record(owner: Owner, row: Sequence[Any]) -> Record:
-    number, age, service, _, kind, batch, key, mark, state, task_id, *rest = row
-    polls, cost, elapsed, error, has_solution = rest
-    return Record(
-        owner=owner if service == owner.service else Owner(service, b""),
-        task_type=kind,
-        place=None if batch is None else Place(batch, key, mark),
-        state=state,
-        task_id=None if task_id is None else orjson.loads(task_id),
-        polls=polls,
-        cost=cost,
-        elapsed=elapsed,
-        error=error,
-        has_solution=bool(has_solution),
-        number=number,
-        saved=True,
-        age=max(0, age),
-    )
+def _added_up(rows: list[tuple[Any, Any, int]]) -> list[tuple[float, Decimal]]:
+    """Add up the prices of each second."""
+    sums: dict[float, Decimal] = {}
+    for ago, text, times in rows:
+        with suppress(ArithmeticError):  # a price that is damaged
+            price = Decimal(str(text))
+            if price.is_finite():
+                sums[max(0.0, float(ago))] = sums.get(max(0.0, float(ago)), Decimal(0)) + (
+                    price * times
+                )
+    return list(sums.items())

@@ -1,96 +1,40 @@
-"""The writer: the one thread that has the file. It writes what has piled up with one commit.
+"""The writer: the event loop's side of the journal's thread.
 
-What piles up is what comes while the commit before is on its way: waiting for more saves nothing.
-The event loop only puts things into a queue; it waits where something has to be in the file before
-it may go on. The thread starts with the first record.
+The event loop only puts things into a queue, and waits where something has to be in the file before
+it may go on; the thread writes what has piled up with one commit. What piles up is what comes while
+the commit before is on its way: waiting for more saves nothing. The thread starts with the first
+record.
+
+Every wait has its bound, since a disk may stop to answer: `PATIENCE` where something is paid for
+already, or the user wants to go on without a journal; `LONGEST` where nothing can go on without it.
+A watchdog tells for how long the thread has stood still.
 """
 
 from __future__ import annotations
 
-import atexit
 import logging
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-import anyio
-from anyio.lowlevel import current_token
-
 from ..errors import JournalError
-from ._options import Journal
+from ._jobs import Job, Waiter, note_for_loop
+from ._options import Journal, shown
 from ._record import Record
-from ._store import Change, Store
+from ._store import Store
+from ._thread import EXIT_TIMEOUT, JournalThread
+from ._watchdog import Watchdog
 
-__all__ = ["Writer"]
+__all__ = ["LONGEST", "PATIENCE", "Writer"]
 
 logger = logging.getLogger("captcha_async")
 
 T = TypeVar("T")
 
-MOST = 5_000
-"""Records of one commit."""
-EXIT_TIMEOUT = 5.0
-"""Seconds for which the end of the process waits for a client that nobody has closed."""
-
-# Not worth keeping for later when the file does not even know the submission.
-ENDED = ("solved", "failed", "expired")
-
-
-class _Waiter:
-    """Somebody in an event loop who waits for the thread."""
-
-    def __init__(self) -> None:
-        self.value: Any = None
-        self.error: JournalError | None = None
-        self._event = anyio.Event()
-        loop: Any = current_token().native_token
-        # Both only leave a note: the thread must not wait for a loop that may be at its end.
-        self._soon = getattr(loop, "run_sync_soon", None) or loop.call_soon_threadsafe
-
-    async def wait(self) -> Any:
-        """Return the value, or raise the error (in the loop)."""
-        await self._event.wait()
-        if self.error is not None:
-            raise self.error
-        return self.value
-
-    @staticmethod
-    def wake(waiters: Iterable[_Waiter]) -> None:
-        """Let them go on, each loop with one note (in the thread)."""
-        by_loop: dict[Any, list[anyio.Event]] = {}
-        for waiter in waiters:
-            by_loop.setdefault(waiter._soon, []).append(waiter._event)
-        for soon, events in by_loop.items():
-            with suppress(RuntimeError):  # the loop is gone, and who waited with it
-                soon(_set_all, events)
-
-
-def _set_all(events: list[anyio.Event]) -> None:
-    for event in events:
-        event.set()
-
-
-class _Job:
-    """What is put into the queue: a change, a question, or both None: the end."""
-
-    __slots__ = ("change", "question", "waiter")
-
-    def __init__(
-        self,
-        change: Change | None = None,
-        question: Callable[[Store], Any] | None = None,
-        waiter: _Waiter | None = None,
-    ) -> None:
-        self.change = change
-        self.question = question
-        self.waiter = waiter
-
-    @property
-    def is_end(self) -> bool:
-        """Whether the thread has to end."""
-        return self.change is None and self.question is None
+PATIENCE = 2.0
+"""Seconds for which what is paid for waits for its record."""
+LONGEST = 30.0
+"""Seconds for which what cannot be without the file waits for it."""
 
 
 class Writer:
@@ -98,39 +42,85 @@ class Writer:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._thread: _Thread | None = None
+        # Made with the first job, and anew when one comes after its end.
+        self._thread: JournalThread | None = None
         # The one before, which may still have the file.
-        self._ending: _Thread | None = None
+        self._ending: JournalThread | None = None
         # Submissions whose outcome has yet to be recorded: the thread ends after the last one.
         self._sending = 0
+        # Set by `aclose`, for good.
         self._closing = False
-
-    # -- in the event loop ------------------------------------------------------------------------
+        # Who waits for the thread, each until it goes on.
+        self._waiting: set[Waiter] = set()
+        # Whether the thread stands still, as the watchdog says.
+        self._stalled = False
 
     def put(self, record: Record, *, remove: bool = False) -> None:
         """Record the present state of *record*."""
-        self._put(_Job((record, None if remove else record.row())))
+        self._put(Job((record, None if remove else record.row())))
 
-    async def put_durably(self, record: Record) -> None:
+    async def put_durably(self, record: Record, patience: float) -> None:
         """Record the present state of *record*, and wait until it is in the file.
+
+        Raises:
+            JournalError: it is not, or not yet after the seconds of *patience*.
+        """
+        waiter = Waiter(patience)
+        self._put(Job((record, record.row()), waiter=waiter))
+        await self._wait(waiter)
+
+    async def ask(self, question: Callable[[Store], T], patience: float | None = None) -> T:
+        """Call *question* in the thread, after all that was put before.
+
+        Args:
+            question: what to call.
+            patience: seconds to wait for its value; `LONGEST` without.
+
+        Raises:
+            JournalError: the file cannot be used, or does not answer.
+        """
+        waiter = Waiter(LONGEST if patience is None else patience)
+        self._put(Job(question=question, waiter=waiter))
+        value: T = await self._wait(waiter)
+        return value
+
+    async def flush(self) -> None:
+        """Wait until all that was put before is in the file, for a time that is bounded.
 
         Raises:
             JournalError: it is not.
         """
-        waiter = _Waiter()
-        self._put(_Job((record, record.row()), waiter=waiter))
-        await waiter.wait()
+        await self.ask(lambda _: None, PATIENCE)
 
-    async def ask(self, question: Callable[[Store], T]) -> T:
-        """Call *question* in the thread, after all that was put before.
+    async def _wait(self, waiter: Waiter) -> Any:
+        """Wait for the thread as long as the waiter has patience."""
+        if self._stalled and waiter.patience <= PATIENCE:
+            # Others have waited before, and it is no better.
+            waiter.give_up(self._no_answer())
+        self._waiting.add(waiter)
+        try:
+            return await waiter.wait()
+        finally:
+            self._waiting.discard(waiter)
 
-        Raises:
-            JournalError: the file cannot be used.
-        """
-        waiter = _Waiter()
-        self._put(_Job(question=question, waiter=waiter))
-        value: T = await waiter.wait()
-        return value
+    def _stands(self, seconds: float) -> None:
+        """Note how long the thread has stood still; 0 if it goes on again (for the watchdog)."""
+        if self._stalled and not seconds:
+            self._stalled = False
+            logger.warning("The journal %s answers again.", shown(self._journal.path))
+        elif not self._stalled and seconds >= PATIENCE:
+            self._stalled = True
+            logger.warning("%s", self._no_answer())
+        for waiter in list(self._waiting):
+            if seconds >= waiter.patience:
+                waiter.give_up(self._no_answer())
+
+    def _no_answer(self) -> JournalError:
+        return JournalError(
+            f"The journal {shown(self._journal.path)} does not answer: look whether its disk has "
+            "stalled, or give another path.",
+            path=self._journal.path,
+        )
 
     def begun(self) -> None:
         """Note that a submission is under way."""
@@ -142,127 +132,53 @@ class Writer:
         self._stop_if_idle()
 
     async def aclose(self) -> None:
-        """Write everything and end the thread, at once or after the last submission's outcome."""
+        """Write everything and end the thread, at once or after the last submission's outcome.
+
+        A file that cannot be written, or does not answer, is told by a warning: an error at the end
+        of a block would hide what the block has brought.
+        """
         self._closing = True
         thread = self._thread
-        if thread is None:
+        if thread is None or thread.ident is None:
             return
-        waiter = _Waiter()
+        waiter = Waiter(EXIT_TIMEOUT)
         if self._sending:
-            thread.queue.put(_Job(question=lambda _: None, waiter=waiter))
-            with suppress(JournalError):
-                await waiter.wait()
+            thread.put(Job(question=lambda _: None, waiter=waiter))
         else:
             self._thread, self._ending = None, thread
-            thread.queue.put(_Job(waiter=waiter))
-            await waiter.wait()
-            # It has nothing left to do but to return.
-            thread.join(EXIT_TIMEOUT)
+            thread.put(Job(waiter=waiter))
+        with suppress(JournalError):
+            await self._wait(waiter)
+            if self._ending is thread:
+                # It has nothing left to do but to return.
+                thread.join(EXIT_TIMEOUT)
 
-    def _put(self, job: _Job) -> None:
-        if self._thread is None:
-            self._thread = _Thread(self._journal, self._ending)
-            self._thread.start()
-        self._thread.queue.put(job)
+    def _put(self, job: Job) -> None:
+        if self._thread is None or not self._thread.put(job):
+            # None yet, or it has ended, by itself or by an error.
+            watchdog = Watchdog(note_for_loop(), self._stands)
+            self._thread = JournalThread(self._journal, watchdog, self._thread or self._ending)
+            self._thread.put(job)
+        if self._thread.ident is None:
+            self._start(self._thread, job.waiter)
         self._stop_if_idle()
+
+    def _start(self, thread: JournalThread, waiter: Waiter | None) -> None:
+        """Start a thread; if there can be no more, the next job tries again."""
+        try:
+            thread.start()
+        except RuntimeError as error:
+            told = JournalError(
+                f"The journal {shown(self._journal.path)} cannot be written: {error}.",
+                path=self._journal.path,
+            )
+            if waiter is None:
+                logger.warning("%s", told)
+            else:
+                waiter.error = told
+                Waiter.wake([waiter])
 
     def _stop_if_idle(self) -> None:
         if self._closing and not self._sending and self._thread is not None:
-            self._thread.queue.put(_Job())
+            self._thread.put(Job())
             self._thread, self._ending = None, self._thread
-
-
-class _Thread(threading.Thread):
-    """The thread itself. All that is below happens in it."""
-
-    def __init__(self, journal: Journal, before: _Thread | None) -> None:
-        # A daemon, so that a client that nobody closes does not keep the process alive.
-        super().__init__(name="captcha_async journal", daemon=True)
-        self.queue: SimpleQueue[_Job] = SimpleQueue()
-        self._journal = journal
-        self._before = before
-        self._store: Store | None = None
-        self._failing = False
-        # The latest row of each record that could not be written and matters nevertheless.
-        self._unsaved: dict[Record, tuple[Any, ...] | None] = {}
-
-    def start(self) -> None:
-        """Start it; the end of the process waits until it has written everything."""
-        atexit.register(self._finish)
-        super().start()
-
-    def _finish(self) -> None:
-        self.queue.put(_Job())
-        self.join(EXIT_TIMEOUT)
-
-    def run(self) -> None:
-        """Serve the queue to its end."""
-        if self._before is not None:
-            self._before.join()
-            self._before = None
-        last: _Job | None = None
-        while last is None:
-            jobs = self._piled_up()
-            last = next((job for job in jobs if job.is_end), None)
-            self._serve([job for job in jobs if job is not last])
-        atexit.unregister(self._finish)
-        if self._store is not None:
-            self._store.close()
-        if last.waiter is not None:
-            _Waiter.wake([last.waiter])
-
-    def _piled_up(self) -> list[_Job]:
-        jobs = [self.queue.get()]
-        with suppress(Empty):
-            while len(jobs) < MOST:
-                jobs.append(self.queue.get_nowait())
-        return jobs
-
-    def _serve(self, jobs: list[_Job]) -> None:
-        error = self._write([job.change for job in jobs if job.change is not None])
-        for job in jobs:
-            if job.waiter is None:
-                continue
-            job.waiter.error = error
-            if job.question is not None and error is None:
-                self._answer(job.question, job.waiter)
-        _Waiter.wake(job.waiter for job in jobs if job.waiter is not None)
-
-    def _answer(self, question: Callable[[Store], Any], waiter: _Waiter) -> None:
-        assert self._store is not None
-        try:
-            waiter.value = question(self._store)
-        except JournalError as error:
-            waiter.error = error
-
-    def _write(self, changes: list[Change]) -> JournalError | None:
-        """Write what is new and what is left from before."""
-        rows = {**self._unsaved, **dict(changes)}
-        try:
-            if self._store is None:
-                self._store = Store(self._journal.path, self._journal.keep)
-            if rows:
-                self._store.write(list(rows.items()))
-        except JournalError as error:
-            self._keep_what_matters(rows)
-            self._tell(error)
-            return error
-        self._unsaved = {}
-        if self._failing and any(rows.values()):
-            self._failing = False
-            logger.warning("The journal %s can be written again.", self._journal.path)
-        return None
-
-    def _keep_what_matters(self, rows: dict[Record, tuple[Any, ...] | None]) -> None:
-        self._unsaved = {
-            record: row
-            for record, row in rows.items()
-            if record.saved or (row is not None and record.state not in ENDED)
-        }
-
-    def _tell(self, error: JournalError) -> None:
-        if self._failing:
-            return
-        self._failing = True
-        what = "no task is created" if self._journal.on_error == "raise" else "solving goes on"
-        logger.warning("%s Meanwhile %s.", error, what)

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from ..errors import invalid
+from .._checks import check_number
 from ..services import Service
 from ._poll_plan import PollPlan
 from ._schedule import PollState
@@ -98,8 +98,8 @@ class AdaptivePolling:
         half_life: float = 150.0,
     ) -> None:
         self._service = service
-        self._poll_price = _checked("poll_price", poll_price, at_least=0.0)
-        self._half_life = _checked("half_life", half_life, at_least=1.0)
+        self._poll_price = check_number("poll_price", poll_price, at_least=0.0)
+        self._half_life = check_number("half_life", half_life, at_least=1.0)
         dice = random.Random(seed)
         self._offset, self._scouts_offset = dice.random(), dice.random()
         # By type; the oldest one leaves when there are too many.
@@ -249,9 +249,3 @@ class _Model:
         plan = self.plan
         p20, p50, p90 = (plan.quantile(share) for share in (0.2, 0.5, 0.9))
         return LearnedTimes(self.polls, p20, p50, p90, plan.first())
-
-
-def _checked(field: str, value: object, *, at_least: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not at_least <= value < 1e9:
-        raise invalid(field, value, f"a number of at least {at_least:g}")
-    return float(value)

@@ -1,6 +1,6 @@
 """When to poll. Pure: no I/O, no clock, `now` is an argument.
 
-A schedule proposes; the `PollLedger` of a task disposes: it keeps the service's gap and cap
+A schedule proposes; the record of a task (`Solve`) disposes: it keeps the service's gap and cap
 whatever the schedule or the user says (rule 5).
 """
 
@@ -10,10 +10,9 @@ from typing import Protocol
 
 import attrs
 
-from ..errors import PollLimitReached, invalid
-from ..services import Service
+from .. import _checks
 
-__all__ = ["FixedPolling", "PollLedger", "PollState", "Schedule"]
+__all__ = ["FixedPolling", "PollState", "Schedule"]
 
 
 @attrs.frozen
@@ -65,11 +64,6 @@ class Schedule(Protocol):
         ...
 
 
-def _check_seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-        raise invalid(attribute.name, value, "a number of seconds")
-
-
 @attrs.frozen
 class FixedPolling:
     """Polls at fixed times: once after *first* seconds, then every *interval* seconds.
@@ -80,9 +74,9 @@ class FixedPolling:
         InvalidArgument: a value is negative or no number.
     """
 
-    first: float = attrs.field(validator=_check_seconds)
+    first: float = attrs.field(validator=_checks.seconds)
     """Seconds from the task's creation to its first poll."""
-    interval: float = attrs.field(validator=_check_seconds)
+    interval: float = attrs.field(validator=_checks.seconds)
     """Seconds from the end of a poll to the next one."""
 
     def next_poll(self, task: PollState) -> float:
@@ -94,50 +88,3 @@ class FixedPolling:
 
     def observe_queueing(self, seconds: float, now: float) -> None:
         """Learn nothing."""
-
-
-class PollLedger:
-    """One task's polls: how many were made, and when the next one is allowed.
-
-    The gap is counted from the end of a poll, so that it holds at the service too, where a poll
-    arrives at some moment between its start and its end.
-    """
-
-    __slots__ = ("_cap", "_gap", "_not_before", "polls")
-
-    def __init__(self, service: Service, *, polls: int = 0, now: float = float("-inf")) -> None:
-        self._gap = service.min_poll_gap
-        self._cap = service.max_polls
-        self.polls: int = polls
-        # Of polls made elsewhere only the number is known: the last may have been just now.
-        self._not_before = now + self._gap if polls else float("-inf")
-
-    def allowed_at(self) -> float:
-        """Return the earliest moment of the next poll."""
-        return self._not_before
-
-    def begin(self, service: str) -> None:
-        """Count a poll.
-
-        Raises:
-            PollLimitReached: the service allows no further poll.
-        """
-        if self.polls >= self._cap:
-            raise PollLimitReached(
-                f"All {self._cap} polls that {service} allows for a task are used up; "
-                "create a new task.",
-                polls=self.polls,
-            )
-        self.polls += 1
-
-    def end(self, now: float, *, sent: bool = True, wait: float = 0.0) -> None:
-        """Note the end of a poll.
-
-        Args:
-            now: the moment.
-            sent: False if the service cannot have seen it; then it does not count.
-            wait: seconds that the service asked to wait.
-        """
-        if not sent:
-            self.polls -= 1
-        self._not_before = now + max(self._gap, wait)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import anyio
@@ -82,13 +83,31 @@ class Contact:
         """Have an exchange made soon."""
         self._kicked.set()
 
-    def close(self) -> None:
-        """Have the last exchange made, which says goodbye."""
-        self._closing = True
-        self._kicked.set()
+    @asynccontextmanager
+    async def held(self) -> AsyncGenerator[None]:
+        """Stay in contact meanwhile; in the end say goodbye, if the store answers soon."""
+        ended = anyio.Event()
 
-    async def run(self) -> None:
-        """Stay in contact until closed."""
+        async def run() -> None:
+            try:
+                await self._run()
+            except Exception:
+                logger.exception("the shared account's contact has ended; it is a fault of ours")
+            finally:
+                ended.set()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(run)
+            try:
+                yield
+            finally:
+                self._closing = True
+                self._kicked.set()
+                with anyio.move_on_after(GOODBYE, shield=True):
+                    await ended.wait()
+                group.cancel_scope.cancel()
+
+    async def _run(self) -> None:
         while True:
             failure = await self._connected()
             if failure is not None:

@@ -10,12 +10,12 @@ from typing import Literal
 
 import anyio
 
+from .._serving._own_task import OwnTask
 from ..errors import AccountUnavailable, ServiceError
 from ._callbacks import SharedCallbacks
-from ._contact import GOODBYE, Contact
+from ._contact import Contact
 from ._fuse_side import FuseSide
 from ._gate import Gate
-from ._holder import Holder
 from ._messages import POOLS, SECOND, Grant, Report, Terms
 from ._port import Listener, ShareStatistics
 from ._purse import Purse, to_money
@@ -68,7 +68,7 @@ class Member:
         self.id: str = ""
         self.records: Records = Records(store, lambda: self.id)
         self._contact: Contact | None = None
-        self._holder: Holder | None = None
+        self._held: OwnTask[None] | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -105,13 +105,16 @@ class Member:
         self.id = secrets.token_hex(8)
         self._reset()
         self._contact = contact = Contact(self._store, self)
-        self._holder = Holder(contact.run)
-        self._holder.start()
+        # The one exception to the rule that whoever awaits, works: a lease has to be renewed while
+        # nobody waits, and whoever opens an account and whoever closes it may be different tasks.
+        self._held = OwnTask(contact.held(), "the shared account")
         try:
+            await self._held.__aenter__()
             with anyio.move_on_after(FIRST_CONTACT):
                 await contact.tried.wait()
         except BaseException:
-            await self.aclose()
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
             raise
         if isinstance(self._failure, StoreRefused):
             error = self._unavailable(self._failure)
@@ -120,11 +123,10 @@ class Member:
 
     async def aclose(self) -> None:
         """Leave; what is not used is free at once. May be called by another task than `open`."""
-        contact, holder, self._contact, self._holder = self._contact, self._holder, None, None
-        if contact is not None and holder is not None:
+        contact, held, self._contact, self._held = self._contact, self._held, None, None
+        if contact is not None and held is not None:
             self._purse.give_back()
-            contact.close()
-            await holder.stop(GOODBYE)
+            await held.__aexit__(None, None, None)
 
     def kick(self) -> None:
         """Have an exchange made soon."""

@@ -1,4 +1,8 @@
-"""Collecting one task's answer: the poll, and the loop around it."""
+"""Collecting an answer: waiting for a task, looking after it, requesting its result.
+
+Whoever awaits a task does the polling; there is no background task. The first waiter polls, the
+others wait for the end of that and find the outcome, or take over if it was cancelled.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +14,37 @@ from typing import Any
 import anyio
 import attrs
 
-from .._account._api import Api
 from .._account._fuse import Guard
-from .._account._gateway import Gateway
-from .._callbacks import Callback, overdue_age
-from .._events import SolveEvents
-from .._journal import Entry
-from .._polling._schedule import PollLedger, PollState, Schedule
-from .._ref import TaskId, TaskRef
+from .._account._pause import LONGEST_PAUSE
+from .._callbacks import Callback
+from .._polling._overdue import overdue_age
 from ..errors import (
     AccountError,
     CapacityError,
     CaptchaError,
     ClientClosed,
     ProtocolError,
+    RateLimited,
     ServiceError,
     TaskExpired,
     TransportError,
     UnreadableSolution,
 )
-from ..services import Service
-from ..tasks._model import Solution, Task
+from ..tasks._model import Solution
 from ..wire import load_solution
 from ..wire._replies import TaskResult
+from ._books import Books, outcome_of
+from ._solve import EVER, Solve
 
-__all__ = ["Answer", "Collector", "OpenTask", "ends_the_task"]
+__all__ = ["Collector"]
 
-logger = logging.getLogger("captcha_async.requests")
+logger = logging.getLogger("captcha_async")
 
 # The task itself is none the worse for these: the next poll may bring the answer.
 TRANSIENT = (TransportError, CapacityError, ProtocolError)
+
+MOST_DOUBTS = 2
+"""Replies of an unknown meaning after which a task has ended (see `TaskResult.doubt`)."""
 
 LEARNED_FROM = 4
 """One in so many callbacks is learned from: without polls there is little to plan."""
@@ -50,6 +55,9 @@ ARRIVAL = 0.1
 WORTH_A_WAIT = 0.05
 """Seconds by which a poll must have been put off for its task to sleep once more."""
 
+JUST_CREATED = 10.0
+"""Seconds after createTask in which a first "no such task" is not believed yet."""
+
 
 @attrs.frozen
 class Answer:
@@ -59,122 +67,157 @@ class Answer:
     cost: Decimal | None
 
 
-@attrs.define(eq=False)
-class OpenTask:
-    """What is known of an accepted task that has not ended."""
-
-    task_id: TaskId
-    task: Task[Any] | None
-    type: str
-    """Name of the task model."""
-    family: str
-    born: float
-    """Moment of its submission, or of its attachment."""
-    ledger: PollLedger
-    reserved: Decimal = Decimal(0)
-    """The money set aside for it."""
-    deadline: float = float("inf")
-    """Moment until which it is waited for, where no scope tells."""
-    status: str | None = None
-    """What the last poll said."""
-    trouble: CaptchaError | None = None
-    """Why the last poll brought no status."""
-    number: int = 0
-    """Serial number among the tasks that were polled; 0 before the first poll is planned."""
-    last: float = 0.0
-    """Age at the end of the last poll."""
-    since: float = 0.0
-    """Age at which it was last known to be unsolved."""
-    callback: Callback | None = None
-    """Where its result is to be posted, if it has such an address."""
-    entry: Entry = attrs.field(factory=Entry)
-    """Its line in the journal."""
-    events: SolveEvents | None = None
-    """Where to tell what happens to it, if anybody listens."""
-
-
 class Collector:
-    """Polls the tasks of one service."""
+    """Collects the answers of one client's tasks."""
 
-    def __init__(
-        self,
-        api: Api,
-        gateway: Gateway,
-        service: Service,
-        schedule: Schedule,
-    ) -> None:
-        self._api = api
-        self._gateway = gateway
-        self._service = service
-        self._schedule = schedule
+    def __init__(self, books: Books) -> None:
+        self._books = books
         self._numbers = count(1)
 
-    def ref(self, task: OpenTask) -> TaskRef:
-        """Make the reference that collects *task* in another process."""
-        return TaskRef(self._service.name, task.task_id, task.type, task.ledger.polls)
+    # -- waiting ----------------------------------------------------------------------------------
 
-    def read(self, task: OpenTask, solution: Any, cost: Decimal | None) -> Answer:
-        """Read a solution that arrived for *task*."""
-        model = task.type if task.task is None else type(task.task)
-        return Answer(load_solution(model, solution), cost)
-
-    def guard(self, deadline: float) -> Guard:
-        """Return what a wait for an answer has to happen in."""
-        return self._gateway.fuse.guard("poll", deadline)
-
-    async def wait(self, task: OpenTask, guard: Guard) -> Answer:
-        """Poll until *task* ends, inside of *guard*.
-
-        Raises:
-            CaptchaError: the task failed; or it is not to be polled any more.
-        """
-        while True:
-            await self._sleep_until_due(task)
-            guard.busy = True
-            try:
-                answer = await self.attempt(task)
-            finally:
-                guard.busy = False
-            if answer is not None:
-                return answer
-
-    async def attempt(self, task: OpenTask, due: float | None = None) -> Answer | None:
-        """Look once; a failure after which the next poll may bring the answer is only noted.
+    async def wait(self, solve: Solve, deadline: float, wait: float) -> None:
+        """Wait until *solve* has ended; then its answer is there to be taken.
 
         Args:
-            task: what to look after.
+            solve: an accepted task.
+            deadline: moment at which the wait ends.
+            wait: what to call the time allowed, in the error.
+
+        Raises:
+            CaptchaError: there is no answer.
+        """
+        self._books.adopted(solve)
+        error: CaptchaError | None = None
+        try:
+            self.read_callback(solve)
+            if not solve.done:
+                with self._guard(solve, deadline) as guard:
+                    await self._poll_until_done(solve, guard, deadline)
+                if not solve.done:
+                    raise self._books.timed_out(solve, wait)
+        except CaptchaError as caught:
+            error = caught
+            error.ref = error.ref or solve.ref
+            if not solve.done:
+                raise
+        except BaseException:
+            if solve.has_answer:
+                # Whoever waited for it will not take it.
+                self._books.kept(solve)
+            raise
+        finally:
+            self._books.abandoned(solve, error)
+        outcome_of(solve)
+
+    def _guard(self, solve: Solve, deadline: float) -> Guard:
+        solve.tenant.check()
+        return solve.account.gates.fuse.guard("poll", deadline, solve.tenant)
+
+    async def _poll_until_done(self, solve: Solve, guard: Guard, deadline: float) -> None:
+        """Poll until the task ends, or wait for somebody who does."""
+        while not solve.done:
+            if solve.busy:
+                await solve.wait_idle()
+                continue
+            solve.busy = True
+            try:
+                await self._sleep_until_due(solve, deadline)
+                guard.busy = True
+                await self.look(solve, deadline)
+            finally:
+                guard.busy = False
+                solve.hand_over()
+
+    async def _sleep_until_due(self, solve: Solve, deadline: float) -> None:
+        """Wait for the moment of the next poll, or until the callback has come."""
+        due = self.next_poll(solve, deadline)
+        while True:
+            if solve.callback is None or not solve.callback.awaited:
+                await anyio.sleep_until(due)
+            else:
+                with anyio.CancelScope(deadline=due):
+                    await solve.callback.wait_arrived()
+                    return
+            # Meanwhile other tasks may have taught the schedule that it is too early.
+            later = self.put_off(solve, due, deadline)
+            if later is None:
+                return
+            due = later
+
+    def next_poll(self, solve: Solve, deadline: float) -> float:
+        """Return the moment of the next poll; with a callback that has come, the present."""
+        callback, schedule = solve.callback, solve.account.schedule
+        if callback is not None and callback.arrived:
+            return anyio.current_time()
+        solve.number = solve.number or next(self._numbers)
+        state = solve.poll_state(deadline)
+        if callback is not None and callback.awaited:
+            overdue = solve.born + overdue_age(schedule, state, solve.account.service)
+            if anyio.current_time() < overdue:
+                return max(overdue, solve.next_allowed)
+        return max(solve.born + schedule.next_poll(state), solve.next_allowed)
+
+    def put_off(self, solve: Solve, due: float, deadline: float) -> float | None:
+        """Return a later moment for a poll that is *due*, if it has become worth while."""
+        later = self.next_poll(solve, deadline)
+        return later if later > due + WORTH_A_WAIT else None
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    async def look(self, solve: Solve, deadline: float = EVER, due: float | None = None) -> None:
+        """Read the callback if it has come, else poll once; what comes of it is in the books.
+
+        Called by whoever has made *solve* busy. A failure after which the next poll may bring the
+        answer is only noted.
+
+        Args:
+            solve: an accepted task that has not ended.
+            deadline: moment at which the wait for it ends.
             due: moment at which it should have been polled, if that is not now.
 
         Raises:
-            CaptchaError: the task failed; or it is not to be polled any more.
+            CaptchaError: the task has failed; or it is not to be polled any more.
         """
         try:
-            return await self.look(task, due)
+            await self._look(solve, deadline, due)
         except CaptchaError as error:
-            error.ref = error.ref or self.ref(task)
-            if not _is_passing(error):
+            error.ref = error.ref or solve.ref
+            if solve.done:
+                return
+            if self._is_too_early(solve, error):
+                solve.trouble = error
+                return
+            if _ends_the_task(error):
+                self._books.failed(solve, error)
+            if not _is_passing(error) or _is_our_own(error):
                 raise
-            task.trouble = error
-            return None
+            solve.trouble = error
 
-    def may_poll(self, task: OpenTask) -> bool:
-        """Tell whether the gap since the last poll is over."""
-        return anyio.current_time() >= task.ledger.allowed_at()
-
-    async def look(self, task: OpenTask, due: float | None = None) -> Answer | None:
-        """Read the callback of *task* if it has come, else poll; None while it is processing.
-
-        Raises:
-            CaptchaError: as `poll` does.
-        """
-        callback = task.callback
+    async def _look(self, solve: Solve, deadline: float, due: float | None) -> None:
+        callback = solve.callback
+        if callback is not None and callback.arrived and not callback.verify:
+            self._read_posted(solve)
+            return
         if callback is None or not callback.arrived:
-            return await self._poll_unless_posted(task, due)
-        if not callback.verify:
-            return self.called_back(task)
-        await anyio.sleep_until(task.ledger.allowed_at())
+            try:
+                answer = await self._request(solve, deadline, due)
+            except CaptchaError:
+                # An answer that was posted meanwhile counts more.
+                self._read_posted(solve)
+                if not solve.done:
+                    raise
+                return
+        else:
+            answer = await self._confirm(solve, callback, deadline)
+        if answer is not None:
+            self._books.answered(solve, answer.solution, answer.cost)
+
+    async def _confirm(self, solve: Solve, callback: Callback, deadline: float) -> Answer | None:
+        """Ask the service itself about what was posted."""
+        await anyio.sleep_until(solve.next_allowed)
         try:
-            answer = await self.poll(task)
+            answer = await self._request(solve, deadline, None)
         except TRANSIENT:
             callback.discard()
             raise
@@ -183,159 +226,156 @@ class Collector:
         callback.take()
         return answer
 
-    async def _poll_unless_posted(self, task: OpenTask, due: float | None) -> Answer | None:
-        """Poll; if that fails, an answer that was posted meanwhile counts more."""
-        try:
-            return await self.poll(task, due)
-        except CaptchaError:
-            answer = self.called_back(task)
-            if answer is None:
-                raise
-            return answer
+    def _is_too_early(self, solve: Solve, error: CaptchaError) -> bool:
+        """Tell whether a task that "does not exist" may just not be known everywhere yet.
 
-    def called_back(self, task: OpenTask) -> Answer | None:
-        """Return the answer that was posted, if one was and needs no confirmation.
+        The first time, and within seconds of its creation: then it is asked for once more.
+        """
+        if not isinstance(error, TaskExpired) or solve.doubted or solve.task is None:
+            return False
+        solve.doubted = anyio.current_time() - solve.born < JUST_CREATED
+        return solve.doubted
+
+    async def peek(self, solve: Solve) -> None:
+        """Poll once, if that is allowed now and nobody else does.
+
+        Raises:
+            CaptchaError: the task has failed, or the poll has.
+        """
+        self.read_callback(solve)
+        if solve.done or solve.busy or not solve.may_poll(anyio.current_time()):
+            return
+        solve.busy = True
+        try:
+            await self._look(solve, anyio.current_time(), None)
+        except CaptchaError as error:
+            error.ref = error.ref or solve.ref
+            if _is_our_own(error) or self._is_too_early(solve, error):
+                return
+            if _ends_the_task(error) and not solve.done:
+                self._books.failed(solve, error)
+            raise
+        finally:
+            solve.hand_over()
+
+    # -- what was posted --------------------------------------------------------------------------
+
+    def read_callback(self, solve: Solve) -> None:
+        """Take what was posted while nobody waited: that needs no request."""
+        if not solve.done and not solve.busy:
+            try:
+                self._read_posted(solve)
+            except CaptchaError as error:
+                self._books.failed(solve, error)
+
+    def _read_posted(self, solve: Solve) -> None:
+        """Read the answer that was posted, if one was and needs no confirmation.
 
         Raises:
             ServiceError: the task failed.
         """
-        callback = task.callback
+        callback = solve.callback
         body = None if callback is None or callback.verify else callback.take()
         if callback is None or body is None:
-            return None
+            return
         try:
-            result = self._api.read_callback(body, task.task)
-            task.status = result.status
+            result = solve.account.api.read_callback(body, solve.task)
+            solve.status = result.status
+            if result.doubt is not None:
+                # Only the service itself can tell now.
+                solve.trouble = result.doubt
+                callback.discard()
             if result.solution is None:
-                return None
-            answer = self.read(task, result.solution, result.cost)
-            if task.events is not None:
-                task.events.via = "callback"
+                return
+            solution = self.read(solve, result.solution)
         except CaptchaError as error:
-            error.ref = self.ref(task)
+            error.ref = solve.ref
             if _tells_the_end(error):
                 raise
             # No answer, and no failure of the task: only the service itself can tell now.
-            task.trouble = error
+            solve.trouble = error
             callback.discard()
-            return None
-        if task.number % LEARNED_FROM == 0:
-            self._learn(task, callback.came_at - task.born)
-        return answer
+            return
+        if solve.number % LEARNED_FROM == 0:
+            self._learn(solve, callback.came_at - solve.born)
+        self._books.answered(solve, solution, result.cost, "callback")
 
-    def _learn(self, task: OpenTask, age: float) -> None:
+    def _learn(self, solve: Solve, age: float) -> None:
         """Tell the schedule that the task was solved just at this *age*."""
-        before, state = max(task.since, age - ARRIVAL), self._state(task)
-        self._schedule.observe(state, before, before, ready=False)
-        self._schedule.observe(attrs.evolve(state, since=before), age, age, ready=True)
+        schedule = solve.account.schedule
+        before = max(solve.since, age - ARRIVAL)
+        solve.number = solve.number or next(self._numbers)
+        state = solve.poll_state(EVER)
+        schedule.observe(state, before, before, ready=False)
+        schedule.observe(attrs.evolve(state, since=before), age, age, ready=True)
 
-    async def poll(self, task: OpenTask, due: float | None = None) -> Answer | None:
-        """Poll once; None while the task is processing.
+    # -- requesting -------------------------------------------------------------------------------
+
+    async def _request(self, solve: Solve, deadline: float, due: float | None) -> Answer | None:
+        """Ask for the result once; None while the task is processing.
 
         Raises:
             CaptchaError: the task failed, the poll did, or no further poll is allowed.
         """
+        account = solve.account
         called = anyio.current_time() if due is None else due
-        try:
-            result = await self._gateway.call("poll", lambda: self._request(task, called))
-            task.status = result.status
-            task.trouble = None
-            if result.solution is None:
+        async with account.admit("poll", solve.tenant, deadline=deadline) as admission:
+            begun = anyio.current_time()
+            if not solve.may_poll(begun):
+                # The one with the same id was polled meanwhile.
                 return None
-            return self.read(task, result.solution, result.cost)
-        except CaptchaError as error:
-            error.ref = self.ref(task)
-            raise
-
-    async def _request(self, task: OpenTask, called: float) -> TaskResult:
-        """Ask for the result; keeps the task's ledger whatever happens."""
-        task.ledger.begin(self._service.name)
-        task.entry.polled(task.ledger.polls)
-        begun = anyio.current_time()
-        self._schedule.observe_queueing(begun - called, begun)
-        state = self._state(task)
-        status: str | None = None
-        failure: CaptchaError | None = None
-        try:
-            result = await self._api.get_task_result(task.task_id, task.task)
-            status = result.status
-        except CaptchaError as error:
-            failure = error
-            raise
-        finally:
-            now = anyio.current_time()
-            sent = failure.sent if isinstance(failure, TransportError) else True
-            asked = failure.retry_after if isinstance(failure, CapacityError) else None
-            task.ledger.end(now, sent=sent, wait=asked or 0.0)
-            task.last = now - task.born
-            self._tell(task, begun, status, failure)
+            solve.begin_poll(begun)
+            account.schedule.observe_queueing(begun - called, begun)
+            state = solve.poll_state(deadline)
+            result: TaskResult | None = None
+            failure: CaptchaError | None = None
+            try:
+                assert solve.task_id is not None
+                result = await account.api.get_task_result(solve.task_id, solve.task)
+                admission.asked_to_wait(result.retry_after)
+            except CaptchaError as error:
+                failure = error
+                failure.ref = solve.ref
+                raise
+            finally:
+                now = anyio.current_time()
+                sent = failure.sent if isinstance(failure, TransportError) else True
+                told = failure or result
+                asked = None if told is None else told.retry_after
+                solve.end_poll(now, sent=sent, wait=min(asked or 0.0, LONGEST_PAUSE))
+                status = None if result is None else result.status
+                self._books.polled(solve, begun, status, failure)
+        assert result is not None
         ready = result.solution is not None
-        self._schedule.observe(state, begun - task.born, task.last, ready)
-        if not ready:
-            task.since = begun - task.born
-        return result
+        account.schedule.observe(state, begun - solve.born, now - solve.born, ready)
+        if result.doubt is not None:
+            solve.doubts += 1
+            if solve.doubts >= MOST_DOUBTS:
+                raise result.doubt
+        if result.solution is None:
+            solve.since = begun - solve.born
+            return None
+        return Answer(self.read(solve, result.solution), result.cost)
 
-    def _tell(
-        self, task: OpenTask, begun: float, status: str | None, error: CaptchaError | None
-    ) -> None:
-        """Log a poll, and tell it to whoever listens."""
-        said = type(error).__name__ if error else status or "cancelled"
-        logger.debug("getTaskResult of task %s: %s", task.task_id, said)
-        if task.events is not None:
-            task.events.polled(self.ref(task), begun, status, error)
+    def read(self, solve: Solve, solution: Any) -> Solution:
+        """Read a solution that arrived, by the task's own model.
 
-    async def _sleep_until_due(self, task: OpenTask) -> None:
-        """Wait for the moment of the next poll, or until the callback has come."""
-        due = self.next_poll(task)
-        while True:
-            if task.callback is None or not task.callback.awaited:
-                await anyio.sleep_until(due)
-            else:
-                with anyio.CancelScope(deadline=due):
-                    await task.callback.wait_arrived()
-                    return
-            # Meanwhile other tasks may have taught the schedule that it is too early.
-            later = self.put_off(task, due)
-            if later is None:
-                return
-            due = later
+        Raises:
+            UnreadableSolution: it is none; it is in the error.
+        """
+        return load_solution(solve.type if solve.task is None else type(solve.task), solution)
 
-    def put_off(self, task: OpenTask, due: float) -> float | None:
-        """Return a later moment for a poll that is *due*, if it has become worth while."""
-        later = self.next_poll(task)
-        return later if later > due + WORTH_A_WAIT else None
-
-    def next_poll(self, task: OpenTask) -> float:
-        """Return the moment of the next poll; with a callback that has come, the present."""
-        if task.callback is not None and task.callback.arrived:
-            return anyio.current_time()
-        state = self._state(task)
-        if task.callback is not None and task.callback.awaited:
-            overdue = task.born + overdue_age(self._schedule, state, self._service)
-            if anyio.current_time() < overdue:
-                return max(overdue, task.ledger.allowed_at())
-        due = task.born + self._schedule.next_poll(state)
-        return max(due, task.ledger.allowed_at())
-
-    def _state(self, task: OpenTask) -> PollState:
-        """Return what the schedule is told of a task."""
-        task.number = task.number or next(self._numbers)
-        deadline = task.deadline
-        if deadline == float("inf"):
-            deadline = anyio.current_effective_deadline()
-        return PollState(
-            type=task.type,
-            family=task.family,
-            number=task.number,
-            polls=task.ledger.polls,
-            last=task.last,
-            since=task.since,
-            deadline=deadline - task.born,
-            attached=task.task is None,
-        )
+    def answered(self, solve: Solve, solution: Any, cost: Decimal | None, via: Any) -> None:
+        """Take an answer that came without a poll."""
+        try:
+            read = self.read(solve, solution)
+        except UnreadableSolution as error:
+            self._books.failed(solve, error)
+        else:
+            self._books.answered(solve, read, cost, via)
 
 
-def ends_the_task(error: CaptchaError) -> bool:
+def _ends_the_task(error: CaptchaError) -> bool:
     """Tell whether no later wait can bring the answer of a task that ended a wait with *error*."""
     return not (_is_passing(error) or isinstance(error, AccountError | ClientClosed))
 
@@ -343,6 +383,11 @@ def ends_the_task(error: CaptchaError) -> bool:
 def _is_passing(error: CaptchaError) -> bool:
     """Tell whether the next poll may bring the answer."""
     return isinstance(error, TRANSIENT) and not isinstance(error, UnreadableSolution)
+
+
+def _is_our_own(error: CaptchaError) -> bool:
+    """Tell whether we have held the poll back ourselves; nothing was sent."""
+    return isinstance(error, RateLimited) and error.until is not None
 
 
 def _tells_the_end(error: CaptchaError) -> bool:

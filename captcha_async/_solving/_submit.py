@@ -1,239 +1,193 @@
-"""Submitting a task: createTask is sent once, and its reply is never lost (rules 1 and 2)."""
+"""Submitting a task: attempts at createTask, and what became of each (rules 1 and 2)."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from decimal import Decimal
-from typing import Any
-
 import anyio
-import attrs
-from anyio.lowlevel import checkpoint_if_cancelled
 
-from .._account._api import Api
-from .._account._gateway import Gateway
-from .._account._limits import RateLimitedSemaphore
-from .._account._retry import Retrier
-from .._account._slots import Lease
-from .._account._spending import Spending
-from .._callbacks import Callback, CallbackUse
-from .._events import SolveEvents
-from .._journal import Entry, JournalUse, Place
-from ..errors import AccountError, CaptchaError, ServiceError, SubmitUncertain
-from ..tasks._model import Task
-from ..wire._models import model_name
+from .._account._retry import Attempts, Retries
+from .._callbacks import ClientCallbacks
+from .._transport import Held
+from ..errors import CaptchaError, NoSlotAvailable, RateLimited, ServiceError
 from ..wire._replies import Created
-from ._pending import PendingTask
-from ._registry import Registry
+from ._books import Books
+from ._collect import Collector
+from ._fate import fate_of
+from ._solve import Solve
 
-__all__ = ["Draft", "Submitter"]
-
-logger = logging.getLogger("captcha_async")
-requests = logging.getLogger("captcha_async.requests")
-
-
-@attrs.define(eq=False)
-class Draft:
-    """A submission under way."""
-
-    task: Task[Any]
-    callback_url: str | None = None
-    """The user's own."""
-    soft_id: int | str | None = None
-    reserved: Decimal = Decimal(0)
-    """The money set aside for it."""
-    callback: Callback | None = None
-    """Where the client itself expects the result."""
-    pending: PendingTask[Any] | None = None
-    """The accepted task, as soon as there is one."""
-    place: Place | None = None
-    """Where it stands in a batch, if the journal is to know."""
-    entry: Entry = attrs.field(factory=Entry)
-    """Its line in the journal, new for each attempt."""
-    uncertain: bool = False
-    """Whether the caller was cancelled while createTask was on the wire, and no reply came."""
-    events: SolveEvents | None = None
-    """Where to tell what happens to it, if anybody listens."""
+__all__ = ["Submitter"]
 
 
 class Submitter:
-    """Turns drafts into pending tasks.
-
-    Args:
-        accept: gives an accepted draft its pending task; told the moment of its sending.
-    """
+    """Submits one client's tasks."""
 
     def __init__(
-        self,
-        api: Api,
-        gateway: Gateway,
-        retrier: Retrier,
-        rate: RateLimitedSemaphore,
-        spending: Spending,
-        registry: Registry[PendingTask[Any]],
-        callbacks: CallbackUse,
-        journal: JournalUse,
-        accept: Callable[[Draft, Created, float], None],
+        self, books: Books, collector: Collector, callbacks: ClientCallbacks, retries: Retries
     ) -> None:
-        self._api = api
-        self._gateway = gateway
-        self._retrier = retrier
-        self._rate = rate
-        self._spending = spending
-        self._registry = registry
+        self._books = books
+        self._collector = collector
         self._callbacks = callbacks
-        self._journal = journal
-        self._accept = accept
+        self._retries = retries
 
-    async def submit(self, draft: Draft, lease: Lease | None = None) -> PendingTask[Any]:
-        """Create the task of *draft*, with further attempts where they cannot cost twice."""
-        try:
-            return await self._retrier.create(lambda: self._attempt(draft), lease)
-        finally:
-            if draft.callback is not None and draft.pending is None:
-                draft.callback.end(polled=False)
+    async def submit(self, solve: Solve) -> None:
+        """Have *solve* accepted, with further attempts where they cannot cost twice.
 
-    async def _attempt(self, draft: Draft) -> PendingTask[Any]:
-        await self._gateway.enter(self._rate)
-        self._rate.release()
-        if draft.callback is None and draft.callback_url is None:
-            draft.callback = self._callbacks.expect()
-        draft.reserved = self._spending.reserve(draft.task.type)
-        try:
-            return await self._send(draft)
-        except BaseException as error:
-            if draft.pending is None:
-                # What may have been accepted may cost.
-                uncertain = draft.uncertain or isinstance(error, SubmitUncertain)
-                settle = self._spending.presume if uncertain else self._spending.release
-                settle(draft.reserved)
-            raise
+        Only a refusal for lack of capacity and a request that was never sent are followed by
+        another attempt: in both cases no task exists (rule 1).
 
-    async def _send(self, draft: Draft) -> PendingTask[Any]:
-        try:
-            return await self._gateway.call("create", lambda: self._exchange(draft))
-        except ServiceError as error:
-            if draft.callback is None or not self._callbacks.refuses(error):
-                raise
-            refusal = error
-        # Is it the callback, or the service? Nothing was accepted, so the task may be sent again.
-        callback, draft.callback = draft.callback, None
-        try:
-            await self._gateway.enter(self._rate)
-            self._rate.release()
-            pending = await self._gateway.call("create", lambda: self._exchange(draft))
-        finally:
-            if draft.pending is None:
-                draft.callback = callback
-            else:
-                callback.end(polled=False)
-        self._callbacks.give_up(refusal)
-        return pending
-
-    async def _exchange(self, draft: Draft) -> PendingTask[Any]:
-        """Send createTask and wait for its reply, even when cancelled meanwhile.
-
-        The request runs in a child of its own: a shield stops only anyio's cancellation, but
-        asyncio's `Task.cancel` (as used by `asyncio.timeout`) hits whoever awaits.
+        Raises:
+            CaptchaError: it was not accepted, or nobody knows whether it was.
         """
-        draft.entry = self._journal.entry(model_name(draft.task), draft.place)
-        await draft.entry.begin()
-        request = _Request(self._api, draft)
-        if draft.events is not None:
-            draft.events.started = request.sent_at
+        attempts = Attempts(self._retries)
+        # Why the last attempt was refused, if that may have been for its callback.
+        blamed: CaptchaError | None = None
+        while True:
+            if solve.callback is None and solve.callback_url is None:
+                solve.callback = self._callbacks.expect()
+            request = _Request(solve, with_callback=blamed is None)
+            try:
+                await self._attempt(solve, request)
+            except CaptchaError as error:
+                if blamed is None and self._may_be_for_callback(solve, error):
+                    # Is it the callback, or the service? The reply without it will tell.
+                    blamed = error
+                    continue
+                blamed = None
+                await self._back_off(solve, attempts, error, request.epoch)
+            else:
+                if isinstance(blamed, ServiceError):
+                    self._callbacks.give_up(blamed)
+                return
+
+    def _may_be_for_callback(self, solve: Solve, error: CaptchaError) -> bool:
+        return (
+            solve.callback is not None
+            and isinstance(error, ServiceError)
+            and self._callbacks.refuses(error)
+        )
+
+    async def _back_off(
+        self, solve: Solve, attempts: Attempts, error: CaptchaError, epoch: int
+    ) -> None:
+        """Wait for the next attempt, or raise *error* if there is to be none.
+
+        While others wait for open tasks of ours, a refusal of a slot only means that there are too
+        many: it gives the slot up, another one is waited for, and it is not counted.
+        """
+        account = solve.account
+        crowded = (
+            solve.has_slot
+            and isinstance(error, NoSlotAvailable | RateLimited)
+            and account.gates.has_no_slot(epoch)
+        )
+        delay = attempts.after(error, crowded=crowded)
+        if delay is None:
+            raise error
+        if crowded:
+            account.give_back_slot(solve)
+        account.tell_retry(error, delay, attempts.made)
+        with account.gates.fuse.guard("create", tenant=solve.tenant):
+            await anyio.sleep(delay)
+        self._books.counters.retries += 1
+
+    async def _attempt(self, solve: Solve, request: _Request) -> None:
+        """Send createTask once; what became of it is in the books afterwards."""
         try:
-            async with anyio.create_task_group() as children:
-                children.start_soon(request.run)
-            if request.created is not None:
-                self._accept(draft, request.created, request.sent_at)
-            await checkpoint_if_cancelled()
+            async with solve.account.admit(
+                "create", solve.tenant, solve, deadline=solve.deadline
+            ) as admission:
+                await self._enter(solve)
+                request.begin()
+                try:
+                    await request.held.run(request.send)
+                    request.cut_off = False
+                finally:
+                    admission.blame(request.error)
+                    if request.created is not None:
+                        admission.asked_to_wait(request.created.retry_after)
+                    self._settle(solve, request)
         except BaseException:
-            self._abandon(draft, request)
+            if solve.accepted:
+                # Also if it has its answer already.
+                self._books.kept(solve)
             raise
-        finally:
-            request.settle()
-            _tell(draft, request.error)
         if request.error is not None:
-            if isinstance(request.error, SubmitUncertain):
-                self._gateway.counters.uncertain += 1
-            if draft.pending is not None:
+            if solve.accepted:
                 # It was accepted all the same, and only the journal could not take it down.
-                self._registry.keep(draft.pending)
+                self._books.kept(solve)
                 if isinstance(request.error, CaptchaError):
-                    request.error.ref = draft.pending.ref
+                    request.error.ref = solve.ref
             raise request.error
-        assert draft.pending is not None
-        return draft.pending
 
-    def _abandon(self, draft: Draft, request: _Request) -> None:
-        """Keep what came of a request whose caller was cancelled, or interrupted."""
-        if draft.pending is None and request.created is not None:
-            self._accept(draft, request.created, request.sent_at)
-        if draft.pending is not None:
-            # Also if it has its answer already.
-            self._registry.keep(draft.pending)
-        elif isinstance(request.error, AccountError):
-            self._gateway.fuse.blow(request.error)
-        elif request.sent and (request.error is None or isinstance(request.error, SubmitUncertain)):
-            draft.uncertain = True
-            self._gateway.counters.uncertain += 1
-            logger.warning(
-                "A submission was cancelled and no reply came; a task may exist: %s",
-                draft.task.type,
-            )
+    async def _enter(self, solve: Solve) -> None:
+        """Have the journal know of the createTask before it is sent."""
+        entry = self._books.entered(solve)
+        if entry is None:
+            return
+        try:
+            await entry.begin()
+        except BaseException:
+            self._books.held_back(solve)
+            raise
 
-
-def _tell(draft: Draft, error: Exception | None) -> None:
-    """Log what came of a createTask; an accepted task has been told to those who listen."""
-    if draft.pending is not None:
-        requests.debug("createTask of %s: task %s", draft.task.type, draft.pending.task_id)
-        return
-    said = type(error).__name__ if error else "cancelled"
-    requests.debug("createTask of %s: %s", draft.task.type, said)
-    if draft.events is not None:
-        draft.events.submit_failed(draft.task, error)
+    def _settle(self, solve: Solve, request: _Request) -> None:
+        """Write down what became of a createTask."""
+        created = request.created
+        if created is None:
+            fate = fate_of(left=request.held.held, created=None, error=request.error)
+            self._books.refused(solve, fate, request.error, cut_off=request.cut_off)
+            return
+        if not request.with_callback and solve.callback is not None:
+            solve.callback.end(polled=False)
+            solve.callback = None
+        try:
+            self._books.accepted(solve, created, request.sent_at)
+        finally:
+            if created.solution is not None:
+                self._collector.answered(solve, created.solution, created.cost, "reply")
 
 
 class _Request:
-    """One createTask on its way."""
+    """One createTask on its way: once it may have left, only its reply or its time-out ends it."""
 
-    def __init__(self, api: Api, draft: Draft) -> None:
-        self._api = api
-        self._draft = draft
-        self.sent = False
-        self.sent_at = anyio.current_time()
+    def __init__(self, solve: Solve, *, with_callback: bool) -> None:
+        self._solve = solve
+        self.with_callback = with_callback
+        self.held: Held = Held()
+        # Moment at which it was begun, or at which the first byte may have left.
+        self.sent_at = 0.0
+        # Whether its caller was cancelled, or interrupted, before its end.
+        self.cut_off = True
+        # The slots' epoch then; a refusal tells nothing new about another one.
+        self.epoch = 0
+        # At most one of them is set, unless the journal could not take the id down.
         self.created: Created | None = None
         self.error: Exception | None = None
 
-    async def run(self) -> None:
-        """Make the request; once it is on the wire only its own time-out ends it."""
-        draft = self._draft
-        ours = None if draft.callback is None else draft.callback.url
-        with anyio.CancelScope() as scope:
+    def begin(self) -> None:
+        """Note the moment of the beginning."""
+        self.sent_at = anyio.current_time()
+        self.epoch = self._solve.account.gates.slots.epoch
+        if self._solve.events is not None:
+            self._solve.events.started = self.sent_at
 
-            def sending() -> None:
-                self.sent = True
-                self.sent_at = anyio.current_time()
-                scope.shield = True
+    async def send(self) -> None:
+        """Send it and read its reply."""
+        solve = self._solve
+        assert solve.task is not None
+        ours = solve.callback if self.with_callback else None
+        try:
+            self.created = await solve.account.api.create_task(
+                solve.task,
+                callback_url=solve.callback_url or (None if ours is None else ours.url),
+                soft_id=solve.soft_id,
+                sending=self._sending,
+            )
+            # Safe before anybody hears of the task.
+            if solve.entry is not None:
+                await solve.entry.accepted(self.created.task_id)
+        except Exception as error:
+            self.error = error
 
-            try:
-                self.created = await self._api.create_task(
-                    draft.task,
-                    callback_url=draft.callback_url or ours,
-                    soft_id=draft.soft_id,
-                    sending=sending,
-                )
-                # Safe before anybody hears of the task.
-                await draft.entry.accepted(self.created.task_id)
-            except Exception as error:
-                self.error = error
-
-    def settle(self) -> None:
-        """Tell the journal what became of a request without a task."""
-        if self.created is not None:
-            return
-        if self.sent and (self.error is None or isinstance(self.error, SubmitUncertain)):
-            self._draft.entry.uncertain()
-        else:
-            self._draft.entry.drop()
+    def _sending(self) -> None:
+        self.sent_at = anyio.current_time()
+        self.held.hold()

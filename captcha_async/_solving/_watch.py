@@ -2,7 +2,7 @@
 
 A task in flight costs an entry in the heap here, where one that is awaited on its own costs the
 event loop a task with its scopes and timers. Batches wait in this way; it is as polite as the
-other, because the polls are made by the same collector under the same ledgers.
+other, because the polls are made by the same collector, and gap and cap are kept by the record.
 """
 
 from __future__ import annotations
@@ -10,21 +10,22 @@ from __future__ import annotations
 import copy
 import heapq
 import math
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from itertools import count
-from typing import Any, Generic, TypeVar
 
 import anyio
-import attrs
 
-from .._account._fuse import Fuse
-from .._outcome import Solved
+from .._account._account import Account
+from .._account._fuse import RequestKind
 from ..errors import CaptchaError
-from ._pending import PendingTask
+from ._books import Books, outcome_of
+from ._collect import Collector
+from ._outcomes import Outcomes
+from ._solve import EVER, Solve
 
 __all__ = ["Watch"]
-
-T = TypeVar("T")
 
 BUSY_FOR = 0.5
 """Seconds after which a task is looked at again that somebody else is polling."""
@@ -32,181 +33,200 @@ BUSY_FOR = 0.5
 GRAIN = 0.02
 """Due moments are rounded up to multiples of this, so that one wake-up serves several tasks."""
 
-End = Callable[[T, Solved[Any] | CaptchaError], None]
 
-
-@attrs.define(eq=False)
-class _Watched(Generic[T]):
-    """A task in flight."""
-
-    pending: PendingTask[Any]
-    label: T
-    deadline: float
-    """Moment at which the wait for it ends."""
-    wait: float
-    """What to call the time allowed, in the error."""
-    turn: int = 0
-    """Number of its entry in the heap that counts; older ones are left there and passed over."""
-
-
-class Watch(Generic[T]):
+class Watch:
     """Tasks in flight that are collected together.
 
     Args:
-        fuse: ends all of them when the account cannot be used any more.
+        books: the client's books.
+        collector: polls them.
         pollers: how many may be polled at once.
-        on_end: called once for each task, with its label and what came of it.
+        outcomes: where each task is put that has ended, or whose wait has.
     """
 
-    def __init__(self, fuse: Fuse, pollers: int, on_end: End[T]) -> None:
-        self._fuse = fuse
+    def __init__(
+        self, books: Books, collector: Collector, pollers: int, outcomes: Outcomes
+    ) -> None:
+        self._books = books
+        self._collector = collector
         self._pollers = pollers
-        self._on_end = on_end
-        self._watched: dict[_Watched[T], None] = {}
-        # (due, turn, task), the earliest first
-        self._heap: list[tuple[float, int, _Watched[T]]] = []
+        self._outcomes = outcomes
+        # Each enters by `add` and leaves by `_end`.
+        self._watched: dict[Solve, None] = {}
+        # (moment, turn, task), the earliest first. Of the entries of a task the one counts that has
+        # its `Solve.turn`; older ones are left there and passed over.
+        self._heap: list[tuple[float, int, Solve]] = []
         self._turns = count(1)
-        # Held by the poller that waits for the next moment; set when that has become earlier.
-        self._turn = anyio.Lock(fast_acquire=True)
+        # Set when the next moment has become earlier.
         self._earlier = anyio.Event()
+        # (moment, task): what is due and waits for a poller. Pollers at rest wait for their event;
+        # the last one is woken first, so that few of them do most of the work.
+        self._due: deque[tuple[float, Solve]] = deque()
+        self._resting: list[anyio.Event] = []
+        self._stops: dict[Account, _Stop] = {}
         self._over = False
 
     def __repr__(self) -> str:
         return f"<Watch of {len(self._watched)} tasks>"
 
-    def add(self, pending: PendingTask[Any], label: T, deadline: float, wait: float) -> None:
-        """Watch a task until it ends or its *deadline* passes.
-
-        Args:
-            pending: the task.
-            label: what `on_end` gets to tell it from others.
-            deadline: moment at which the wait for it ends.
-            wait: what to call the time allowed, in the error.
-        """
-        one = _Watched(pending, label, deadline, wait)
-        pending.watched(deadline, lambda: self._plan(one, anyio.current_time()))
+    def add(self, solve: Solve) -> None:
+        """Watch an accepted task until it ends or its deadline passes."""
+        self._books.adopted(solve)
+        self._collector.read_callback(solve)
         if self._over:
             # Its submission has outlived the watch: nobody waits for it any more.
-            pending.unwatched()
+            self._books.abandoned(solve, None)
             return
-        self._watched[one] = None
-        self._replan(one)
+        self._watched[solve] = None
+        if solve.account not in self._stops:
+            stop = _Stop(partial(self._stop, solve.account), solve.tenant)
+            self._stops[solve.account] = stop
+            solve.account.gates.fuse.guards[stop] = None
+        if solve.callback is not None:
+            solve.callback.notify(partial(self._plan, solve, 0.0))
+        self._replan(solve)
+
+    # -- when -------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Poll what is due, until cancelled; then nobody waits for the rest any more."""
         try:
             async with anyio.create_task_group() as group:
-                for _ in range(self._pollers):
-                    group.start_soon(self._poll)
+                started = 0
+                while True:
+                    await self._wait_until_due()
+                    for _ in range(len(self._due)):
+                        if self._resting:
+                            self._resting.pop().set()
+                        elif started < self._pollers:
+                            started += 1
+                            group.start_soon(self._poll)
         finally:
             self._over = True
-            for one in self._watched:
-                one.pending.unwatched()
+            for account, stop in self._stops.items():
+                del account.gates.fuse.guards[stop]
+            for solve in self._watched:
+                self._books.abandoned(solve, None)
+
+    async def _wait_until_due(self) -> None:
+        """Wait until something is due, and line it up."""
+        while not self._line_up():
+            self._earlier = anyio.Event()
+            with anyio.CancelScope(deadline=self._heap[0][0] if self._heap else EVER):
+                await self._earlier.wait()
+
+    def _line_up(self) -> bool:
+        now = anyio.current_time()
+        found = False
+        while self._heap and self._heap[0][0] <= now:
+            due, turn, solve = heapq.heappop(self._heap)
+            if turn == solve.turn:
+                self._due.append((due, solve))
+                found = True
+        return found
 
     async def _poll(self) -> None:
+        """Look at what is due, and rest while nothing is."""
         while True:
-            due, one = self._take() or await self._wait()
-            await self._look(one, due)
+            while self._due:
+                due, solve = self._due.popleft()
+                if solve in self._watched:
+                    await self._look(solve, due)
+            rest = anyio.Event()
+            self._resting.append(rest)
+            await rest.wait()
 
-    def _take(self) -> tuple[float, _Watched[T]] | None:
-        """Take the first task that is due."""
-        now = anyio.current_time()
-        while self._heap and self._heap[0][0] <= now:
-            due, turn, one = heapq.heappop(self._heap)
-            if turn == one.turn:
-                return due, one
-        return None
-
-    async def _wait(self) -> tuple[float, _Watched[T]]:
-        """Wait until a task is due; one poller waits for the moment, the others for it."""
-        async with self._turn:
-            while True:
-                taken = self._take()
-                if taken is not None:
-                    return taken
-                self._earlier = anyio.Event()
-                try:
-                    with self._fuse.guard("poll", self._next()):
-                        await self._earlier.wait()
-                except CaptchaError as error:
-                    self._fail_all(error)
-                    # Not under the fuse, which would only say the same again.
-                    self._earlier = anyio.Event()
-                    with anyio.CancelScope(deadline=self._next()):
-                        await self._earlier.wait()
-
-    def _next(self) -> float:
-        return self._heap[0][0] if self._heap else float("inf")
-
-    def _fail_all(self, error: CaptchaError) -> None:
-        """End everything: the account, or the client, is out of use."""
-        for one in list(self._watched):
-            # What has ended needs no account any more.
-            if one.pending.done:
-                self._end(one, _outcome_of(one.pending))
-            elif not one.pending.busy:
-                self._end(one, copy.copy(error))
-        # Those are left that are being polled. What others poll is looked at again when it is due.
-        self._heap = [entry for entry in self._heap if entry[1] == entry[2].turn]
-        heapq.heapify(self._heap)
-
-    async def _look(self, one: _Watched[T], due: float) -> None:
-        """Poll a task, unless it has ended or the schedule has changed its mind."""
-        pending = one.pending
-        if not pending.done and not pending.busy and not pending.expired():
-            if self._plan_later(one, due):
-                return
-            try:
-                await pending.look(due)
-            except CaptchaError as error:
-                self._end(one, error)
-                return
-        if pending.done:
-            self._end(one, _outcome_of(pending))
-        elif pending.expired():
-            self._end(one, pending.timed_out(one.wait))
-        elif pending.busy:
-            # Somebody else polls it just now.
-            self._plan(one, min(anyio.current_time() + BUSY_FOR, one.deadline))
-        else:
-            self._replan(one)
-
-    def _end(self, one: _Watched[T], outcome: Solved[Any] | CaptchaError) -> None:
-        if one not in self._watched:
+    def _replan(self, solve: Solve) -> None:
+        """Plan the next look at a task, unless its account cannot be used any more."""
+        if solve.done:
+            self._plan(solve, 0.0)
             return
-        del self._watched[one]
-        one.turn = 0
-        if isinstance(outcome, CaptchaError):
-            outcome.ref = outcome.ref or one.pending.ref
-        one.pending.unwatched(outcome if isinstance(outcome, CaptchaError) else None)
-        self._on_end(one.label, outcome)
+        try:
+            solve.tenant.check()
+            solve.account.gates.fuse.check("poll")
+        except CaptchaError as error:
+            self._end(solve, error)
+            return
+        due = self._collector.next_poll(solve, solve.deadline)
+        self._plan(solve, _rounded(min(due, solve.deadline)))
 
-    def _plan_later(self, one: _Watched[T], due: float) -> bool:
-        """Put a task off if others have meanwhile taught that it is too early."""
-        later = one.pending.put_off(due)
-        if later is None:
-            return False
-        self._plan(one, _rounded(later))
-        return True
-
-    def _replan(self, one: _Watched[T]) -> None:
-        self._plan(one, _rounded(one.pending.due()))
-
-    def _plan(self, one: _Watched[T], due: float) -> None:
-        if one in self._watched:
-            one.turn = next(self._turns)
-            heapq.heappush(self._heap, (due, one.turn, one))
-            if self._heap[0][1] == one.turn:
+    def _plan(self, solve: Solve, due: float) -> None:
+        if solve in self._watched:
+            solve.turn = next(self._turns)
+            heapq.heappush(self._heap, (due, solve.turn, solve))
+            if self._heap[0][1] == solve.turn:
                 self._earlier.set()
 
+    # -- what -------------------------------------------------------------------------------------
 
-def _outcome_of(pending: PendingTask[Any]) -> Solved[Any] | CaptchaError:
-    """Return what came of a task that is done."""
-    try:
-        return pending.outcome()
-    except CaptchaError as error:
-        return error
+    async def _look(self, solve: Solve, due: float) -> None:
+        """Poll a task, unless it has ended or the schedule has changed its mind."""
+        if not solve.done and not solve.busy and anyio.current_time() < solve.deadline:
+            later = self._collector.put_off(solve, due, solve.deadline)
+            if later is not None:
+                self._plan(solve, _rounded(min(later, solve.deadline)))
+                return
+            solve.busy = True
+            try:
+                await self._collector.look(solve, solve.deadline, due)
+            except CaptchaError as error:
+                self._end(solve, error)
+                return
+            finally:
+                solve.hand_over()
+        if solve.done:
+            self._end(solve, None)
+        elif anyio.current_time() >= solve.deadline:
+            self._end(solve, self._books.timed_out(solve, solve.allowed))
+        elif solve.busy:
+            # Somebody else polls it just now.
+            self._plan(solve, min(anyio.current_time() + BUSY_FOR, solve.deadline))
+        else:
+            self._replan(solve)
+
+    def _end(self, solve: Solve, error: CaptchaError | None) -> None:
+        """End the watch over a task: it is done, or *error* is why nobody waits any more."""
+        if solve not in self._watched:
+            return
+        del self._watched[solve]
+        solve.turn = 0
+        if error is not None:
+            error.ref = error.ref or solve.ref
+        self._books.abandoned(solve, error)
+        if error is not None:
+            self._outcomes.ended(solve, error)
+            return
+        try:
+            self._outcomes.ended(solve, outcome_of(solve))
+        except CaptchaError as failure:
+            self._outcomes.ended(solve, failure)
+
+    def _stop(self, account: Account, error: CaptchaError) -> None:
+        """End everything at an account that cannot be used any more."""
+        for solve in list(self._watched):
+            if solve.account is not account:
+                continue
+            # What has ended needs no account any more; what is polled will be told by that.
+            if solve.done:
+                self._end(solve, None)
+            elif not solve.busy:
+                self._end(solve, copy.copy(error))
+
+
+class _Stop:
+    """A watch's place among those that a fuse stops when it blows."""
+
+    __slots__ = ("_stop", "kind", "tenant")
+
+    def __init__(self, stop: Callable[[CaptchaError], None], tenant: object) -> None:
+        self._stop = stop
+        self.kind: RequestKind = "poll"
+        self.tenant: object | None = tenant
+
+    def stop(self, error: CaptchaError) -> None:
+        """End what waits with *error*."""
+        self._stop(error)
 
 
 def _rounded(moment: float) -> float:
-    return math.ceil(moment / GRAIN) * GRAIN if moment < float("inf") else moment
+    return math.ceil(moment / GRAIN) * GRAIN if moment < EVER else moment

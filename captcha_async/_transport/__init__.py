@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ._http import HttpTransport, Sending
+from ._departure import Sending
+from ._held import Held
+from ._http import HttpTransport
 from ._lanes import LaneStatistics
 
-__all__ = ["HttpTransport", "LaneStatistics", "Sending"]
+__all__ = ["Held", "HttpTransport", "LaneStatistics", "Sending"]

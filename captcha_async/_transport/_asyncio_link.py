@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+from contextlib import suppress
 from typing import Any, cast
 
 import httpx
@@ -83,6 +85,12 @@ class AsyncioLink(asyncio.Protocol):
         self._transport.abort()
         while not self._lost:
             await self._wait(None)
+
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended."""
+        # asyncio's transport cannot be closed any more; but the other side hears of the end.
+        with suppress(OSError):
+            self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     # -- called by the event loop -----------------------------------------------------------------
 

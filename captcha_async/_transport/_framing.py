@@ -8,7 +8,7 @@ from typing import Protocol
 import h11
 import httpx
 
-from ._messages import MAX_HEAD_BYTES, MAX_REPLY_BYTES, RawReply
+from ._messages import MAX_HEAD_BYTES, MAX_RAW_BYTES, MAX_REPLY_BYTES, RawReply, too_large
 
 __all__ = ["H11Reader", "ReplyReader"]
 
@@ -58,7 +58,7 @@ class H11Reader:
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._head: h11.Response | None = None
         self._parts: list[bytes] = []
-        self._size = 0
+        self._size = self._raw_size = 0
         self._interim = 0
 
     def start(self, method: str) -> None:
@@ -70,6 +70,9 @@ class H11Reader:
         """Take in what was received, empty at the end of the connection."""
         if not data and self._connection.their_state is h11.SEND_RESPONSE:
             raise httpx.RemoteProtocolError("the server closed the connection without a reply")
+        self._raw_size += len(data)
+        if self._raw_size > MAX_RAW_BYTES:
+            raise too_large()
         try:
             self._connection.receive_data(data)
             while True:
@@ -92,14 +95,14 @@ class H11Reader:
         connection.start_next_cycle()
         self._head = None
         self._parts = []
-        self._size = self._interim = 0
+        self._size = self._raw_size = self._interim = 0
         return True
 
     def _take(self, event: object) -> None:
         if type(event) is h11.Data:
             self._size += len(event.data)
             if self._size > MAX_REPLY_BYTES:
-                raise httpx.RemoteProtocolError(f"the reply has more than {MAX_REPLY_BYTES} bytes")
+                raise too_large()
             self._parts.append(bytes(event.data))
         elif type(event) is h11.Response:
             self._head = event

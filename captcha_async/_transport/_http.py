@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import lru_cache
-from urllib.parse import urlsplit
+from typing import Any
 
 import anyio
 import httpx
 
-from ..errors import TransportError
+from .._secrets import NO_SECRETS, Secrets, login_of
 from ..wire._replies import Reply
+from ._departure import Departure, Sending
+from ._failures import failure, refused_by_proxy
 from ._httpx_lane import HttpxLane, default_ssl_context
 from ._lanes import Lane, LanePool, LaneStatistics
-from ._messages import MAX_REPLY_BYTES, Call, Head, RawReply, Sending
+from ._messages import Call, Head, RawReply
+from ._settings import check_http_client, check_proxy, check_ssl_context, environment_proxy
+from ._unpacking import unpack
+from ._users_client import UsersClient
 
 __all__ = ["HttpTransport", "Reply", "Sending"]
-
-# The service has seen nothing of a request that failed with one of these.
-_NOT_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-)
 
 _JSON = {"content-type": "application/json", "accept": "application/json"}
 _OURS = {"user-agent": "captcha-async", "accept-encoding": "gzip, deflate"}
@@ -41,6 +37,9 @@ class HttpTransport:
         proxy: URL of the proxy; the environment's without it.
         base_url: where the requests will go, to see whether the environment has a proxy for it.
         httpx_lanes: use httpx's own transport for the lanes, as is always done with a proxy.
+
+    Raises:
+        InvalidArgument: a setting can never work; the environment's proxy is one.
     """
 
     def __init__(
@@ -53,16 +52,30 @@ class HttpTransport:
         base_url: str = "",
         httpx_lanes: bool = False,
     ) -> None:
-        self._client = http_client
+        self._client: UsersClient | None = None
+        self._closed = False
         self._lanes: LanePool | None = None
-        if http_client is None:
-            proxy = proxy or _environment_proxy(base_url)
-            open_lane = _lane_maker(ssl_context, proxy, httpx_lanes=httpx_lanes)
-            self._lanes = LanePool(open_lane, connections)
+        self._secrets = Secrets(*login_of(base_url))
+        if http_client is not None:
+            check_http_client(http_client)
+            self._client = UsersClient(http_client)
+            return
+        check_ssl_context(ssl_context)
+        proxy = environment_proxy(base_url) if proxy is None else check_proxy(proxy)
+        self._secrets = self._secrets.plus(*login_of(proxy or ""))
+        open_lane = _lane_maker(ssl_context, proxy, httpx_lanes=httpx_lanes)
+        self._lanes = LanePool(open_lane, connections)
 
-    async def post(
-        self, url: str, body: bytes, *, timeout: float, sending: Sending | None = None
-    ) -> Reply:
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        timeout: float,
+        sending: Sending | None = None,
+        once: bool = False,
+        secrets: Secrets = NO_SECRETS,
+    ) -> Coroutine[Any, Any, Reply]:
         """Post JSON.
 
         Args:
@@ -70,88 +83,88 @@ class HttpTransport:
             body: the JSON text.
             timeout: seconds for the whole exchange.
             sending: called no later than when the first byte may leave.
+            once: it cannot be sent again, so it goes over no connection that may have died.
+            secrets: what the request holds that no error may show.
 
         Raises:
             TransportError: no reply; its `sent` tells whether the service may have seen it.
         """
 
-        async def send(start: Sending) -> Reply:
-            if self._client is not None:
-                request = self._client.build_request("POST", url, content=body, headers=_JSON)
-                return await self._send_by_client(self._client, request, timeout, start)
-            return await self._send_by_lane(Call(_json_head(url), body, sending=start))
+        departure = Departure(sending)
 
-        return await _within(timeout, send, sending)
+        def send() -> Awaitable[RawReply]:
+            if self._lanes is not None:
+                return self._lanes.exchange(
+                    Call(_json_head(url), body, departure=departure, once=once)
+                )
+            assert self._client is not None
+            return self._client.exchange(
+                "POST", httpx.URL(url), body, _JSON, timeout, departure, once=once
+            )
 
-    async def get(self, url: str, *, timeout: float) -> Reply:
+        return self._within(timeout, send, departure, secrets)
+
+    def get(self, url: str, *, timeout: float) -> Coroutine[Any, Any, Reply]:
         """Get a page.
 
         Raises:
             TransportError: no reply came.
         """
+        departure = Departure()
 
-        async def send(start: Sending) -> Reply:
-            if self._client is not None:
-                request = self._client.build_request("GET", url)
-                return await self._send_by_client(self._client, request, timeout, start)
-            head = _head(httpx.Request("GET", url, headers=_OURS))
-            return await self._send_by_lane(Call(head, b"", sending=start))
+        def send() -> Awaitable[RawReply]:
+            if self._lanes is not None:
+                head = _head(httpx.Request("GET", url, headers=_OURS))
+                return self._lanes.exchange(Call(head, b"", departure=departure))
+            assert self._client is not None
+            return self._client.exchange("GET", httpx.URL(url), None, {}, timeout, departure)
 
-        return await _within(timeout, send, None)
+        return self._within(timeout, send, departure, NO_SECRETS)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed; its lanes are not kept any more then."""
+        return self._closed
 
     async def aclose(self) -> None:
         """Close what is ours; a client of the user's stays open."""
+        self._closed = True
         if self._lanes is not None:
             await self._lanes.aclose()
+
+    def abandon(self) -> None:
+        """Let go of connections whose event loop has ended."""
+        self._closed = True
+        if self._lanes is not None:
+            self._lanes.abandon()
 
     def statistics(self) -> LaneStatistics | None:
         """Return the lanes' numbers, or None with a client of the user's."""
         return None if self._lanes is None else self._lanes.statistics()
 
-    async def _send_by_lane(self, call: Call) -> Reply:
-        # The lanes are called directly: of httpx's client nothing is needed here, and it would
-        # cost more than all the rest.
-        assert self._lanes is not None
-        raw = await self._lanes.exchange(call)
-        return Reply(raw.status, _decode(raw), raw.header(b"retry-after"), raw.header(b"date"))
-
-    async def _send_by_client(
-        self, client: httpx.AsyncClient, request: httpx.Request, timeout: float, start: Sending
+    async def _within(
+        self,
+        timeout: float,
+        send: Callable[[], Awaitable[RawReply]],
+        departure: Departure,
+        secrets: Secrets,
     ) -> Reply:
-        # Nothing is known of the user's transport: it may send at any moment from here on.
-        start()
-        request.extensions = {
-            **request.extensions,
-            "timeout": httpx.Timeout(timeout).as_dict(),
-            "sending": start,
-        }
-        response = await client.send(request)
-        headers = response.headers
-        return Reply(
-            response.status_code, response.content, headers.get("retry-after"), headers.get("date")
-        )
-
-
-async def _within(
-    timeout: float, send: Callable[[Sending], Awaitable[Reply]], sending: Sending | None
-) -> Reply:
-    """Run *send* within *timeout*; of a failure, find out whether anything was sent."""
-    started = False
-
-    def start() -> None:
-        nonlocal started
-        started = True
-        if sending is not None:
-            sending()
-
-    try:
-        with anyio.fail_after(timeout):
-            return await send(start)
-    except TimeoutError as error:
-        raise _failure(f"no reply within {timeout:g} s", sent=started) from error
-    except Exception as error:
-        sent = started and not isinstance(error, _NOT_SENT)
-        raise _failure(_describe(error), sent=sent) from error
+        """Run *send* within *timeout*; of a failure, find out whether anything was sent."""
+        scope = anyio.CancelScope()
+        try:
+            with anyio.fail_after(timeout) as scope:
+                raw = await send()
+            if self._lanes is not None:
+                raw.body = unpack(raw)
+        except Exception as error:
+            secrets.joined(self._secrets).in_error(error)
+            timed_out = isinstance(error, TimeoutError) and scope.cancelled_caught
+            raise failure(
+                error, sent=departure.may_have_left, timed_out=timeout if timed_out else None
+            ) from error
+        if raw.status == 407:
+            raise refused_by_proxy(raw.status)
+        return Reply(raw.status, raw.body, raw.header(b"retry-after"), raw.header(b"date"))
 
 
 def _lane_maker(
@@ -183,59 +196,3 @@ def _head(request: httpx.Request) -> Head:
         login = httpx.BasicAuth(url.username, url.password)
         request = next(login.auth_flow(request))
     return Head.of(request)
-
-
-class _Pieces(httpx.SyncByteStream):
-    """A body in pieces, so that one that unpacks to a giant is noticed while it grows."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def __iter__(self) -> Iterator[bytes]:
-        for start in range(0, len(self._body), 4096):
-            yield self._body[start : start + 4096]
-
-
-def _decode(raw: RawReply) -> bytes:
-    """Undo the reply's content-encoding."""
-    if raw.header(b"content-encoding") is None:
-        return raw.body
-    response = httpx.Response(raw.status, headers=raw.headers, stream=_Pieces(raw.body))
-    body = bytearray()
-    for piece in response.iter_bytes():
-        body += piece
-        if len(body) > MAX_REPLY_BYTES:
-            raise httpx.RemoteProtocolError(f"the reply has more than {MAX_REPLY_BYTES} bytes")
-    return bytes(body)
-
-
-def _failure(what: str, *, sent: bool) -> TransportError:
-    return TransportError(
-        f"The service could not be reached ({what}); check the network and try again.", sent=sent
-    )
-
-
-def _describe(error: Exception) -> str:
-    """Name the error, and the reason that it or the first error behind it gives."""
-    name = type(error).__name__
-    reason: BaseException | None = error
-    while reason is not None:
-        text = " ".join(str(reason).split())
-        if text:
-            return f"{name}: {text[:200]}"
-        reason = reason.__cause__ or reason.__context__
-    return name
-
-
-def _environment_proxy(base_url: str) -> str | None:
-    """Find the proxy that HTTPS_PROXY and its kin name, unless NO_PROXY exempts the host."""
-    # Imported late because it brings half of the standard library along.
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
-        return None
-    proxies = getproxies()
-    found = proxies.get(parts.scheme) or proxies.get("all")
-    return f"http://{found}" if found and "://" not in found else found

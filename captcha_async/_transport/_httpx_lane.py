@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
 from functools import cache
-from typing import Any
 
-import anyio
 import attrs
 import httpx
 
-from ._messages import KEEP_ALIVE, MAX_REPLY_BYTES, Call, Origin, RawReply
+from ._carry import Watch, carry, is_silent
+from ._messages import KEEP_ALIVE, Call, Origin, RawReply
 
 __all__ = ["HttpxLane", "default_ssl_context"]
 
@@ -34,11 +32,11 @@ class HttpxLane:
         http2: offer HTTP/2.
     """
 
-    reusable = True
-
     def __init__(
         self, ssl_context: ssl.SSLContext, proxy: str | None = None, *, http2: bool = False
     ) -> None:
+        self.reusable = False
+        self._last: httpx.Response | None = None
         self._transport = httpx.AsyncHTTPTransport(
             verify=ssl_context,
             proxy=proxy,
@@ -49,77 +47,41 @@ class HttpxLane:
         )
 
     def is_ready_for(self, origin: Origin) -> bool:
-        """Tell that it is; the transport opens its connection anew when it has to."""
-        return True
+        """Tell whether its connection is open and nothing has come that was not asked for.
+
+        For another origin the transport opens a connection anew.
+        """
+        return self._last is not None and is_silent(self._last)
 
     async def exchange(self, call: Call) -> RawReply:
         """Send a request and read its whole reply."""
+        self.reusable = False
+        watch = Watch(call.departure, once=call.once)
         request = _request(call)
-        response = await self._transport.handle_async_request(request)
+        watch.attach(request, call.body)
         try:
-            body = await _read(response, request)
-        finally:
-            await response.aclose()
-        return RawReply(
-            response.status_code,
-            response.headers.raw,
-            body,
-            response.extensions.get("http_version", b"HTTP/1.1"),
-            response.extensions.get("reason_phrase", b""),
-        )
+            raw, self._last, self.reusable = await carry(self._transport, request)
+        except BaseException as error:
+            await watch.settle(error)
+            raise
+        return raw
 
     async def aclose(self) -> None:
         """Close the connection."""
+        self.reusable = False
         await self._transport.aclose()
+
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended; it closes itself."""
 
 
 def _request(call: Call) -> httpx.Request:
-    async def trace(event: str, _: dict[str, Any]) -> None:
-        if call.sending is not None and event.endswith("send_request_headers.started"):
-            call.sending()
-
     head = call.head
     length = [(b"content-length", b"%d" % len(call.body))] if call.body or head.sized else []
     return httpx.Request(
         head.method,
         head.url,
         headers=head.headers + length,
-        stream=_Body(call.body),
-        extensions={"timeout": attrs.asdict(call.timeouts), "trace": trace},
+        stream=httpx.ByteStream(b""),
+        extensions={"timeout": attrs.asdict(call.timeouts)},
     )
-
-
-class _Body(httpx.AsyncByteStream):
-    """A request's body. Not a generator as httpx's: a cancelled write would leave it half run."""
-
-    def __init__(self, content: bytes) -> None:
-        self._parts = [content]
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._parts:
-            raise StopAsyncIteration
-        return self._parts.pop()
-
-
-async def _read(response: httpx.Response, request: httpx.Request) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)
-    with anyio.CancelScope() as scope:
-        async for chunk in stream:
-            size += len(chunk)
-            if size > MAX_REPLY_BYTES:
-                # Leaving the loop would leave httpcore's generators half run; a cancellation
-                # inside of them ends them properly.
-                scope.cancel()
-            else:
-                chunks.append(chunk)
-    if size > MAX_REPLY_BYTES:
-        raise httpx.RemoteProtocolError(
-            f"the reply has more than {MAX_REPLY_BYTES} bytes", request=request
-        )
-    return b"".join(chunks)

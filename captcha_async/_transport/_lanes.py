@@ -1,4 +1,6 @@
-"""The lane pool: a fixed number of keep-alive connections, handed out in constant time.
+"""The lane pool: keep-alive connections, handed out at once and in constant time.
+
+How many requests are on the wire at once is bounded by whoever sends them (`Admission`).
 
 A lane is one connection. An idle lane is handed out newest first, so that unused ones age and can
 be dropped. A lane that was cancelled, timed out or failed is closed and never used again.
@@ -15,7 +17,7 @@ import anyio
 import attrs
 import httpx
 
-from ._messages import KEEP_ALIVE, Call, NothingSent, Origin, RawReply
+from ._messages import FRESH, KEEP_ALIVE, Call, NothingSent, Origin, RawReply
 
 __all__ = ["Lane", "LanePool", "LaneStatistics"]
 
@@ -45,6 +47,10 @@ class Lane(Protocol):
         """Close the connection."""
         ...
 
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended."""
+        ...
+
 
 @attrs.frozen
 class LaneStatistics:
@@ -61,13 +67,12 @@ class LaneStatistics:
 
 
 class LanePool(httpx.AsyncBaseTransport):
-    """An httpx transport that keeps at most *size* lanes, made by *open_lane*."""
+    """An httpx transport over lanes made by *open_lane*, of which it keeps *size* at most."""
 
     def __init__(self, open_lane: Callable[[], Lane], size: int) -> None:
         self._open_lane = open_lane
-        # A waiter is served in order of arrival; a slot is a lane's right to exist.
-        self._slots = anyio.Semaphore(size, fast_acquire=True)
-        # (lane, when it became idle), the newest last.
+        self._size = size
+        # (lane, when it became idle), the newest last: each enters when its request is over.
         self._idle: deque[tuple[Lane, float]] = deque()
         self._busy = 0
         self._opened = 0
@@ -98,53 +103,52 @@ class LanePool(httpx.AsyncBaseTransport):
         Raises:
             httpx.TransportError: no reply.
         """
-        try:
-            self._slots.acquire_nowait()
-        except anyio.WouldBlock:
-            await self._wait_for_slot(call.timeouts.pool)
         self._busy += 1
         try:
-            return await self._exchange(call)
+            while True:
+                lane = await self._take_idle(call.head.origin, FRESH if call.once else KEEP_ALIVE)
+                used = lane is not None
+                if lane is None:
+                    lane = await self._open()
+                try:
+                    reply = await lane.exchange(call)
+                except BaseException as error:
+                    # Half used: what is left of the reply must not become the next request's.
+                    self._discarded += 1
+                    await _close(lane)
+                    if not isinstance(error, NothingSent):
+                        raise
+                    call.departure.stayed()
+                    if not used:
+                        raise httpx.ConnectError("the connection ended at once") from error
+                else:
+                    await self._put_back(lane)
+                    return reply
         finally:
             self._busy -= 1
-            self._slots.release()
 
-    async def _wait_for_slot(self, timeout: float | None) -> None:
-        try:
-            with anyio.fail_after(timeout):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            raise httpx.PoolTimeout("no lane became free in time") from error
+    async def _take_idle(self, origin: Origin, longest: float) -> Lane | None:
+        """Take the newest lane that still works and was idle no longer than *longest* seconds.
 
-    async def _exchange(self, call: Call) -> RawReply:
-        while True:
-            lane = await self._take_idle(call.head.origin)
-            used = lane is not None
-            if lane is None:
-                self._opened += 1
-                lane = self._open_lane()
-            try:
-                reply = await lane.exchange(call)
-            except BaseException as error:
-                # Half used: what is left of the reply must not become the next request's.
-                self._discarded += 1
-                await _close(lane)
-                if not isinstance(error, NothingSent):
-                    raise
-                if not used:
-                    raise httpx.ConnectError("the connection ended at once") from error
-            else:
-                await self._put_back(lane)
-                return reply
-
-    async def _take_idle(self, origin: Origin) -> Lane | None:
-        """Take the newest lane that still works; the ones found dead are closed on the way."""
+        The ones found dead are closed on the way.
+        """
+        now = anyio.current_time()
         while self._idle:
-            lane, since = self._idle.pop()
-            if anyio.current_time() - since <= KEEP_ALIVE and lane.is_ready_for(origin):
+            idle = now - self._idle[-1][1]
+            if longest < idle <= KEEP_ALIVE:
+                return None
+            lane, _ = self._idle.pop()
+            if idle <= longest and lane.is_ready_for(origin):
                 return lane
             await _close(lane)
         return None
+
+    async def _open(self) -> Lane:
+        """Open a lane; the one that was idle for longest makes room for it."""
+        if self._idle and self._busy + len(self._idle) > self._size:
+            await _close(self._idle.popleft()[0])
+        self._opened += 1
+        return self._open_lane()
 
     async def _put_back(self, lane: Lane) -> None:
         if self._closed or not lane.reusable:
@@ -152,8 +156,14 @@ class LanePool(httpx.AsyncBaseTransport):
             return
         now = anyio.current_time()
         self._idle.append((lane, now))
-        while now - self._idle[0][1] > KEEP_ALIVE:
+        while len(self._idle) > self._size or now - self._idle[0][1] > KEEP_ALIVE:
             await _close(self._idle.popleft()[0])
+
+    def abandon(self) -> None:
+        """Let go of all idle lanes, whose event loop has ended."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop()[0].abandon()
 
     async def aclose(self) -> None:
         """Close the idle lanes; a busy one closes when its request is over."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import select
 import ssl
+from contextlib import suppress
 from typing import Protocol
 
 import anyio
 import httpx
 from anyio.abc import ByteStream, SocketAttribute
+from anyio.streams.tls import TLSAttribute
 
 from ._messages import Origin
 
-__all__ = ["Link", "StreamLink", "is_readable", "open_stream_link"]
+__all__ = ["Link", "StreamLink", "holds_more", "is_readable", "open_stream_link"]
 
 READ_SIZE = 65536
 
@@ -54,6 +56,10 @@ class Link(Protocol):
         """Close the connection at once."""
         ...
 
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended."""
+        ...
+
 
 class StreamLink:
     """A connection over anyio's streams."""
@@ -67,7 +73,9 @@ class StreamLink:
 
     def is_quiet(self) -> bool:
         """Tell whether the connection is open and nothing has come that was not asked for."""
-        return not is_readable(self._socket.fileno())
+        if is_readable(self._socket.fileno()):
+            return False
+        return not holds_more(self._stream.extra(TLSAttribute.ssl_object, None))
 
     def is_flushed(self) -> bool:
         """Tell whether all that was given to `send` has left."""
@@ -101,6 +109,11 @@ class StreamLink:
         """Close the connection at once."""
         await anyio.aclose_forcefully(self._stream)
 
+    def abandon(self) -> None:
+        """Let go of the connection without its event loop, which has ended."""
+        with suppress(OSError):
+            self._socket.close()
+
 
 async def open_stream_link(origin: Origin, ssl_context: ssl.SSLContext) -> StreamLink:
     """Connect; raises what anyio raises."""
@@ -121,6 +134,22 @@ def is_readable(descriptor: int) -> bool:
         poll.register(descriptor, select.POLLIN)
         return bool(poll.poll(0))
     return bool(select.select([descriptor], [], [], 0)[0])
+
+
+def holds_more(tls: object) -> bool:
+    """Tell whether a TLS session has data, or its end, that has arrived and that nobody has read.
+
+    The system knows nothing of it: one read of the socket may bring several records along.
+    """
+    if not isinstance(tls, ssl.SSLObject):
+        return False
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return False
+    except ssl.SSLError:
+        pass
+    return True
 
 
 def _reason(error: BaseException) -> str:

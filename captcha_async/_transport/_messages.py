@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import attrs
 import httpx
 
+from ._departure import Departure
+
 __all__ = [
+    "FRESH",
     "KEEP_ALIVE",
     "MAX_HEAD_BYTES",
+    "MAX_RAW_BYTES",
     "MAX_REPLY_BYTES",
     "NO_TIMEOUTS",
     "Call",
@@ -19,8 +23,8 @@ __all__ = [
     "NothingSent",
     "Origin",
     "RawReply",
-    "Sending",
     "Timeouts",
+    "too_large",
 ]
 
 MAX_REPLY_BYTES = 8 * 1024 * 1024
@@ -29,14 +33,22 @@ MAX_REPLY_BYTES = 8 * 1024 * 1024
 MAX_HEAD_BYTES = 100 * 1024
 """The same for a reply's headers; httpx has this bound, too."""
 
+MAX_RAW_BYTES = MAX_REPLY_BYTES + 2 * MAX_HEAD_BYTES
+"""The same for all that comes of a reply, the frames of its chunks included."""
+
 KEEP_ALIVE = 60.0
 """Seconds that an idle lane is kept. It must outlive the gap between polls, or every poll opens a
 connection of its own."""
 
-Headers = list[tuple[bytes, bytes]]
+FRESH = 1.5
+"""Seconds after its last reply for which an idle lane may carry what cannot be sent again.
 
-Sending = Callable[[], None]
-"""Called before the first byte of a request may leave."""
+A connection may die without a word while it is idle, and servers close theirs after 2 s (gunicorn),
+5 s (uvicorn, Node.js) or more; what is on its way then is lost, and may have been paid for. A new
+lane costs 1 to 2 ms of CPU and two round trips with TLS (`benchmarks/handshakes.py`), a thousandth
+of what it takes to solve a captcha."""
+
+Headers = list[tuple[bytes, bytes]]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -119,14 +131,16 @@ class Call:
     head: Head
     body: bytes = attrs.field(repr=False)
     timeouts: Timeouts = NO_TIMEOUTS
-    sending: Sending | None = None
+    departure: Departure = attrs.field(factory=Departure, repr=False)
+    """Told when the first byte may leave."""
+    once: bool = False
+    """Whether it must not be lost, since it cannot be sent again: a lane takes it only while it is
+    `FRESH`."""
 
     @classmethod
     async def of(cls, request: httpx.Request) -> Call:
         """Take over a request, its body wholly read."""
-        body = await request.aread()
-        sending = request.extensions.get("sending")
-        return cls(Head.of(request), body, Timeouts.of(request), sending)
+        return cls(Head.of(request), await request.aread(), Timeouts.of(request))
 
     def encode(self) -> bytes:
         """Return the request's bytes."""
@@ -150,11 +164,9 @@ class RawReply:
     reason: bytes
 
     def header(self, name: bytes) -> str | None:
-        """Return the first header of this name, given in small letters."""
-        for key, value in self.headers:
-            if key.lower() == name:
-                return value.decode("latin-1")
-        return None
+        """Return a header, named in small letters; repeated ones joined by commas, as in httpx."""
+        found = [value.decode("latin-1") for key, value in self.headers if key.lower() == name]
+        return ", ".join(found) if found else None
 
     def as_response(self) -> httpx.Response:
         """Return the reply as httpx has it."""
@@ -164,6 +176,11 @@ class RawReply:
             stream=httpx.ByteStream(self.body),
             extensions={"http_version": self.version, "reason_phrase": self.reason},
         )
+
+
+def too_large() -> httpx.RemoteProtocolError:
+    """Make the error for a reply above the bound."""
+    return httpx.RemoteProtocolError(f"the reply has more than {MAX_REPLY_BYTES} bytes")
 
 
 def _render(request: httpx.Request, headers: Headers) -> bytes:

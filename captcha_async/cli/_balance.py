@@ -8,7 +8,7 @@ from decimal import Decimal
 import anyio
 import typer
 
-from .._client import CaptchaClient
+from .. import CaptchaClient
 from ._exits import reporting_errors
 from ._options import BaseUrlOption, JsonOutput, ServiceOption, open_client
 
@@ -16,20 +16,19 @@ __all__ = ["balance"]
 
 
 def balance(
+    json_output: JsonOutput = False,
     service: ServiceOption = "capmonster",
     base_url: BaseUrlOption = None,
-    json_output: JsonOutput = False,
 ) -> None:
     """Print the account's balance, in the service's own currency.
-
-    The key is read from CAPTCHA_API_KEY, or asked for.
 
     Examples:
 
         captcha-async balance
         captcha-async balance --service captcha69 --json
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 trouble with the account, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 trouble with the account, 5 no
+    answer of the service, 130 interrupted.
     """
     with reporting_errors():
         amount = anyio.run(_ask, open_client(service, base_url))

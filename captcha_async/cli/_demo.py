@@ -13,14 +13,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .._callbacks import CallbackReceiver
-from .._client import CaptchaClient
+from .. import CallbackReceiver, CaptchaClient
 from ..emulator import Emulator, Latency, serve
 from ..errors import CaptchaError
 from ..tasks import Task
 from ._exits import FAILED, INTERRUPTED, reporting_errors
-from ._messages import messages
-from ._options import JsonOutput, SeedOption, ServiceOption
+from ._messages import messages, output
+from ._options import JsonOutput, PlainService, SeedOption
 from ._progress import watch
 from ._samples import sample_tasks
 from ._tally import Row, Tally
@@ -29,16 +28,19 @@ __all__ = ["demo"]
 
 
 def demo(
-    tasks: Annotated[int, typer.Option(min=1, max=100_000, help="How many to solve.")] = 300,
-    service: ServiceOption = "capmonster",
-    seed: SeedOption = 0,
+    tasks: Annotated[
+        int, typer.Option("--tasks", metavar="N", min=1, max=100_000, help="How many to solve.")
+    ] = 300,
     latency: Annotated[
-        float, typer.Option(min=0.0, help="Median seconds that the local service takes.")
+        float,
+        typer.Option("--latency", metavar="SECONDS", min=0.0, help="Median time of a solve there."),
     ] = 4.0,
     callbacks: Annotated[
         bool, typer.Option("--callbacks", help="Have the answers posted instead of polling.")
     ] = False,
+    seed: SeedOption = 0,
     json_output: JsonOutput = False,
+    service: PlainService = "capmonster",
 ) -> None:
     """Solve tasks of all types at a local service: needs no account and no network.
 
@@ -54,11 +56,12 @@ def demo(
         emulator = Emulator(service, seed=seed, latency=Latency(median=latency), balance=1000)
         receiver = CallbackReceiver() if callbacks else None
         run = DemoRun(emulator, sample_tasks(tasks, seed, emulator.service), receiver)
-    try:
-        anyio.run(run.run, messages())
-    except KeyboardInterrupt:
-        run.interrupted = True
-    console = Console()
+    with reporting_errors():
+        try:
+            anyio.run(run.run, messages())
+        except KeyboardInterrupt:
+            run.interrupted = True
+    console = output()
     if json_output:
         print(json.dumps(run.summary(), indent=2))  # noqa: T201 (nothing else on stdout)
     else:

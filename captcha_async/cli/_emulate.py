@@ -12,28 +12,38 @@ from rich.console import Console
 from ..emulator import Emulator, Latency, serve
 from ._exits import FAILED, USAGE, fail, reporting_errors
 from ._messages import messages
-from ._options import SeedOption, ServiceOption
+from ._options import PlainService, SeedOption
 from ._request_log import log_requests, sum_up
 
 __all__ = ["emulate"]
 
 
 def emulate(
-    service: ServiceOption = "capmonster",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8069,
-    seed: SeedOption = 0,
-    balance: Annotated[float, typer.Option(help="The account's money.")] = 10.0,
-    latency: Annotated[float, typer.Option(min=0.0, help="Median seconds of a solve.")] = 6.0,
+    port: Annotated[
+        int,
+        typer.Option("--port", metavar="PORT", min=0, max=65535, help="0 takes a free one."),
+    ] = 8069,
+    latency: Annotated[
+        float,
+        typer.Option("--latency", metavar="SECONDS", min=0.0, help="Median time of a solve."),
+    ] = 6.0,
+    balance: Annotated[
+        float, typer.Option("--balance", metavar="MONEY", help="The account's money.")
+    ] = 10.0,
     script: Annotated[
         Path | None,
-        typer.Option(help="A TOML or JSON file of answers and faults (see the docs)."),
+        typer.Option(
+            "--script", metavar="FILE", help="TOML or JSON of answers and faults (see the docs)."
+        ),
     ] = None,
+    seed: SeedOption = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log no requests.")] = False,
+    service: PlainService = "capmonster",
 ) -> None:
     """Run a local captcha service, to develop and test against.
 
-    Prints its base URL and a key on standard output; logs requests on standard error: time, method,
-    type or id of the task, HTTP status, outcome. Ctrl-C ends it.
+    Prints its base URL and a key; a browser sees there what comes in. Logs requests on standard
+    error: time, method, type or id of the task, HTTP status, outcome. Ctrl-C ends it.
 
     Examples:
 
@@ -50,12 +60,13 @@ def emulate(
         if script is not None:
             _load(emulator, script)
     log = messages(soft_wrap=True, highlight=False)
-    try:
-        anyio.run(_serve, emulator, port, None if quiet else log)
-    except KeyboardInterrupt:
-        pass
-    except OSError as error:
-        fail(f"port {port}: {error.strerror}", FAILED)
+    with reporting_errors():
+        try:
+            anyio.run(_serve, emulator, port, None if quiet else log)
+        except KeyboardInterrupt:
+            pass
+        except OSError as error:
+            fail(f"port {port}: {error.strerror}", FAILED)
     if not quiet:
         # A terminal has shown `^C` on this line.
         log.print("\n" if log.is_terminal else "", sum_up(emulator), sep="")
@@ -72,6 +83,8 @@ async def _serve(emulator: Emulator, port: int, log: Console | None) -> None:
     async with serve(emulator, port=port) as url:
         typer.echo(f"base URL  {url}")
         typer.echo(f"API key   {emulator.api_key}")
+        if log is not None:
+            log.print(f"watch it  {url}/", markup=False)
         if log is None:
             await anyio.sleep_forever()
         else:

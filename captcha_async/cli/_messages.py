@@ -5,26 +5,52 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
-__all__ = ["messages"]
+__all__ = ["messages", "output", "say"]
+
+# What ASCII has for the signs that are used here and in tables.
+PLAIN = str.maketrans({"…": "...", "·": ".", "†": "+", "─": "-", "–": "-", "×": "x"})  # noqa: RUF001
 
 
-class _Forgiving:
-    """A stream that goes on when nobody takes what is written, or its disk is full."""
+def _is_plain() -> bool:
+    """Tell whether only ASCII was asked for; Python itself would write UTF-8 all the same."""
+    return os.environ.get("LC_ALL") in ("C", "POSIX")
+
+
+class _Readable:
+    """A stream that writes what its encoding lacks in other words."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.encoding: str = "ascii" if _is_plain() else stream.encoding or "utf-8"
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
+        """Write *text*.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        try:
+            text.encode(self.encoding)
+        except UnicodeEncodeError:
+            text = text.translate(PLAIN).encode(self.encoding, "backslashreplace").decode()
+        return self._stream.write(text)
+
+
+class _Forgiving(_Readable):
+    """One that goes on when nobody takes what is written, or its disk is full."""
+
+    def write(self, text: str) -> int:
         """Write *text*, or drop it."""
         try:
-            return self._stream.write(text)
+            return super().write(text)
         except OSError as error:
             self._give_up(error)
             return len(text)
@@ -46,7 +72,23 @@ class _Forgiving:
             os.close(nowhere)
 
 
+def say(text: str) -> None:
+    """Print a line on standard error, whole and as it is."""
+    stream = _Forgiving(sys.stderr)
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
+def output(*, highlight: bool = True) -> Console:
+    """Return a console on standard output."""
+    from rich.console import Console
+
+    return Console(file=cast("TextIO", _Readable(sys.stdout)), highlight=highlight)
+
+
 def messages(*, soft_wrap: bool = False, highlight: bool = True) -> Console:
     """Return a console on standard error."""
+    from rich.console import Console
+
     stream = cast("TextIO", _Forgiving(sys.stderr))
     return Console(file=stream, stderr=True, soft_wrap=soft_wrap, highlight=highlight)

@@ -9,7 +9,7 @@ import anyio
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from .._account._statistics import Statistics
+from .. import Statistics
 
 __all__ = ["watch"]
 

@@ -8,30 +8,30 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from .._client import CaptchaClient
-from .._ref import TaskRef
+from .. import CaptchaClient, TaskRef
 from ..services import Service, find_service
 from ..tasks import Task
 from ._exits import USAGE, fail, reporting_errors
-from ._options import BaseUrlOption, JsonOutput, ServiceOption, complete_type, open_client
+from ._options import BaseUrlOption, JsonOutput, ServiceOption, complete_type, open_client, read_id
 from ._types._catalogue import find_types
 
 __all__ = ["report"]
 
-MOST_DIGITS = 18
-
 
 def report(
-    task_id: Annotated[str, typer.Argument(help="The task's id, as the service gave it.")],
+    task_id: Annotated[str, typer.Argument(metavar="ID", help="As the service gave it.")],
     task_type: Annotated[
         str,
         typer.Option(
-            "--type", help="Its type, such as TurnstileTask.", autocompletion=complete_type
+            "--type",
+            metavar="TYPE",
+            help="Its type, such as TurnstileTask.",
+            autocompletion=complete_type,
         ),
     ],
+    json_output: JsonOutput = False,
     service: ServiceOption = "capmonster",
     base_url: BaseUrlOption = None,
-    json_output: JsonOutput = False,
 ) -> None:
     """Tell the service that an answer was wrong; some give the money back.
 
@@ -48,9 +48,7 @@ def report(
     with reporting_errors():
         model = _find(task_type, find_service(service))
         client = open_client(service, base_url)
-        # Most services count their tasks; the others have UUIDs.
-        counted = task_id.isascii() and task_id.isdecimal() and len(task_id) <= MOST_DIGITS
-        number = int(task_id) if counted else task_id
+        number = read_id(task_id)
         anyio.run(_send, client, TaskRef(service, number, model.__name__))
     if json_output:
         told = {
@@ -78,4 +76,6 @@ def _find(name: str, service: Service) -> type[Task[Any]]:
 
 async def _send(client: CaptchaClient, ref: TaskRef) -> None:
     async with client:
-        await client.report_incorrect(ref)
+        reported = await client.report_incorrect(ref)
+    if reported.error is not None:
+        raise reported.error

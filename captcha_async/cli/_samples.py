@@ -10,15 +10,24 @@ from typing import Any, cast
 import attrs
 
 from .. import tasks
-from ..services import Service
+from ..services import Service, TypeDialect
+from ..services._dialect import uses_of
 from ..tasks import Proxy, Task
+from ..tasks._fields import WireField
 
 __all__ = ["sample_models", "sample_task", "sample_tasks"]
 
 URL = "https://shop.example/login"
 
-# What the required fields are given, by their name.
+# What the required fields are given, by their name; any other text is `demo`.
 VALUES: dict[str, Any] = {
+    "api_server": f"{URL}/api",
+    "challenge_url": f"{URL}/challenge",
+    "comment": "all cars",
+    "min_score": 0.3,
+    "redirect_uri": f"{URL}/not_robot_captcha",
+    "steps": (5, 19, 14),
+    "variables": {"login_input_css": "#login"},
     "api_get_lib": f"{URL}/widget.min.js",
     "captcha_script": f"{URL}/jsapi.js",
     "captcha_url": "https://geo.captcha-delivery.example/captcha/?cid=demo",
@@ -64,17 +73,11 @@ VALUES: dict[str, Any] = {
 MORE: dict[str, dict[str, Any]] = {
     "ComplexImageRecaptchaTask": {"task": VALUES["task"]},
     "ComplexImageRecognitionTask": {"task": "shein"},
+    "PazlCaptchaTask": {"task": (15, 24, 4)},
     "GeeTestOperationTask": {"challenge": "AddTypedCredentialItems"},
 }
 # Those that most people come for go first, so that a short demo shows them.
 FIRST = ("ImageToTextTask", "RecaptchaV2Task", "RecaptchaV3TaskProxyless", "TurnstileTask")
-
-IMAGES = {
-    "Betpunch3x3RotateTask": 9,
-    "Bls3x3Task": 9,
-    "OoclRotateDoubleNewTask": 3,
-    "OoclRotateNewTask": 2,
-}
 
 
 def noise_png(rng: random.Random, size: int = 24) -> bytes:
@@ -106,22 +109,41 @@ def _is_current(model: type[Task[Any]]) -> bool:
     return bool(model.spec.type) and not model.spec.historic
 
 
-def sample_task(model: type[Task[Any]], rng: random.Random) -> Task[Any]:
-    """Return a valid task of a type."""
+def sample_task(
+    model: type[Task[Any]], rng: random.Random, service: Service | None = None
+) -> Task[Any]:
+    """Return a valid task of a type, with what *service* requires."""
+    needed = _needed(model, service)
     fields: dict[str, Any] = {}
     for field in attrs.fields(cast("type[attrs.AttrsInstance]", model)):
-        if field.name == "body":
-            fields["body"] = noise_png(rng)
-        elif field.name == "images_base64":
-            count = IMAGES.get(model.__name__, 1)
-            fields["images_base64"] = [noise_png(rng) for _ in range(count)]
-        elif field.default is attrs.NOTHING:
-            fields[field.name] = VALUES[field.name]
+        if field.default is attrs.NOTHING or field.name in needed:
+            fields[field.name] = _value(field.name, field.metadata["wire"], rng)
     return model(**fields | MORE.get(model.__name__, {}))
+
+
+def _needed(model: type[Task[Any]], service: Service | None) -> set[str]:
+    """The fields that a service requires besides the model, one of each group of alternatives."""
+    dialect = None if service is None else service.dialect(model)
+    uses = uses_of(model, dialect or TypeDialect(None, ""))
+    required = {use.name for use in uses.values() if use.required}
+    either = {group.partition("|")[0] for group in dialect.either} if dialect else set()
+    # Of these some models want one out of two.
+    return required | either | ({"comment", "images_base64"} & set(uses))
+
+
+def _value(name: str, wire: WireField, rng: random.Random) -> Any:
+    """A value for a field, by its name or else by its kind."""
+    if wire.kind == "file in base64":
+        return noise_png(rng)
+    if wire.kind == "list of files in base64":
+        return [noise_png(rng) for _ in range(int(wire.least or 1))]
+    if wire.values and name not in VALUES:
+        return wire.values[0]
+    return VALUES.get(name, "demo")
 
 
 def sample_tasks(count: int, seed: int, service: Service) -> list[Task[Any]]:
     """Return *count* tasks, in turn of all types that *service* takes."""
     rng = random.Random(seed)
     models = [model for model in sample_models() if service.takes(model)]
-    return [sample_task(models[index % len(models)], rng) for index in range(count)]
+    return [sample_task(models[index % len(models)], rng, service) for index in range(count)]

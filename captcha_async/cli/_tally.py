@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
 import attrs
 
-from .._outcome import Solved
+from .. import Solved
 from ..errors import CaptchaError
 from ..tasks import Task
 from ..wire._models import model_name
@@ -46,19 +47,22 @@ class _Group:
     polls: int = 0
     requests: int = 0
     spent: Decimal = Decimal(0)
-    # Seconds of the solves, or of a random choice of them.
-    _sample: list[float] = attrs.field(factory=list)
+    times: list[float] = attrs.field(factory=list)
+    """Seconds of the solves, or of a random choice of them."""
+    polls_of: Counter[int] = attrs.field(factory=Counter)
+    """How many solves took how many polls."""
     _chance: random.Random = attrs.field(factory=lambda: random.Random(0), repr=False)
 
     def add_solved(self, solved: Solved[Any]) -> None:
         self.solved += 1
         self.polls += solved.polls
+        self.polls_of[solved.polls] += 1
         self.requests += 1 + solved.polls
         self.spent += solved.cost or 0
-        if len(self._sample) < SAMPLE:
-            self._sample.append(solved.elapsed)
+        if len(self.times) < SAMPLE:
+            self.times.append(solved.elapsed)
         elif (place := self._chance.randrange(self.solved)) < SAMPLE:
-            self._sample[place] = solved.elapsed
+            self.times[place] = solved.elapsed
 
     def add_failed(self, error: CaptchaError) -> None:
         self.failed += 1
@@ -66,7 +70,7 @@ class _Group:
 
     def row(self, name: str) -> Row:
         """Sum up."""
-        seconds = sorted(self._sample)
+        seconds = sorted(self.times)
         return Row(
             task_type=name,
             solved=self.solved,
@@ -98,6 +102,15 @@ class Tally:
         self._group(task).add_failed(error)
         self._all.add_failed(error)
         self.errors[type(error).__name__] = error
+
+    def times(self, task_type: str | None = None) -> list[float]:
+        """Return the solve times of a type, or of all; a random choice where they are many."""
+        group = self._all if task_type is None else self._groups[task_type]
+        return group.times
+
+    def polls(self) -> dict[int, int]:
+        """Return how many solves took how many polls."""
+        return dict(sorted(self._all.polls_of.items()))
 
     def rows(self) -> list[Row]:
         """Return a line for each type, by name."""

@@ -7,12 +7,16 @@ on the task or on chance.
 from __future__ import annotations
 
 import random
+import re
 import string
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+
+from ..services import Service
+from ..wire._models import find_codec
 
 __all__ = ["kind_of", "look_up", "solution_for"]
 
@@ -21,20 +25,36 @@ Part = Callable[[Task, random.Random], Any]
 
 TOKEN = string.ascii_letters + string.digits + "-_"
 HEX = "0123456789abcdef"
+BLANK = re.compile(r"<(\d+)>")
 USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/139.0.0.0 Safari/537.36"
 )
 
 
-def solution_for(task: Task, rng: random.Random) -> dict[str, Any]:
+def solution_for(task: Task, rng: random.Random, service: Service | None = None) -> Any:
     """Return a documented solution for a createTask task object.
 
-    The same task and the same state of *rng* give the same answer.
+    The same task and the same state of *rng* give the same answer. At a service the answer has the
+    shape that its dialect tells; elsewhere, and where that tells none, CapMonster's.
     """
-    template = _TEMPLATES.get(kind_of(task), {"token": _text(400)})
-    solution: dict[str, Any] = _fill(template, task, rng)
-    return solution
+    if service is not None:
+        codec = find_codec(task, service, own=False)
+        dialect = None if codec is None else service.dialect(codec.model)
+        if dialect is not None and dialect.answer is not None:
+            return _fill_sample(dialect.answer, rng)
+    return _fill(_TEMPLATES.get(kind_of(task), {"token": _text(400)}), task, rng)
+
+
+def _fill_sample(sample: Any, rng: random.Random) -> Any:
+    """Put random characters where a sample asks for them, as in `<32>`."""
+    if isinstance(sample, dict):
+        return {key: _fill_sample(inner, rng) for key, inner in sample.items()}
+    if isinstance(sample, list):
+        return [_fill_sample(inner, rng) for inner in sample]
+    if isinstance(sample, str):
+        return BLANK.sub(lambda match: "".join(rng.choices(TOKEN, k=int(match[1]))), sample)
+    return sample
 
 
 def kind_of(task: Task) -> str:
@@ -246,7 +266,6 @@ _TEMPLATES: dict[str, Any] = {
     "recaptchav3task": _RECAPTCHA,
     "recaptchav3enterprisetask": _RECAPTCHA,
     "hcaptchatask": _HCAPTCHA,
-    "hcaptchaenterprisetask": _HCAPTCHA,
     "geetesttask": _geetest,
     "turnstiletask": _TURNSTILE,
     "antiturnstiletask": _TURNSTILE_TOKEN,
@@ -305,7 +324,6 @@ _TEMPLATES: dict[str, Any] = {
     "customtask:altcha": {
         "data": {"token": _text(240, "eyJhbGdvcml", suffix="=="), "number": _number(1, 5000)}
     },
-    "altchatask": {"token": _text(240, "eyJhbGdvcml", suffix="==")},
     "customtask:castle": {
         "data": {"tokens": _castle_tokens},
         **_domain_cookies({"__cuid": _text(32, alphabet=HEX)}),
@@ -321,8 +339,4 @@ _TEMPLATES: dict[str, Any] = {
     "alibabatask": _alibaba,
     "customtask:friendly": {"data": {"token": _text(200, "56a3727f1f9ae4f339c8e512913cd6f8.")}},
     "friendlycaptchatask": {"token": _text(200, "56a3727f1f9ae4f339c8e512913cd6f8.")},
-    "gridtask": {"click": _several(_number(1, 9), 3)},
-    "coordinatestask": {"coordinates": [{"x": _number(5, 300), "y": _number(5, 300)}]},
-    "rotatetask": {"rotate": _number(0, 359)},
-    "audiotask": {"text": _text(12, alphabet=string.ascii_lowercase)},
 }

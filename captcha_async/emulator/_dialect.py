@@ -13,6 +13,9 @@ __all__ = ["CREATE_TASK", "GET_BALANCE", "GET_TASK_RESULT", "GET_USER_AGENT", "D
 
 CREATE_TASK = "createTask"
 GET_TASK_RESULT = "getTaskResult"
+PUSH_VARIABLE = "pushAntiGateVariable"
+QUEUE_STATISTICS = "getQueueStats"
+SPENDING_STATISTICS = "getSpendingStats"
 GET_BALANCE = "getBalance"
 GET_USER_AGENT = "getUserAgent"
 USER_AGENT_PATH = "/api/useragent/actual"
@@ -47,6 +50,10 @@ class Dialect:
 
     wrong_key: str = "ERROR_KEY_DOES_NOT_EXIST"
     unknown_id: str = "ERROR_NO_SUCH_CAPCHA_ID"
+    late_report: str = "ERROR_NO_SUCH_CAPCHA_ID"
+    """Answers a report that comes too late, or of a task of another kind."""
+    second_report: str | None = None
+    """Answers a second report; None where it is taken like the first."""
     too_fast: str = "ERROR_TOO_MUCH_REQUESTS"
     banned: str = "ERROR_IP_BANNED"
     no_task: str = "ERROR_TASK_ABSENT"
@@ -59,10 +66,12 @@ class Dialect:
     """The first task id; None where ids are UUIDs."""
     cost: Literal["number", "text"] | None = "number"
     """How a ready reply states what the task cost."""
+    first_status: str = "processing"
+    """The status that the first poll is told of a task that is not ready."""
+    failed_status: str | None = None
+    """The status in the reply that tells that a task failed, where there is one."""
     details: bool = False
     """Whether a ready reply has ip, createTime, endTime and solveCount."""
-    at_once: frozenset[str] = frozenset()
-    """Wire types that createTask itself answers with the solution."""
     balance_extra: Mapping[str, Any] = attrs.field(factory=dict)
     """What getBalance replies besides the balance."""
 
@@ -85,16 +94,22 @@ def error_id(service: Service, code: str) -> int:
 
 def routes(service: Service) -> dict[str, str]:
     """Return the wire name of each method by its path."""
+    paths = {path: path.rpartition("/")[2] for path in service.methods.values()}
     names = {
         "create_task": CREATE_TASK,
         "get_task_result": GET_TASK_RESULT,
         "get_balance": GET_BALANCE,
     }
-    paths = {path: names[method] for method, path in service.methods.items()}
-    reports = [*service.report_methods.values()]
+    # A mirror may have other paths for these.
+    paths |= {service.methods[method]: name for method, name in names.items()}  # type: ignore[index]
+    reports = {
+        report.path
+        for methods in (service.reports_incorrect, service.reports_correct)
+        for report in methods.values()
+    }
     if "/reportIncorrectTokenCaptcha" in reports:
         # CapMonster documents it as another name of the same method.
-        reports.append("/reportIncorrectRecaptcha")
+        reports.add("/reportIncorrectRecaptcha")
     paths |= {path: path.rpartition("/")[2] for path in reports}
     return paths | {USER_AGENT_PATH: GET_USER_AGENT}
 
@@ -119,11 +134,24 @@ _CAPMONSTER = Dialect(
 
 # 2captcha documents 200 for every request that it processed; anti-captcha documents nothing.
 _ANTI_CAPTCHA = Dialect(
-    banned="ERROR_IP_BLOCKED", details=True, balance_extra={"captchaCredits": 0}
+    banned="ERROR_IP_BLOCKED",
+    second_report="ERROR_NO_SUCH_CAPCHA_ID",
+    details=True,
+    balance_extra={"captchaCredits": 0},
 )
-_TWO_CAPTCHA = Dialect(banned="ERROR_IP_BLOCKED", first_id=74372499131, cost="text", details=True)
+_TWO_CAPTCHA = Dialect(
+    banned="ERROR_IP_BLOCKED",
+    late_report="REPORT_NOT_RECORDED",
+    second_report="ERROR_DUPLICATE_REPORT",
+    first_id=74372499131,
+    cost="text",
+    details=True,
+)
 _CAPSOLVER = Dialect(
     wrong_key="ERROR_KEY_DENIED_ACCESS",
+    late_report="ERROR_TASKID_INVALID",
+    first_status="idle",
+    failed_status="failed",
     unknown_id="ERROR_TASKID_INVALID",
     too_fast="ERROR_RATE_LIMIT",
     no_task="ERROR_INVALID_TASK_DATA",
@@ -132,16 +160,6 @@ _CAPSOLVER = Dialect(
     other_status=400,
     first_id=None,
     cost=None,
-    at_once=frozenset(
-        {
-            "ImageToTextTask",
-            "ReCaptchaV2Classification",
-            "AwsWafClassification",
-            "FunCaptchaClassification",
-            "HCaptchaClassification",
-            "VisionEngine",
-        }
-    ),
     balance_extra={"packages": []},
 )
 

@@ -16,12 +16,14 @@ from anyio.lowlevel import EventLoopToken, current_token
 
 from .._asgi import Receive, Scope, Send
 from .._ref import TaskId
+from .._serving._own_task import OwnTask
 from ..services import Service
 from ._app import read_request, send_reply, wait_for_hang_up
 from ._delivery import post
 from ._latency import Latency, LatencyModel
 from ._ledger import EmulatedTask
 from ._orders import Orders
+from ._page import is_for_page, serve_page
 from ._record import EmulatorStatistics, RecordedRequest, Violation
 from ._service import EmulatedService
 from ._settings import Settings, to_money
@@ -170,10 +172,12 @@ class Emulator(Orders):
     async def __aenter__(self) -> Self:
         if self._running is not None:
             raise RuntimeError("this Emulator is running already")
-        running = self._run()
-        await running.__aenter__()
-        self._running = running
-        return self
+        self._running = OwnTask(self._run(), "the emulator")
+        try:
+            return await self._running.__aenter__()
+        except BaseException:
+            self._running = None
+            raise
 
     async def __aexit__(
         self,
@@ -188,20 +192,12 @@ class Emulator(Orders):
 
     @asynccontextmanager
     async def _run(self) -> AsyncGenerator[Self]:
-        error: Exception | None = None
         try:
             async with anyio.create_task_group() as self._task_group:
-                try:
-                    yield self
-                except Exception as raised:
-                    # Raised again below: the task group would wrap it in a group.
-                    error = raised
-                finally:
-                    self._task_group.cancel_scope.cancel()
+                yield self
+                self._task_group.cancel_scope.cancel()
         finally:
             self._task_group = None
-        if error is not None:
-            raise error
 
     def running(self) -> AbstractAsyncContextManager[object]:
         """Return a context in which callbacks are delivered, also if that is so already."""
@@ -211,6 +207,11 @@ class Emulator(Orders):
         """Serve one HTTP request, or the server's lifespan."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
+        elif scope["type"] == "http" and is_for_page(scope):
+            served = self._task_group
+            await serve_page(
+                scope, receive, send, lambda: self._state, lambda: self._task_group is served
+            )
         elif scope["type"] == "http":
             await self._respond(scope, receive, send)
         else:

@@ -27,9 +27,12 @@ class TaskFactory:
         self._dialect = Dialect.of(settings.service)
         # Models' names by the service's own name of their type, all in lower case.
         self._models: defaultdict[str, set[str]] = defaultdict(set)
-        for model, named in settings.service.type_names.items():
-            for wire in named.names:
+        self._at_once: set[str] = set()
+        for model, dialect in settings.service.dialects.items():
+            for wire in dialect.names:
                 self._models[wire.lower()].add(model.lower())
+                if dialect.at_once:
+                    self._at_once.add(wire)
 
     def names(self, body: object) -> frozenset[str]:
         """Return everything that a task object's type may be called, in lower case."""
@@ -62,13 +65,13 @@ class TaskFactory:
             ready_at=now + took,
             at_once=at_once,
             price=self._settings.price_of(names),
-            solution=_solution(outcome, body, rng),
+            solution=self._solution(outcome, body, rng),
             error=outcome.code,
         )
 
     def _takes_at_once(self, body: Mapping[str, Any], names: frozenset[str]) -> bool:
         ordered = self._script.take(AtOnce, CREATE_TASK, names)
-        return ordered is not None or body["type"] in self._dialect.at_once
+        return ordered is not None or body["type"] in self._at_once
 
     def _make_id(self, number: int, rng: random.Random) -> TaskId:
         first = self._dialect.first_id
@@ -76,8 +79,9 @@ class TaskFactory:
             return str(uuid.UUID(int=rng.getrandbits(128), version=4))
         return first + number
 
-
-def _solution(outcome: Outcome, body: Mapping[str, Any], rng: random.Random) -> Mapping[str, Any]:
-    if outcome.code is not None:
-        return {}
-    return solution_for(body, rng) if outcome.solution is None else outcome.solution
+    def _solution(self, outcome: Outcome, body: Mapping[str, Any], rng: random.Random) -> Any:
+        if outcome.code is not None:
+            return {}
+        if outcome.solution is not None:
+            return outcome.solution
+        return solution_for(body, rng, self._settings.service)

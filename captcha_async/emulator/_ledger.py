@@ -51,6 +51,10 @@ class EmulatedTask:
     """Moment of the last of them on the event loop's clock."""
     reported: bool = False
     """Whether the answer was reported as wrong."""
+    confirmed: bool = False
+    """Whether the answer was reported as right."""
+    variables: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    """What was pushed to the task while it ran."""
     called_back: bool | None = None
     """Whether the callback was accepted; None while there was none."""
 
@@ -58,12 +62,20 @@ class EmulatedTask:
 class Ledger:
     """Every task by id, what is due next, and the balance."""
 
-    def __init__(self, balance: Decimal, *, retention: float, max_tasks: int | None) -> None:
+    def __init__(
+        self,
+        balance: Decimal,
+        *,
+        retention: float,
+        max_tasks: int | None,
+        charged_codes: frozenset[str] = frozenset(),
+    ) -> None:
         self.balance = balance
         self.tasks: dict[TaskId, EmulatedTask] = {}
         self.created = self.processing = self.solved = self.failed = 0
         self.spent = Decimal(0)
         self._retention = retention
+        self._charged_codes = charged_codes
         self._max_tasks = max_tasks
         self._reserved = Decimal(0)
         # Heap of (moment, number, task): when the task ends, then when its result is dropped.
@@ -105,14 +117,23 @@ class Ledger:
     def _end(self, task: EmulatedTask) -> None:
         self.processing -= 1
         self._reserved -= task.price
-        if task.error is not None:
+        if task.error is None:
+            task.status = "ready"
+            self.solved += 1
+        else:
             task.status = "failed"
             self.failed += 1
-            return
-        task.status, task.charged = "ready", True
-        self.balance -= task.price
-        self.spent += task.price
-        self.solved += 1
+        if task.error is None or task.error in self._charged_codes:
+            task.charged = True
+            self.balance -= task.price
+            self.spent += task.price
+
+    def refund(self, task: EmulatedTask) -> None:
+        """Pay back what a task cost."""
+        if task.charged:
+            task.charged = False
+            self.balance += task.price
+            self.spent -= task.price
 
     def _forget_old(self) -> None:
         """Keep the memory of a long run bounded: the oldest go, once their results are dropped."""

@@ -135,7 +135,7 @@ class Orders:
         check_seconds("seconds", seconds)
         self._order(Delay(seconds=seconds, method=method, times=times))
 
-    # -- callbacks: an order holds for new tasks, and replaces the one before of its kind ----------
+    # -- callbacks: an order holds for new tasks, and replaces the one before of its kind ---------
 
     def drop_callbacks(self, share: float = 1.0) -> None:
         """Never deliver this share of the callbacks."""

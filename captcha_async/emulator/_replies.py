@@ -76,19 +76,36 @@ class Replies:
     def result(self, task: EmulatedTask) -> Reply:
         """Tell how far a task is, as getTaskResult and the callback do."""
         if task.status == "processing":
-            return Reply(200, {**_no_error(), "status": "processing"})
+            status = self._dialect.first_status if task.polls <= 1 else "processing"
+            return Reply(200, {**_no_error(), "status": status})
         if task.error is not None:
-            return self.error("", task.error)
+            return self._failed(task.error)
         return Reply(200, self._ready(task))
+
+    def _failed(self, code: str) -> Reply:
+        reply = self.error("", code)
+        if self._dialect.failed_status is None:
+            return reply
+        return attrs.evolve(reply, value=reply.value | {"status": self._dialect.failed_status})
 
     def balance(self, balance: Decimal) -> Reply:
         """Tell the account's balance."""
         extra = self._dialect.balance_extra
         return Reply(200, {"errorId": 0, "balance": float(balance), **extra})
 
-    def reported(self) -> Reply:
-        """Take a report of a wrong answer."""
+    def taken(self) -> Reply:
+        """Take a report, or a variable."""
         return Reply(200, {**_no_error(), "status": "success"})
+
+    def queue(self) -> Reply:
+        """Tell how busy the workers are."""
+        body = {"waiting": 242, "load": 60.33, "bid": "0.0008", "speed": 5.9, "total": 610}
+        return Reply(200, body)
+
+    def spending(self, start: int, volume: int, money: Decimal) -> Reply:
+        """Tell what was spent, as one span of time."""
+        span = {"dateFrom": start, "dateTill": start + 3600, "volume": volume}
+        return Reply(200, {**_no_error(), "data": [span | {"money": float(money)}]})
 
     def _ready(self, task: EmulatedTask) -> Mapping[str, Any]:
         body = {**_no_error(), "status": "ready", "solution": task.solution}

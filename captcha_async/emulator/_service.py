@@ -14,7 +14,17 @@ from ._answers import USER_AGENT
 from ._bans import Bans
 from ._bodies import refusal
 from ._callbacks import CallbackFaults
-from ._dialect import CREATE_TASK, GET_BALANCE, GET_TASK_RESULT, GET_USER_AGENT, Dialect, routes
+from ._dialect import (
+    CREATE_TASK,
+    GET_BALANCE,
+    GET_TASK_RESULT,
+    GET_USER_AGENT,
+    PUSH_VARIABLE,
+    QUEUE_STATISTICS,
+    SPENDING_STATISTICS,
+    Dialect,
+    routes,
+)
 from ._exchange import Exchange, Request
 from ._factory import TaskFactory
 from ._ledger import Ledger
@@ -28,6 +38,11 @@ __all__ = ["EmulatedService"]
 GAP_TOLERANCE = 0.01
 """Seconds by which two polls may arrive too close: the way here is not always equally long."""
 
+# CapMonster documents the second as another name of the first.
+REPORT_ALIASES = {
+    "reportIncorrectRecaptcha": ("reportIncorrectRecaptcha", "reportIncorrectTokenCaptcha")
+}
+
 
 class EmulatedService:
     """Tasks, account, bans, script and record of one service; each call is one atomic step."""
@@ -38,7 +53,10 @@ class EmulatedService:
         self.replies = Replies(service)
         self.script = Script()
         self.ledger = Ledger(
-            settings.balance, retention=service.result_retention, max_tasks=settings.max_record
+            settings.balance,
+            retention=service.result_retention,
+            max_tasks=settings.max_record,
+            charged_codes=service.charged_codes,
         )
         self.requests: deque[RecordedRequest] = deque(maxlen=settings.max_record)
         self.violations: deque[Violation] = deque(maxlen=settings.max_record)
@@ -51,8 +69,13 @@ class EmulatedService:
         self._routes = routes(service)
         self.methods = frozenset(self._routes.values())
         self._factory = TaskFactory(settings, self.script)
-        self._handlers = {CREATE_TASK: self._create, GET_BALANCE: self._balance}
-        self._handlers[GET_TASK_RESULT] = self._result
+        self._handlers = {
+            CREATE_TASK: self._create,
+            GET_BALANCE: self._balance,
+            GET_TASK_RESULT: self._result,
+            PUSH_VARIABLE: self._push,
+            SPENDING_STATISTICS: self._spending,
+        }
 
     def handle(self, request: Request, now: float) -> Exchange:
         """Answer a request that arrives at *now*."""
@@ -83,7 +106,7 @@ class EmulatedService:
             spent=ledger.spent,
         )
 
-    # -- reading and recording ---------------------------------------------------------------------
+    # -- reading and recording --------------------------------------------------------------------
 
     def _read(self, request: Request, now: float) -> Exchange:
         try:
@@ -158,6 +181,8 @@ class EmulatedService:
         if not isinstance(exchange.value, dict):
             self._violate(exchange, "unreadable", "a body that is no JSON object")
             return self._error(exchange, self._dialect.no_task)
+        if method == QUEUE_STATISTICS:
+            return self.replies.queue()
         if not self.settings.knows_key(exchange.fields.get("clientKey")):
             return self._strike(exchange, "wrong-key", self._dialect.wrong_key)
         return self._handlers.get(method, self._report)(exchange)
@@ -199,11 +224,36 @@ class EmulatedService:
     def _balance(self, exchange: Exchange) -> Reply:
         return self.replies.balance(self.ledger.balance)
 
-    def _report(self, exchange: Exchange) -> Reply:
-        if exchange.task is None:
+    def _push(self, exchange: Exchange) -> Reply:
+        task, name = exchange.task, exchange.fields.get("name")
+        if task is None or task.status != "processing":
             return self._strike(exchange, "unknown-id", self._dialect.unknown_id)
-        exchange.task.reported = True
-        return self.replies.reported()
+        task.variables[str(name)] = exchange.fields.get("value")
+        return self.replies.taken()
+
+    def _spending(self, exchange: Exchange) -> Reply:
+        date = exchange.fields.get("date")
+        start = date if isinstance(date, int) else 0
+        return self.replies.spending(start, self.ledger.solved, self.ledger.spent)
+
+    def _report(self, exchange: Exchange) -> Reply:
+        task = exchange.task
+        if task is None:
+            return self._strike(exchange, "unknown-id", self._dialect.unknown_id)
+        correct = _reports_right(exchange)
+        method = self.settings.service.report_for(task.type, correct=correct)
+        paths = REPORT_ALIASES.get(exchange.method, (exchange.method,))
+        if method is None or method.path.rpartition("/")[2] not in paths:
+            return self._error(exchange, self._dialect.late_report)
+        late = method.window is not None and exchange.now > task.ready_at + method.window
+        if late or task.status == "processing":
+            return self._error(exchange, self._dialect.late_report)
+        if self._dialect.second_report and (task.reported or task.confirmed):
+            return self._error(exchange, self._dialect.second_report)
+        task.reported, task.confirmed = task.reported or not correct, task.confirmed or correct
+        if method.refunds and not correct:
+            self.ledger.refund(task)
+        return self.replies.taken()
 
     # -- creating tasks ---------------------------------------------------------------------------
 
@@ -231,6 +281,14 @@ class EmulatedService:
         self.ledger.add(task)
         self.ledger.settle(exchange.now)
         return self.replies.created(task)
+
+
+def _reports_right(exchange: Exchange) -> bool:
+    """Whether a report says that the answer was right, by the method's name or its body."""
+    result = exchange.fields.get("result")
+    if isinstance(result, Mapping):
+        return result.get("invalid") is False
+    return exchange.method.startswith("reportCorrect")
 
 
 def _id_of(value: object) -> TaskId | None:

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from ._profiles import (
-    ANTI_CAPTCHA,
-    CAPMONSTER,
-    CAPSOLVER,
-    CAPTCHA69,
-    SERVICES,
-    TWO_CAPTCHA,
-    ErrorCode,
-    Method,
-    PollTimes,
-    Service,
-    TypeName,
-    find_service,
-)
+from ._dialect import TypeDialect
+from ._error_codes import ErrorCode
+from ._profiles import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, CAPTCHA69, TWO_CAPTCHA
+from ._service import SERVICES, Method, PollTimes, ReportMethod, Service, find_service
 
 __all__ = [
     "ANTI_CAPTCHA",
@@ -27,7 +17,8 @@ __all__ = [
     "ErrorCode",
     "Method",
     "PollTimes",
+    "ReportMethod",
     "Service",
-    "TypeName",
+    "TypeDialect",
     "find_service",
 ]

@@ -18,9 +18,11 @@ class ErrorCode:
     code: str
     """The errorCode as it is on the wire."""
     error: type[errors.ServiceError] | None
-    """The error to raise; None for the one code that only means "still processing"."""
+    """The error to raise; None for a code that only means "still processing"."""
     advice: str
     """What the caller should do, as the second half of a sentence."""
+    pause: float | None = None
+    """Seconds that the service is documented to refuse everything after it."""
 
 
 # Keyed by error class and advice; spellings (CAPCHA, UNAVALIABLE) are the services' own.
@@ -34,6 +36,8 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
         ERROR_KEY_NOT_AUTHORIZED
         ERROR_KEY_DENIED_ACCESS
         ERROR_IP_NOT_ALLOWED
+        ERROR_WRONG_USERKEY
+        ERROR_IP_ADDRES
         """,
     ),
     (
@@ -52,6 +56,7 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
         ERROR_IP_BLOCKED
         ERROR_ACCOUNT_SUSPENDED
         ERROR_KEY_TEMP_BLOCKED
+        IP_BANNED
         """,
     ),
     (
@@ -68,6 +73,9 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
         """
         ERROR_TOO_MUCH_REQUESTS
         ERROR_RATE_LIMIT
+        ERROR_TOO_MANY_REQUESTS
+        MAX_USER_TURN
+        TOO_MANY_BAD_IMAGES
         """,
     ),
     (
@@ -107,6 +115,16 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
         ERROR_WRONG_USERAGENT
         ERROR_INVISIBLE_RECAPTCHA
         ERROR_VISIBLE_RECAPTCHA
+        ERROR_ACCESS_DENIED
+        ERROR_WRONG_ID_FORMAT
+        ERROR_CAPTCHA_ID
+        ERROR_CAPTCHAIMAGE_BLOCKED
+        ERROR_WRONG_FILE_EXTENSION
+        ERROR_UPLOAD
+        ERROR_GOOGLEKEY
+        ERROR_WRONG_GOOGLEKEY
+        ERROR_BAD_TOKEN_OR_PAGEURL
+        ERROR_EMPTY_ACTION
         """,
     ),
     (
@@ -136,12 +154,15 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
     ),
     (
         errors.TaskExpired,
-        "create a new task and collect its answer sooner",
+        "create a new task and collect its answer sooner; for a report it is too late",
         """
         ERROR_NO_SUCH_CAPCHA_ID
         WRONG_CAPTCHA_ID
         ERROR_TASKID_INVALID
         ERROR_TASK_NOT_FOUND
+        ERROR_NO_SUCH_CAPTCHA_ID
+        ERROR_WRONG_CAPTCHA_ID
+        ERROR_WRONG_TASK_ID
         """,
     ),
     (
@@ -160,12 +181,25 @@ _BY_ERROR: list[tuple[type[errors.ServiceError] | None, str, str]] = [
         ERROR_PROXY_INCOMPATIBLE_HTTP_VERSION
         ERROR_BAD_PROXY
         ERROR_PROXY_CONNECTION_FAILED
+        ERR_PROXY_CONNECTION_FAILED
+        """,
+    ),
+    (
+        errors.ReportRefused,
+        "let it be, the service takes no report of this task any more",
+        """
+        REPORT_NOT_RECORDED
+        ERROR_REPORT_NOT_RECORDED
+        ERROR_DUPLICATE_REPORT
         """,
     ),
     (
         None,
         "keep polling",
-        "CAPTCHA_NOT_READY",
+        """
+        CAPTCHA_NOT_READY
+        CAPCHA_NOT_READY
+        """,
     ),
 ]
 
@@ -182,10 +216,22 @@ _ADVICE = {
     "ERROR_TOO_BIG_CAPTCHA_FILESIZE": "send a smaller image",
     "ERROR_PROXY_MISSING": "give the task a proxy with type, address and port",
     "ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER": "use a proxy login and password without %",
+    "ERROR_IP_ADDRES": "register the callback from the address that it leads to",
+    "ERROR_ACCESS_DENIED": "ask only for what belongs to your own account",
+    "ERROR_WRONG_ID_FORMAT": "use the task id as createTask returned it",
+    "ERROR_CAPTCHA_ID": "name the task, with the id that createTask returned",
+    "ERROR_CAPTCHAIMAGE_BLOCKED": "send another image, the service has blacklisted this one",
+    "ERROR_WRONG_FILE_EXTENSION": "send the image as JPEG, PNG or GIF",
+    "TOO_MANY_BAD_IMAGES": "slow down, and send images that can be read",
+    "ERROR_BAD_TOKEN_OR_PAGEURL": "check that site key and page belong together",
+    "ERROR_DUPLICATE_REPORT": "let it be, this task was reported before",
 }
 
+# 2captcha's limits of API v1, which its v2 keeps.
+_PAUSES = {"MAX_USER_TURN": 10.0, "IP_BANNED": 300.0}
+
 ERROR_CODES: Mapping[str, ErrorCode] = {
-    code: ErrorCode(code, error, _ADVICE.get(code, advice))
+    code: ErrorCode(code, error, _ADVICE.get(code, advice), _PAUSES.get(code))
     for error, advice, codes in _BY_ERROR
     for code in codes.split()
 }

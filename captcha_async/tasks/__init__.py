@@ -1,5 +1,6 @@
 """Every task type that the library knows, by captcha family, each beside its solution."""
 
+# Written by `docs/generate_names.py`.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from ._proxy import Proxy, ProxyType
 
 if TYPE_CHECKING:
     from ._puzzle import (
+        Box,
+        CoordinatesSolution,
         GridSolution,
         ImageAnswerSolution,
         NumbersSolution,
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
         PuzzleSolution,
         TextSolution,
     )
-    from ._solutions import CookiesSolution, TokenSolution
+    from ._solutions import CookiesSolution, PlainTextSolution, TokenSolution
     from .alibaba import (
         AlibabaCookiesSolution,
         AlibabaCookiesTask,
@@ -35,14 +38,45 @@ if TYPE_CHECKING:
         AmazonTask,
         AmazonTaskProxyless,
     )
+    from .antigate import AntiBotCookieSolution, AntiBotCookieTask, AntiGateSolution, AntiGateTask
+    from .atb import AtbCaptchaTask
+    from .audio import AudioTask
     from .basilisk import BasiliskSolution, BasiliskTask
     from .binance import BinanceTask
+    from .botdeflector import AntiBotdeflectorTask
+    from .captchafox import CaptchaFoxTask
+    from .capy import CapySolution, CapyTask
     from .castle import CastleSolution, CastleTask
+    from .classification import (
+        AwsWafClassificationSolution,
+        AwsWafClassificationTask,
+        RecaptchaV2ClassificationSolution,
+        RecaptchaV2ClassificationTask,
+        VisionEngineSolution,
+        VisionEngineTask,
+    )
+    from .clicks import (
+        BoundingBoxSolution,
+        BoundingBoxTask,
+        ClickSolution,
+        CoordinatesTask,
+        DragAndDropSolution,
+        DragAndDropTask,
+        DrawAroundSolution,
+        DrawAroundTask,
+        GridTask,
+        ImageToCoordinatesSolution,
+        ImageToCoordinatesTask,
+        RotateSolution,
+        RotateTask,
+    )
     from .complex_image import (
         ComplexImageFunCaptchaTask,
         ComplexImageHCaptchaTask,
         ComplexImageRecaptchaTask,
     )
+    from .cutcaptcha import CutCaptchaTask
+    from .cybersiara import AntiCyberSiAraTask
     from .datadome import DataDomeSolution, DataDomeTask
     from .friendly import FriendlyTask
     from .funcaptcha import FunCaptchaTask, FunCaptchaTaskProxyless
@@ -57,8 +91,15 @@ if TYPE_CHECKING:
     )
     from .hcaptcha import HCaptchaSolution, HCaptchaTask, HCaptchaTaskProxyless
     from .hunt import HuntMetaTokenTask, HuntTask, HuntWidgetTask
-    from .image import ImageToTextSolution, ImageToTextTask
+    from .image import (
+        ImageToTextBatchSolution,
+        ImageToTextBatchTask,
+        ImageToTextSolution,
+        ImageToTextTask,
+    )
     from .imperva import ImpervaTask
+    from .keycaptcha import KeyCaptchaTask
+    from .lemin import LeminSolution, LeminTask
     from .mtcaptcha import MTCaptchaTask
     from .prosopo import ProsopoTask
     from .recaptcha import (
@@ -69,7 +110,10 @@ if TYPE_CHECKING:
         RecaptchaV2EnterpriseTaskProxyless,
         RecaptchaV2Task,
         RecaptchaV2TaskProxyless,
+        RecaptchaV3EnterpriseM1Task,
         RecaptchaV3EnterpriseTask,
+        RecaptchaV3M1Task,
+        RecaptchaV3Task,
         RecaptchaV3TaskProxyless,
     )
     from .recognition import (
@@ -85,8 +129,9 @@ if TYPE_CHECKING:
         PortugalTextFindIconTask,
         SheinTask,
     )
-    from .temu import TemuTask
+    from .temu import TemuImageTask, TemuTask
     from .tendi import TenDISolution, TenDITask
+    from .text_question import TextCaptchaTask
     from .tspd import TspdTask
     from .turnstile import (
         ClearanceSolution,
@@ -97,7 +142,15 @@ if TYPE_CHECKING:
         TurnstileTaskProxyless,
         TurnstileWaitingRoomTask,
     )
-    from .yandex import YandexSmartCaptchaSolution, YandexSmartCaptchaTaskProxyless
+    from .vk import VKCaptchaImageSolution, VKCaptchaImageTask, VKCaptchaTask
+    from .yandex import (
+        PazlCaptchaSolution,
+        PazlCaptchaTask,
+        SmartCaptchaTask,
+        YandexSmartCaptchaSolution,
+        YandexSmartCaptchaTask,
+        YandexSmartCaptchaTaskProxyless,
+    )
     from .yidun import YidunEnterpriseTask, YidunTask
 
 __all__ = [
@@ -113,6 +166,16 @@ __all__ = [
     "AmazonSolution",
     "AmazonTask",
     "AmazonTaskProxyless",
+    "AntiBotCookieSolution",
+    "AntiBotCookieTask",
+    "AntiBotdeflectorTask",
+    "AntiCyberSiAraTask",
+    "AntiGateSolution",
+    "AntiGateTask",
+    "AtbCaptchaTask",
+    "AudioTask",
+    "AwsWafClassificationSolution",
+    "AwsWafClassificationTask",
     "BaiduTask",
     "BasiliskSolution",
     "BasiliskTask",
@@ -120,17 +183,31 @@ __all__ = [
     "BillsAudioTask",
     "BinanceTask",
     "Bls3x3Task",
+    "BoundingBoxSolution",
+    "BoundingBoxTask",
+    "Box",
+    "CaptchaFoxTask",
+    "CapySolution",
+    "CapyTask",
     "CastleSolution",
     "CastleTask",
     "ClearanceSolution",
+    "ClickSolution",
     "ComplexImageFunCaptchaTask",
     "ComplexImageHCaptchaTask",
     "ComplexImageRecaptchaTask",
     "ComplexImageRecognitionTask",
     "CookiesSolution",
+    "CoordinatesSolution",
+    "CoordinatesTask",
+    "CutCaptchaTask",
     "DataDomeSolution",
     "DataDomeTask",
     "DliTask",
+    "DragAndDropSolution",
+    "DragAndDropTask",
+    "DrawAroundSolution",
+    "DrawAroundTask",
     "FriendlyTask",
     "FunCaptchaTask",
     "FunCaptchaTaskProxyless",
@@ -142,6 +219,7 @@ __all__ = [
     "GeeTestV4Solution",
     "GeeTestV4Task",
     "GridSolution",
+    "GridTask",
     "HCaptchaSolution",
     "HCaptchaTask",
     "HCaptchaTaskProxyless",
@@ -149,9 +227,16 @@ __all__ = [
     "HuntTask",
     "HuntWidgetTask",
     "ImageAnswerSolution",
+    "ImageToCoordinatesSolution",
+    "ImageToCoordinatesTask",
+    "ImageToTextBatchSolution",
+    "ImageToTextBatchTask",
     "ImageToTextSolution",
     "ImageToTextTask",
     "ImpervaTask",
+    "KeyCaptchaTask",
+    "LeminSolution",
+    "LeminTask",
     "MTCaptchaTask",
     "MathSumTask",
     "NoCaptchaTask",
@@ -159,6 +244,9 @@ __all__ = [
     "NumbersSolution",
     "OoclRotateDoubleNewTask",
     "OoclRotateNewTask",
+    "PazlCaptchaSolution",
+    "PazlCaptchaTask",
+    "PlainTextSolution",
     "Point",
     "PointsSolution",
     "PortugalTextFindIconTask",
@@ -170,18 +258,28 @@ __all__ = [
     "RawSolution",
     "RawTask",
     "RecaptchaSolution",
+    "RecaptchaV2ClassificationSolution",
+    "RecaptchaV2ClassificationTask",
     "RecaptchaV2EnterpriseTask",
     "RecaptchaV2EnterpriseTaskProxyless",
     "RecaptchaV2Task",
     "RecaptchaV2TaskProxyless",
+    "RecaptchaV3EnterpriseM1Task",
     "RecaptchaV3EnterpriseTask",
+    "RecaptchaV3M1Task",
+    "RecaptchaV3Task",
     "RecaptchaV3TaskProxyless",
+    "RotateSolution",
+    "RotateTask",
     "SheinTask",
+    "SmartCaptchaTask",
     "Solution",
     "Task",
+    "TemuImageTask",
     "TemuTask",
     "TenDISolution",
     "TenDITask",
+    "TextCaptchaTask",
     "TextSolution",
     "TokenSolution",
     "TspdTask",
@@ -191,7 +289,13 @@ __all__ = [
     "TurnstileTask",
     "TurnstileTaskProxyless",
     "TurnstileWaitingRoomTask",
+    "VKCaptchaImageSolution",
+    "VKCaptchaImageTask",
+    "VKCaptchaTask",
+    "VisionEngineSolution",
+    "VisionEngineTask",
     "YandexSmartCaptchaSolution",
+    "YandexSmartCaptchaTask",
     "YandexSmartCaptchaTaskProxyless",
     "YidunEnterpriseTask",
     "YidunTask",

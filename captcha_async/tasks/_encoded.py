@@ -7,18 +7,43 @@ again; anything else is kept as it is (`Verbatim`), so that no body is changed b
 from __future__ import annotations
 
 import base64
-import binascii
+import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import attrs
 import orjson
 
 from ..errors import InvalidArgument, invalid
 from ._fields import Verbatim, WireField, as_tuple, declare, path_of
+from ._files import IMAGE_FORMATS, file_bytes, image_format, is_binary, is_odd, looks_like
 
-__all__ = ["MIN_IMAGE_BYTES", "cookies", "escaped", "image", "images", "json_text", "page"]
+__all__ = [
+    "MIN_IMAGE_BYTES",
+    "File",
+    "cookies",
+    "escaped",
+    "file",
+    "image",
+    "images",
+    "json_text",
+    "page",
+]
+
+File = bytes | str | os.PathLike[str]
+"""What a file may be given as: its content, base64 text or a `data:` URI of it, or its path."""
+
+FileKind = Literal["image", "media"]
+"""`media` is any binary data, such as a sound or a video."""
+_FITS: Mapping[FileKind, Callable[[bytes], Any]] = {
+    "image": image_format,
+    "media": is_binary,
+}
+
+IMAGE_KINDS = ("file in base64", "list of files in base64")
+"""What `WireField.kind` calls the fields that hold images."""
 
 MIN_IMAGE_BYTES = 100
 """CapMonster, anti-captcha and 2captcha refuse a smaller image (ERROR_ZERO_CAPTCHA_FILESIZE)."""
@@ -102,7 +127,10 @@ def _repr_cookies(value: Mapping[str, str] | str | None) -> str:
 
 
 def image(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
-    """Declare an image file's content: bytes (base64 text is decoded); base64 on the wire."""
+    """Declare an image file's content: bytes, base64 text, a `data:` URI, or a `Path` to read.
+
+    It is base64 on the wire.
+    """
     return declare(
         WireField(path_of(wire), encode=_encode_file, decode=_verbatim, kind="file in base64"),
         default=default,
@@ -120,8 +148,9 @@ def images(
     kw_only: bool = True,
     least: int = 1,
     most: int | None = None,
+    of: FileKind = "image",
 ) -> Any:
-    """Declare a list of *least* to *most* image files, each as in `image`."""
+    """Declare a list of *least* to *most* files, each as in `image`; *of* tells what they are."""
     count = f"{least}" if least == most else f"{least} to {most}" if most else f"at least {least}"
     rule = f"a list of image files, {count}"
 
@@ -131,7 +160,7 @@ def images(
         if not least <= len(value) <= (most or len(value)):
             raise InvalidArgument(f"{name} must be {rule}, not {len(value)}", field=name, rule=rule)
         for index, item in enumerate(value):
-            _check_image(f"{name}[{index}]", item)
+            _check_image(f"{name}[{index}]", item, of)
 
     return declare(
         WireField(
@@ -153,7 +182,7 @@ def images(
 def page(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
     """Declare a page's HTML: bytes, HTML text or base64 text; base64 on the wire."""
     return declare(
-        WireField(path_of(wire), encode=_encode_file, decode=_verbatim, kind="page in base64"),
+        WireField(path_of(wire), encode=_encode_file, decode=_verbatim_page, kind="page in base64"),
         default=default,
         kw_only=kw_only,
         check=_check_page,
@@ -162,15 +191,34 @@ def page(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> An
     )
 
 
+def file(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True, what: str) -> Any:
+    """Declare a file's content that is no image: bytes or base64 text; base64 on the wire."""
+
+    def check(name: str, value: Any) -> None:
+        _check_file(name, value, f"the content of {what} as bytes or as base64 text")
+        if not value:
+            raise invalid(name, value, f"the content of {what}, not empty")
+
+    return declare(
+        WireField(path_of(wire), encode=_encode_file, decode=_verbatim, kind="file in base64"),
+        default=default,
+        kw_only=kw_only,
+        check=check,
+        converter=_file_bytes,
+        repr=_repr_bytes,
+    )
+
+
 def _file_bytes(value: Any) -> Any:
-    """Decode text that is base64; leave everything else for the check to judge."""
-    if not isinstance(value, str):
-        return bytes(value) if isinstance(value, bytearray | memoryview) else value
-    try:
-        content = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
+    """Make a file's own bytes of what was given; leave everything else for the check to judge."""
+    if isinstance(value, os.PathLike):
+        value = Path(value).read_bytes()
+    if isinstance(value, bytearray | memoryview):
+        value = bytes(value)
+    if isinstance(value, Verbatim) or not isinstance(value, str | bytes):
         return value
-    return content if base64.b64encode(content).decode() == value else value
+    content = file_bytes(value)
+    return value if content is None else content
 
 
 def _files_bytes(value: Any) -> Any:
@@ -181,25 +229,36 @@ def _files_bytes(value: Any) -> Any:
 def _page_bytes(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip().startswith("<"):
         return value.encode()
+    if isinstance(value, bytes) and not value.lstrip().startswith(b"<"):
+        content = file_bytes(value.decode("latin-1"))
+        return content if content and content.lstrip()[:1] == b"<" else value
     return _file_bytes(value)
 
 
 def _check_file(name: str, value: Any, rule: str) -> None:
     if isinstance(value, Verbatim):
         if value.startswith("data:") or not value.strip():
-            raise invalid(name, value, "base64 text without a data: prefix")
+            raise invalid(name, value, "base64 text, or a data: URI of base64 text")
     elif not isinstance(value, bytes):
         raise invalid(name, value, rule)
 
 
-def _check_image(name: str, value: Any) -> None:
-    rule = "an image file's content as bytes or as base64 text"
-    _check_file(name, value, f"{rule} (for a path: from_file)" if name == "body" else rule)
-    if isinstance(value, bytes) and len(value) < MIN_IMAGE_BYTES:
-        rule = f"an image of at least {MIN_IMAGE_BYTES} bytes"
-        raise InvalidArgument(
-            f"{name} must be {rule}, not {len(value)} bytes", field=name, rule=rule
-        )
+def _check_image(name: str, value: Any, kind: FileKind = "image") -> None:
+    what = "an image" if kind == "image" else "a media"
+    _check_file(
+        name, value, f"{what} file's content as bytes or as base64 text, or its Path (from_file)"
+    )
+    if not isinstance(value, bytes):
+        return
+    fits = _FITS[kind](value)
+    if fits and len(value) >= MIN_IMAGE_BYTES:
+        return
+    formats = f" ({', '.join(IMAGE_FORMATS)})" if kind == "image" else ""
+    rule = f"{what} file{formats} of at least {MIN_IMAGE_BYTES} bytes"
+    like = "" if fits else f": it looks like {looks_like(value)}" if value else ": it is empty"
+    raise InvalidArgument(
+        f"{name} must be {rule}, not {len(value)} bytes{like}", field=name, rule=rule
+    )
 
 
 def _check_page(name: str, value: Any) -> None:
@@ -213,6 +272,13 @@ def _encode_file(value: bytes | str) -> str:
 
 
 def _verbatim(value: Any) -> Any:
+    """Pass on wire text of no known file; what is certainly none is left to the check."""
+    content = _file_bytes(value)
+    unknown = isinstance(content, bytes) and len(content) >= MIN_IMAGE_BYTES and is_odd(content)
+    return Verbatim(value) if unknown or isinstance(content, str) else value
+
+
+def _verbatim_page(value: Any) -> Any:
     return Verbatim(value) if isinstance(_file_bytes(value), str) else value
 
 

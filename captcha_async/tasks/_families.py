@@ -5,146 +5,14 @@ A class of attrs costs about a millisecond to make, and no program needs all of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from ._model import MODELS, Task
+from ._names import FAMILIES
 
-__all__ = ["FAMILIES", "all_models", "find_model", "load_name"]
-
-FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "_puzzle": (
-        "GridSolution",
-        "ImageAnswerSolution",
-        "NumbersSolution",
-        "Point",
-        "PointsSolution",
-        "PuzzleAnswer",
-        "PuzzleSolution",
-        "TextSolution",
-    ),
-    "_solutions": (
-        "CookiesSolution",
-        "TokenSolution",
-    ),
-    "alibaba": (
-        "AlibabaCookiesSolution",
-        "AlibabaCookiesTask",
-        "AlibabaPunishTask",
-        "AlibabaSolution",
-        "AlibabaTask",
-    ),
-    "altcha": (
-        "AltchaSolution",
-        "AltchaTask",
-    ),
-    "amazon": (
-        "AmazonChallengeTask",
-        "AmazonInvisibleTask",
-        "AmazonSolution",
-        "AmazonTask",
-        "AmazonTaskProxyless",
-    ),
-    "basilisk": (
-        "BasiliskSolution",
-        "BasiliskTask",
-    ),
-    "binance": ("BinanceTask",),
-    "castle": (
-        "CastleSolution",
-        "CastleTask",
-    ),
-    "complex_image": (
-        "ComplexImageFunCaptchaTask",
-        "ComplexImageHCaptchaTask",
-        "ComplexImageRecaptchaTask",
-    ),
-    "datadome": (
-        "DataDomeSolution",
-        "DataDomeTask",
-    ),
-    "friendly": ("FriendlyTask",),
-    "funcaptcha": (
-        "FunCaptchaTask",
-        "FunCaptchaTaskProxyless",
-    ),
-    "geetest": (
-        "GeeTestOperationSolution",
-        "GeeTestOperationTask",
-        "GeeTestSolution",
-        "GeeTestTask",
-        "GeeTestTaskProxyless",
-        "GeeTestV4Solution",
-        "GeeTestV4Task",
-    ),
-    "hcaptcha": (
-        "HCaptchaSolution",
-        "HCaptchaTask",
-        "HCaptchaTaskProxyless",
-    ),
-    "hunt": (
-        "HuntMetaTokenTask",
-        "HuntTask",
-        "HuntWidgetTask",
-    ),
-    "image": (
-        "ImageToTextSolution",
-        "ImageToTextTask",
-    ),
-    "imperva": ("ImpervaTask",),
-    "mtcaptcha": ("MTCaptchaTask",),
-    "prosopo": ("ProsopoTask",),
-    "recaptcha": (
-        "NoCaptchaTask",
-        "NoCaptchaTaskProxyless",
-        "RecaptchaSolution",
-        "RecaptchaV2EnterpriseTask",
-        "RecaptchaV2EnterpriseTaskProxyless",
-        "RecaptchaV2Task",
-        "RecaptchaV2TaskProxyless",
-        "RecaptchaV3EnterpriseTask",
-        "RecaptchaV3TaskProxyless",
-    ),
-    "recognition": (
-        "BaiduTask",
-        "Betpunch3x3RotateTask",
-        "BillsAudioTask",
-        "Bls3x3Task",
-        "ComplexImageRecognitionTask",
-        "DliTask",
-        "MathSumTask",
-        "OoclRotateDoubleNewTask",
-        "OoclRotateNewTask",
-        "PortugalTextFindIconTask",
-        "SheinTask",
-    ),
-    "temu": ("TemuTask",),
-    "tendi": (
-        "TenDISolution",
-        "TenDITask",
-    ),
-    "tspd": ("TspdTask",),
-    "turnstile": (
-        "ClearanceSolution",
-        "TurnstileChallengeCookieTask",
-        "TurnstileChallengeTokenTask",
-        "TurnstileSolution",
-        "TurnstileTask",
-        "TurnstileTaskProxyless",
-        "TurnstileWaitingRoomTask",
-    ),
-    "yandex": (
-        "YandexSmartCaptchaSolution",
-        "YandexSmartCaptchaTaskProxyless",
-    ),
-    "yidun": (
-        "YidunEnterpriseTask",
-        "YidunTask",
-    ),
-}
-"""The public names of each module that is imported on first use."""
+__all__ = ["FAMILIES", "all_models", "find_model", "is_known", "load_name"]
 
 
 @cache
@@ -167,6 +35,11 @@ def find_model(name: str) -> type[Task[Any]] | None:
     if name not in MODELS and name in _modules():
         load_name(name)
     return MODELS.get(name)
+
+
+def is_known(model: type[Task[Any]]) -> bool:
+    """Return whether a model is the library's own, not one that a program has declared."""
+    return model.__name__ in _modules()
 
 
 @cache

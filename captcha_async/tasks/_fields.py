@@ -53,6 +53,8 @@ class WireField:
     """The largest allowed value, or length of a list."""
     pattern: re.Pattern[str] | None = None
     """What the value looks like; tells apart variants that have the same keys."""
+    empty: bool = False
+    """Whether an empty list is an answer (solutions only)."""
 
 
 class Verbatim(str):
@@ -189,14 +191,17 @@ def as_tuple(value: Any) -> Any:
     return value
 
 
-def flag(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
-    """Declare a boolean."""
+def flag(
+    wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True, as_number: bool = False
+) -> Any:
+    """Declare a boolean; with *as_number* the wire has it as 1 or 0."""
 
     def check(name: str, value: Any) -> None:
         if value is not True and value is not False:
             raise invalid(name, value, "True or False")
 
-    field = WireField(path_of(wire), decode=_flag_of, kind="true or false")
+    encode = int if as_number else None
+    field = WireField(path_of(wire), encode=encode, decode=_flag_of, kind="true or false")
     return declare(field, default=default, kw_only=kw_only, check=check)
 
 
@@ -289,20 +294,14 @@ def _repr_secret(value: object) -> str:
     return "None" if value is None else "***"
 
 
-def proxy(*, default: Any = attrs.NOTHING, kw_only: bool = True, login: bool = False) -> Any:
-    """Declare the task's proxy; its five keys stand directly in the task.
-
-    With *login* a proxy without user name and password is refused.
-    """
+def proxy(*, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
+    """Declare the task's proxy; its five keys stand directly in the task."""
 
     def check(name: str, value: Any) -> None:
         if not isinstance(value, Proxy):
             raise invalid(name, value, "a Proxy, such as Proxy.from_url(...)", show=False)
-        if login and value.login is None:
-            raise invalid(name, value, "a proxy with login and password for this task", show=False)
 
-    kind = "proxy with login and password" if login else "proxy"
-    return declare(WireField((), kind=kind), default=default, kw_only=kw_only, check=check)
+    return declare(WireField((), kind="proxy"), default=default, kw_only=kw_only, check=check)
 
 
 # -- field declarations of solutions --------------------------------------------------------------
@@ -313,18 +312,22 @@ def answer(
     default: Any = attrs.NOTHING,
     decode: Callable[[Any], Any] | None = None,
     show: bool = False,
+    empty: bool = False,
 ) -> Any:
     """Declare a field of a solution by the dotted places where it may stand.
 
     `domains.*.cookies` means: under whichever host the service names. Values are hidden from the
-    repr unless *show* is set, because most of them are tokens.
+    repr unless *show* is set, because most of them are tokens. A place that holds nothing, such as
+    an empty text, counts as missing; with *empty* an empty list is an answer, such as the tiles to
+    click where none fits.
     """
     paths = [path_of(name) for name in wire]
+    field = WireField(paths[0], aliases=tuple(paths[1:]), decode=decode, empty=empty)
     return attrs.field(
         default=default,
         kw_only=True,
         repr=True if show else _repr_hidden,
-        metadata={"wire": WireField(paths[0], aliases=tuple(paths[1:]), decode=decode)},
+        metadata={"wire": field},
     )
 
 

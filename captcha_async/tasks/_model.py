@@ -24,6 +24,8 @@ import attrs
 from ..errors import invalid
 from . import _encoded as encoded
 from . import _fields as f
+from . import _structures as more
+from ._proxy import Proxy
 
 __all__ = [
     "MODELS",
@@ -41,7 +43,7 @@ __all__ = [
 ]
 
 ProxyUse = Literal["optional", "required", "refused"]
-ReportKind = Literal["image", "token"]
+ReportKind = Literal["image", "recaptcha", "hcaptcha", "token"]
 
 M = TypeVar("M", bound=type)
 
@@ -67,13 +69,27 @@ class Solution:
 class RawSolution(Solution):
     """The answer to a `RawTask`: only `raw`."""
 
+    def __repr__(self) -> str:
+        """Tell the keys and the kinds of their values; a value may be a token."""
+        told = (f"{key}={_kind(value)}" for key, value in self.raw.items())
+        return f"RawSolution({', '.join(told)})"
+
+
+def _kind(value: object) -> str:
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_kind(inner)}' for key, inner in value.items())}}}"
+    size = f" {len(value)}" if isinstance(value, str | bytes | list | tuple) else ""
+    return f"<hidden {type(value).__name__}{size}>"
+
 
 S_co = TypeVar("S_co", bound=Solution, covariant=True)
 
 
 @attrs.frozen
 class TaskSpec:
-    """What the library has to know of a task type besides its f."""
+    """What the library has to know of a task type besides its fields."""
 
     type: str
     """The wire type, such as `RecaptchaV2Task`."""
@@ -84,7 +100,7 @@ class TaskSpec:
     proxy: ProxyUse
     """Whether the task takes a proxy."""
     report: ReportKind | None
-    """Which method takes the report of a wrong answer, if any does."""
+    """Which kind of report is about its answers; None where services have no kind for it."""
     token_life: float | None
     """Seconds that the token can be used after it was made, where documented."""
     historic: bool
@@ -106,19 +122,32 @@ class TaskSpec:
         f.secret,
         f.proxy,
         encoded.cookies,
+        encoded.file,
         encoded.image,
         encoded.images,
         encoded.page,
         encoded.json_text,
         encoded.escaped,
+        more.extra,
+        more.identifier,
+        more.integers,
     ),
 )
-class Task(Generic[S_co]):
-    """Base of all tasks, typed in the solution they lead to."""
+class Declared:
+    """Lets type checkers read the fields of what derives from it."""
 
     __slots__ = ()
 
+
+@attrs.frozen(init=False, repr=False, eq=False)
+class Task(Declared, Generic[S_co]):
+    """Base of all tasks, typed in the solution they lead to."""
+
     spec: ClassVar[TaskSpec]
+
+    extra: Mapping[str, Any] | None = more.extra(default=None)
+    """Further keys for the task object, for what a service has added since; they come last, and
+    objects such as `metadata` are put together."""
 
     @property
     def type(self) -> str:
@@ -193,14 +222,16 @@ class RawTask(Task[RawSolution]):
     """A task of any type, sent as it is: for what the library has no model of.
 
     ```python
-    RawTask("NewCaptchaTask", {"websiteURL": "https://example.com"})
+    RawTask("NewCaptchaTask", {"websiteURL": "https://example.com"}, proxy=proxy)
     ```
     """
 
     type: str = f.text("type", kw_only=False)  # pyright: ignore[reportIncompatibleMethodOverride]
     """The wire type."""
     fields: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=False)
-    """The other keys of the task object, in the wire's spelling."""
+    """The other keys of the task object, in the wire's spelling; bytes are sent as base64."""
+    proxy: Proxy | None = f.proxy(default=None)  # noqa: RUF009 (a field)
+    """Proxy of yours; its keys are added to the fields."""
 
     spec: ClassVar[TaskSpec] = TaskSpec(
         type="",

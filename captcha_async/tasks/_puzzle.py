@@ -11,6 +11,8 @@ from . import _fields as f
 from ._model import Solution, solution
 
 __all__ = [
+    "Box",
+    "CoordinatesSolution",
     "GridSolution",
     "ImageAnswerSolution",
     "NumbersSolution",
@@ -30,6 +32,20 @@ class Point:
     """Pixels from the left edge."""
     y: float
     """Pixels from the upper edge."""
+
+
+@attrs.frozen
+class Box:
+    """A box in an image, in pixels from its upper left corner."""
+
+    x_min: float
+    """Pixels to the left side."""
+    y_min: float
+    """Pixels to the upper side."""
+    x_max: float
+    """Pixels to the right side."""
+    y_max: float
+    """Pixels to the lower side."""
 
 
 PuzzleAnswer = tuple[bool, ...] | tuple[float, ...] | tuple[Point, ...] | str
@@ -59,6 +75,32 @@ def _point(value: Any) -> Point:
         raise TypeError("expected a point")
     found = {key.lower(): item for key, item in value.items()}
     return Point(*_numbers([found["x"], found["y"]]))
+
+
+def points_of(value: Any) -> tuple[Point, ...]:
+    """Read a list of points, each an object or a pair of numbers."""
+    return tuple(map(point_of, _items(value)))
+
+
+def point_of(value: Any) -> Point:
+    """Read a point, an object or a pair of numbers."""
+    if isinstance(value, Mapping):
+        return _point(value)
+    x, y = _numbers(value)
+    return Point(x, y)
+
+
+def boxes_of(value: Any) -> tuple[Box, ...]:
+    """Read a list of boxes, each an object or four numbers: left, upper, right, lower."""
+    return tuple(map(_box, _items(value)))
+
+
+def _box(value: Any) -> Box:
+    if isinstance(value, Mapping):
+        found = {key.lower(): item for key, item in value.items()}
+        return Box(*_numbers([found[key] for key in ("xmin", "ymin", "xmax", "ymax")]))
+    left, upper, right, lower = _numbers(value)
+    return Box(left, upper, right, lower)
 
 
 def _text(value: Any) -> str:
@@ -94,7 +136,7 @@ def _any(value: Any) -> PuzzleAnswer:
 class PuzzleSolution(Solution):
     """The answer to a puzzle of any kind."""
 
-    answer: PuzzleAnswer = f.answer("answer", decode=_any, show=True)
+    answer: PuzzleAnswer = f.answer("answer", decode=_any, show=True, empty=True)
     """Marked tiles, numbers, points or text."""
     answer_type: str | None = f.answer("metadata.AnswerType", default=None, show=True)
     """What the service calls the answer's shape: Grid, NumericArray, Coordinate or Text."""
@@ -104,7 +146,7 @@ class PuzzleSolution(Solution):
 class GridSolution(PuzzleSolution):
     """Which tiles to click."""
 
-    answer: tuple[bool, ...] = f.answer("answer", decode=_tiles, show=True)
+    answer: tuple[bool, ...] = f.answer("answer", decode=_tiles, show=True, empty=True)
     """One flag per tile, in reading order."""
 
 
@@ -137,6 +179,14 @@ class ImageAnswerSolution(PuzzleSolution):
     """Which images to click, or where in each of them."""
 
     answer: tuple[bool, ...] | tuple[Point, ...] = f.answer(
-        "answer", decode=_tiles_or_points, show=True
+        "answer", decode=_tiles_or_points, show=True, empty=True
     )
     """One flag or one point per image."""
+
+
+@solution
+class CoordinatesSolution(Solution):
+    """Where to click, or where parts belong."""
+
+    coordinates: tuple[Point, ...] = f.answer("coordinates", "answer", decode=points_of, show=True)
+    """The points, in the order of the clicks or of the parts."""

@@ -8,7 +8,14 @@ from typing import Any
 from . import _fields as f
 from ._model import Solution, solution
 
-__all__ = ["CookiesSolution", "TokenSolution", "all_cookies", "cookie_text"]
+__all__ = [
+    "CookiesSolution",
+    "PlainTextSolution",
+    "TokenSolution",
+    "all_cookies",
+    "cookie_text",
+    "texts",
+]
 
 
 @solution
@@ -19,6 +26,21 @@ class TokenSolution(Solution):
     """The token to submit."""
     user_agent: str | None = f.answer("userAgent", "headers.User-Agent", default=None, show=True)
     """The browser that the token is bound to, if the service names one: submit with it."""
+
+
+@solution
+class PlainTextSolution(Solution):
+    """A text."""
+
+    text: str = f.answer("text", show=True)
+    """The text."""
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Read a list of texts."""
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise TypeError("expected a list of texts")
+    return tuple(value)
 
 
 def all_cookies(value: Any) -> dict[str, str]:

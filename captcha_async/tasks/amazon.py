@@ -35,6 +35,8 @@ class AmazonSolution(TokenSolution):
     """For the page's captcha callback; comes unless `cookie_solution` is set."""
     cookies: Mapping[str, str] | None = f.answer("cookies", default=None)
     """All cookies to set, if the service sends them."""
+    domain: str | None = f.answer("domain", default=None, show=True)
+    """Host that the cookie belongs to, if the service tells it."""
 
 
 @shared
@@ -45,6 +47,8 @@ class AmazonFields(Task[AmazonSolution]):
     """The page that shows the captcha."""
     cookie_solution: bool | None = f.flag("cookieSolution", default=None)
     """True to get the cookie `aws-waf-token`; otherwise a voucher comes with the token."""
+    existing_token: str | None = f.secret("existingToken", default=None)
+    """The cookie `aws-waf-token` of the last verification; capsolver only."""
 
 
 @task("AmazonTask", family="amazon")
@@ -58,6 +62,8 @@ class AmazonTask(AmazonFields):
     """The `apiKey` that the widget is rendered with."""
     captcha_script: str = f.url("captchaScript")
     """URL of `jsapi.js`."""
+    problem_url: str | None = f.url("problemUrl", default=None)
+    """URL of the request for a problem; capsolver only."""
     user_agent: str | None = f.text("userAgent", default=None)
     """Browser that the solver must present."""
     proxy: Proxy | None = f.proxy(default=None)
@@ -71,14 +77,14 @@ class AmazonChallengeTask(AmazonFields):
     Source: CapMonster docs, amazon-task.
     """
 
-    challenge_script: str = f.url("challengeScript")
-    """URL of `challenge.js`."""
     website_key: str = f.text("websiteKey")
     """`gokuProps.key` of the page."""
     context: str = f.text("context")
     """`gokuProps.context` of the page."""
     iv: str = f.text("iv")
     """`gokuProps.iv` of the page."""
+    challenge_script: str | None = f.url("challengeScript", default=None)
+    """URL of `challenge.js`; CapMonster requires it."""
     captcha_script: str | None = f.url("captchaScript", default=None)
     """URL of `captcha.js`."""
     proxy: Proxy | None = f.proxy(default=None)

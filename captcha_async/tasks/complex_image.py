@@ -26,7 +26,7 @@ class ComplexImageRecaptchaTask(Task[GridSolution]):
 
     image_urls: Sequence[str] | None = f.texts("imageUrls", default=None, most=1, urls=True)
     """URL of the image: the whole grid, or one new tile."""
-    images_base64: Sequence[bytes | str] | None = encoded.images(
+    images_base64: Sequence[encoded.File] | None = encoded.images(
         "imagesBase64", default=None, most=1
     )
     """The image file's content instead."""
@@ -61,7 +61,7 @@ class ComplexImageHCaptchaTask(Task[ImageAnswerSolution]):
 
     image_urls: Sequence[str] | None = f.texts("imageUrls", default=None, most=18, urls=True)
     """URLs of the images."""
-    images_base64: Sequence[bytes | str] | None = encoded.images(
+    images_base64: Sequence[encoded.File] | None = encoded.images(
         "imagesBase64", default=None, most=18
     )
     """The image files' content instead."""
@@ -73,7 +73,7 @@ class ComplexImageHCaptchaTask(Task[ImageAnswerSolution]):
         "exampleImageUrls", default=None, most=1, urls=True
     )
     """URL of the reference picture."""
-    example_images_base64: Sequence[bytes | str] | None = encoded.images(
+    example_images_base64: Sequence[encoded.File] | None = encoded.images(
         "exampleImagesBase64", default=None, most=1
     )
     """The reference picture's content instead."""
@@ -102,7 +102,7 @@ class ComplexImageFunCaptchaTask(Task[GridSolution]):
 
     image_urls: Sequence[str] | None = f.texts("imageUrls", default=None, most=1, urls=True)
     """URL of the image."""
-    images_base64: Sequence[bytes | str] | None = encoded.images(
+    images_base64: Sequence[encoded.File] | None = encoded.images(
         "imagesBase64", default=None, most=1
     )
     """The image file's content instead."""

@@ -45,17 +45,17 @@ class DataDomeTask(Task[DataDomeSolution]):
     Source: CapMonster docs, datadome; `domains` is from the official SDKs.
     """
 
-    website_url: str = f.url("websiteURL")
-    """The site's main page."""
+    website_url: str | None = f.url("websiteURL", default=None)
+    """The site's main page; only capsolver does without."""
     captcha_url: str = f.url("metadata.captchaUrl")
     """URL of the captcha's frame; where its `t` is `bv`, DataDome has blocked the address."""
-    datadome_cookie: str = f.secret("metadata.datadomeCookie")
-    """The current cookie, as `datadome=…`."""
+    datadome_cookie: str | None = f.secret("metadata.datadomeCookie", default=None)
+    """The current cookie, as `datadome=…`; CapMonster requires it."""
     datadome_version: str | None = f.text("metadata.datadomeVersion", default=None)
     """`new` for the method that does `i.js` and `c.js`; without it the older one, `i.js` only."""
     user_agent: str | None = f.text("userAgent", default=None)
-    """Browser that the solver must present."""
-    html_page_base64: bytes | str | None = encoded.page("metadata.htmlPageBase64", default=None)
+    """Browser that the solver must present; 2captcha and capsolver require it."""
+    html_page_base64: encoded.File | None = encoded.page("metadata.htmlPageBase64", default=None)
     """The captcha page's HTML; in the docs of 2024 only."""
     domains: Sequence[str] | None = f.texts("domains", default=None)
     """Hosts that the cookies are to cover."""

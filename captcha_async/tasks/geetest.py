@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
 from . import _encoded as encoded
 from . import _fields as f
 from ._model import Solution, Task, shared, solution, task
@@ -21,6 +23,10 @@ __all__ = [
 ]
 
 
+def _seccode(answer: GeeTestSolution) -> str:
+    return f"{answer.validate}|jordan"
+
+
 @solution
 class GeeTestSolution(Solution):
     """The three values of GeeTest v3."""
@@ -29,8 +35,8 @@ class GeeTestSolution(Solution):
     """Goes into `geetest_challenge`."""
     validate: str = f.answer("validate")
     """Goes into `geetest_validate`."""
-    seccode: str = f.answer("seccode")
-    """Goes into `geetest_seccode`."""
+    seccode: str = f.answer("seccode", default=attrs.Factory(_seccode, takes_self=True))
+    """Goes into `geetest_seccode`; made from `validate` where the service leaves it out."""
 
 
 @solution
@@ -47,6 +53,8 @@ class GeeTestV4Solution(Solution):
     """Unix time of the answer, as text."""
     captcha_output: str = f.answer("captcha_output")
     """The output."""
+    risk_type: str | None = f.answer("risk_type", default=None, show=True)
+    """Which kind of captcha it was, if the service tells it."""
 
 
 @solution
@@ -94,7 +102,7 @@ class GeeTestTask(GeeTestFields):
     Source: CapMonster docs, geetest-task.
     """
 
-    proxy: Proxy | None = f.proxy(default=None, login=True)
+    proxy: Proxy | None = f.proxy(default=None)
     """Proxy of yours to open the page through; one that is authorised by IP does not work here."""
 
 
@@ -127,7 +135,7 @@ class GeeTestV4Task(Task[GeeTestV4Solution]):
     """Paths of GeeTest's scripts, or the JSON text of them."""
     user_agent: str | None = f.text("userAgent", default=None)
     """Browser that the solver must present."""
-    proxy: Proxy | None = f.proxy(default=None, login=True)
+    proxy: Proxy | None = f.proxy(default=None)
     """Proxy of yours to open the page through; one that is authorised by IP does not work here."""
 
 

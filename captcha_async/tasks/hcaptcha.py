@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from . import _encoded as encoded
 from . import _fields as f
@@ -11,6 +12,11 @@ from ._proxy import Proxy
 from ._solutions import TokenSolution
 
 __all__ = ["HCaptchaSolution", "HCaptchaTask", "HCaptchaTaskProxyless"]
+
+
+TOKEN_LIFE = 120.0
+"""Seconds that an hCaptcha token is valid after it was made, if the site has not set another time
+(hCaptcha docs: the token expires after 120 seconds by default)."""
 
 
 @solution
@@ -35,6 +41,10 @@ class HCaptchaFields(Task[HCaptchaSolution]):
     """True for the invisible widget."""
     data: str | None = f.text("data", default=None)
     """One-time `rqdata` value; some pages call it `gid`."""
+    is_enterprise: bool | None = f.flag("isEnterprise", default=None)
+    """True for Enterprise; anti-captcha only."""
+    enterprise_payload: Mapping[str, Any] | None = f.nested("enterprisePayload", default=None)
+    """Further parameters such as `sentry` or `apiEndpoint`; anti-captcha only."""
     user_agent: str | None = f.text("userAgent", default=None)
     """Browser that the solver must present."""
     cookies: Mapping[str, str] | str | None = encoded.cookies("cookies", default=None)
@@ -46,7 +56,7 @@ class HCaptchaFields(Task[HCaptchaSolution]):
 
 
 # The page is a draft in the docs, not a thing of the past: the official SDKs have the type.
-@task("HCaptchaTask", family="hcaptcha")
+@task("HCaptchaTask", family="hcaptcha", report="hcaptcha", token_life=TOKEN_LIFE)
 class HCaptchaTask(HCaptchaFields):
     """Solve hCaptcha, with or without a proxy of yours.
 
@@ -57,7 +67,13 @@ class HCaptchaTask(HCaptchaFields):
     """Proxy of yours to open the page through."""
 
 
-@task("HCaptchaTaskProxyless", family="hcaptcha", historic=True)
+@task(
+    "HCaptchaTaskProxyless",
+    family="hcaptcha",
+    report="hcaptcha",
+    token_life=TOKEN_LIFE,
+    historic=True,
+)
 class HCaptchaTaskProxyless(HCaptchaFields):
     """Solve hCaptcha under its old proxyless name.
 

@@ -19,7 +19,10 @@ __all__ = [
     "RecaptchaV2EnterpriseTaskProxyless",
     "RecaptchaV2Task",
     "RecaptchaV2TaskProxyless",
+    "RecaptchaV3EnterpriseM1Task",
     "RecaptchaV3EnterpriseTask",
+    "RecaptchaV3M1Task",
+    "RecaptchaV3Task",
     "RecaptchaV3TaskProxyless",
 ]
 
@@ -35,6 +38,10 @@ class RecaptchaSolution(TokenSolution):
     """Goes into the form field `g-recaptcha-response`; good for about 60 s."""
     cookies: Mapping[str, str] | None = f.answer("cookies", default=None)
     """Cookies to submit with, if the service sends any."""
+    session: str | None = f.answer("session", "recaptcha-ca-t", "recaptcha-ca-e", default=None)
+    """The session's cookie, where the task asks for it."""
+    expire_time: int | None = f.answer("expireTime", default=None, show=True)
+    """Unix time in milliseconds when the token ends, if the service tells it."""
 
 
 @shared
@@ -53,11 +60,17 @@ class RecaptchaV2Fields(Task[RecaptchaSolution]):
     """Cookies to open the page with."""
     is_invisible: bool | None = f.flag("isInvisible", default=None)
     """True for the invisible widget."""
+    api_domain: str | None = f.text("apiDomain", default=None)
+    """Host to load reCAPTCHA from, if it is not `google.com`; not at CapMonster."""
+    page_action: str | None = f.text("pageAction", default=None)
+    """The widget's `sa` value; capsolver only."""
+    is_session: bool | None = f.flag("isSession", default=None)
+    """True to get the session's cookie too; capsolver only."""
     nocache: bool | None = f.flag("nocache", default=None)
     """True for a freshly made token instead of a cached one."""
 
 
-@task("RecaptchaV2Task", family="recaptcha", report="token", token_life=TOKEN_LIFE)
+@task("RecaptchaV2Task", family="recaptcha", report="recaptcha", token_life=TOKEN_LIFE)
 class RecaptchaV2Task(RecaptchaV2Fields):
     """Solve reCAPTCHA v2, with or without a proxy of yours.
 
@@ -68,7 +81,7 @@ class RecaptchaV2Task(RecaptchaV2Fields):
     """Proxy of yours to open the page through."""
 
 
-@task("NoCaptchaTask", family="recaptcha", report="token", token_life=TOKEN_LIFE, historic=True)
+@task("NoCaptchaTask", family="recaptcha", report="recaptcha", token_life=TOKEN_LIFE, historic=True)
 class NoCaptchaTask(RecaptchaV2Fields):
     """Solve reCAPTCHA v2 under its oldest name.
 
@@ -82,7 +95,7 @@ class NoCaptchaTask(RecaptchaV2Fields):
 @task(
     "NoCaptchaTaskProxyless",
     family="recaptcha",
-    report="token",
+    report="recaptcha",
     token_life=TOKEN_LIFE,
     historic=True,
 )
@@ -96,7 +109,7 @@ class NoCaptchaTaskProxyless(RecaptchaV2Fields):
 @task(
     "RecaptchaV2TaskProxyless",
     family="recaptcha",
-    report="token",
+    report="recaptcha",
     token_life=TOKEN_LIFE,
     historic=True,
 )
@@ -121,6 +134,10 @@ class RecaptchaV2EnterpriseFields(Task[RecaptchaSolution]):
     """Further render parameters; the only documented key is `s`."""
     api_domain: str | None = f.text("apiDomain", default=None)
     """Host to load reCAPTCHA from, such as `www.recaptcha.net`."""
+    is_invisible: bool | None = f.flag("isInvisible", default=None)
+    """True for the invisible widget; not at CapMonster."""
+    is_session: bool | None = f.flag("isSession", default=None)
+    """True to get the session's cookie too; capsolver only."""
     user_agent: str | None = f.text("userAgent", default=None)
     """Browser that the solver must present."""
     cookies: Mapping[str, str] | str | None = encoded.cookies("cookies", default=None)
@@ -131,7 +148,7 @@ class RecaptchaV2EnterpriseFields(Task[RecaptchaSolution]):
     """True for a freshly made token instead of a cached one."""
 
 
-@task("RecaptchaV2EnterpriseTask", family="recaptcha", report="token", token_life=TOKEN_LIFE)
+@task("RecaptchaV2EnterpriseTask", family="recaptcha", report="recaptcha", token_life=TOKEN_LIFE)
 class RecaptchaV2EnterpriseTask(RecaptchaV2EnterpriseFields):
     """Solve reCAPTCHA v2 Enterprise, with or without a proxy of yours.
 
@@ -146,7 +163,7 @@ class RecaptchaV2EnterpriseTask(RecaptchaV2EnterpriseFields):
 @task(
     "RecaptchaV2EnterpriseTaskProxyless",
     family="recaptcha",
-    report="token",
+    report="recaptcha",
     token_life=TOKEN_LIFE,
     historic=True,
 )
@@ -157,39 +174,87 @@ class RecaptchaV2EnterpriseTaskProxyless(RecaptchaV2EnterpriseFields):
     """
 
 
-@task("RecaptchaV3TaskProxyless", family="recaptcha", report="token", token_life=TOKEN_LIFE)
-class RecaptchaV3TaskProxyless(Task[RecaptchaSolution]):
+@shared
+class RecaptchaV3Fields(Task[RecaptchaSolution]):
+    """What every name of reCAPTCHA v3 takes."""
+
+    website_url: str = f.url("websiteURL")
+    """The page that runs the captcha."""
+    website_key: str = f.text("websiteKey")
+    """The `render=` value of the script."""
+    min_score: float | None = f.number("minScore", default=None, minimum=0.1, maximum=0.9)
+    """Lowest acceptable score; anti-captcha and 2captcha require it, as 0.3, 0.7 or 0.9."""
+    page_action: str | None = f.text("pageAction", default=None)
+    """Action name that the page uses, if it is not `verify`."""
+    api_domain: str | None = f.text("apiDomain", default=None)
+    """Host to load reCAPTCHA from, such as `www.recaptcha.net`; not at CapMonster."""
+    enterprise_payload: Mapping[str, Any] | None = f.nested("enterprisePayload", default=None)
+    """Further parameters such as `s`; capsolver only."""
+    cookies: Mapping[str, str] | str | None = encoded.cookies("cookies", default=None)
+    """Cookies to open the page with; capsolver only."""
+    is_session: bool | None = f.flag("isSession", default=None)
+    """True to get the session's cookie too; capsolver only."""
+
+
+@shared
+class PlainRecaptchaV3Fields(RecaptchaV3Fields):
+    """What the types that are not Enterprise's own take besides."""
+
+    is_enterprise: bool | None = f.flag("isEnterprise", default=None)
+    """True to be treated as Enterprise; not at capsolver, which has types for it."""
+    nocache: bool | None = f.flag("nocache", default=None)
+    """True for a freshly made token instead of a cached one."""
+
+
+@task("RecaptchaV3TaskProxyless", family="recaptcha_v3", report="recaptcha", token_life=TOKEN_LIFE)
+class RecaptchaV3TaskProxyless(PlainRecaptchaV3Fields):
     """Get a reCAPTCHA v3 token; the service uses proxies of its own.
 
     Source: CapMonster docs, recaptcha-v3-task.
     """
 
-    website_url: str = f.url("websiteURL")
-    """The page that runs the captcha."""
-    website_key: str = f.text("websiteKey")
-    """The `render=` value of the script."""
-    is_enterprise: bool | None = f.flag("isEnterprise", default=None)
-    """True to be treated as Enterprise."""
-    min_score: float | None = f.number("minScore", default=None, minimum=0.1, maximum=0.9)
-    """Lowest acceptable score."""
-    page_action: str | None = f.text("pageAction", default=None)
-    """Action name that the page uses, if it is not `verify`."""
-    nocache: bool | None = f.flag("nocache", default=None)
-    """True for a freshly made token instead of a cached one."""
+
+@task("ReCaptchaV3Task", family="recaptcha_v3", report="recaptcha", token_life=TOKEN_LIFE)
+class RecaptchaV3Task(PlainRecaptchaV3Fields):
+    """Get a reCAPTCHA v3 token, at capsolver also through a proxy of yours.
+
+    Sources: CapMonster docs, recaptcha-v3-task; capsolver docs, ReCaptchaV3.
+    """
+
+    proxy: Proxy | None = f.proxy(default=None)
+    """Proxy of yours to open the page through; capsolver only."""
 
 
-@task("RecaptchaV3EnterpriseTask", family="recaptcha", report="token", token_life=TOKEN_LIFE)
-class RecaptchaV3EnterpriseTask(Task[RecaptchaSolution]):
-    """Get a reCAPTCHA v3 Enterprise token; the service uses proxies of its own.
+@task("RecaptchaV3EnterpriseTask", family="recaptcha_v3", report="recaptcha", token_life=TOKEN_LIFE)
+class RecaptchaV3EnterpriseTask(RecaptchaV3Fields):
+    """Get a reCAPTCHA v3 Enterprise token.
 
     Source: CapMonster docs, recaptcha-v3-enterprise-task.
     """
 
-    website_url: str = f.url("websiteURL")
-    """The page that runs the captcha."""
-    website_key: str = f.text("websiteKey")
-    """The `render=` value of the script."""
-    min_score: float | None = f.number("minScore", default=None, minimum=0.1, maximum=0.9)
-    """Lowest acceptable score."""
-    page_action: str | None = f.text("pageAction", default=None)
-    """Action name that the page uses, if it is not `verify`."""
+    proxy: Proxy | None = f.proxy(default=None)
+    """Proxy of yours to open the page through; capsolver only."""
+
+
+@task("ReCaptchaV3M1Task", family="recaptcha_v3", report="recaptcha", token_life=TOKEN_LIFE)
+class RecaptchaV3M1Task(RecaptchaV3Fields):
+    """Get a reCAPTCHA v3 token by capsolver's second method (M1).
+
+    Source: capsolver docs, ReCaptchaV3.
+    """
+
+    proxy: Proxy | None = f.proxy(default=None)
+    """Proxy of yours to open the page through."""
+
+
+@task(
+    "ReCaptchaV3EnterpriseM1Task", family="recaptcha_v3", report="recaptcha", token_life=TOKEN_LIFE
+)
+class RecaptchaV3EnterpriseM1Task(RecaptchaV3Fields):
+    """Get a reCAPTCHA v3 Enterprise token by capsolver's second method (M1).
+
+    Source: capsolver docs, ReCaptchaV3.
+    """
+
+    proxy: Proxy | None = f.proxy(default=None)
+    """Proxy of yours to open the page through."""

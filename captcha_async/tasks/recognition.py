@@ -49,7 +49,7 @@ class ComplexImageRecognitionTask(PuzzleFields[PuzzleSolution]):
     Source: CapMonster docs, ComplexImageTask-Recognition; the list of puzzles is open.
     """
 
-    images_base64: Sequence[bytes | str] = encoded.images("imagesBase64")
+    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", of="media")
     """The files' content, in the order that the puzzle asks for."""
     task: str = f.text("metadata.Task")
     """The puzzle's name."""
@@ -66,7 +66,7 @@ class OoclRotateNewTask(PuzzleFields[NumbersSolution]):
     Source: CapMonster docs, ComplexImageTask-Recognition.
     """
 
-    images_base64: Sequence[bytes | str] = encoded.images("imagesBase64", least=2, most=2)
+    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", least=2, most=2)
     """Background and circle."""
 
 
@@ -79,7 +79,7 @@ class OoclRotateDoubleNewTask(PuzzleFields[NumbersSolution]):
     Source: CapMonster docs, ComplexImageTask-Recognition.
     """
 
-    images_base64: Sequence[bytes | str] = encoded.images("imagesBase64", least=3, most=3)
+    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", least=3, most=3)
     """Background, ring and circle."""
 
 
@@ -90,7 +90,7 @@ class Betpunch3x3RotateTask(PuzzleFields[NumbersSolution]):
     Source: CapMonster docs, ComplexImageTask-Recognition.
     """
 
-    images_base64: Sequence[bytes | str] = encoded.images("imagesBase64", least=9, most=9)
+    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", least=9, most=9)
     """The nine tiles, in the page's order."""
 
 
@@ -101,7 +101,7 @@ class Bls3x3Task(PuzzleFields[GridSolution]):
     Source: CapMonster docs, ComplexImageTask-Recognition.
     """
 
-    images_base64: Sequence[bytes | str] = encoded.images("imagesBase64", least=9, most=9)
+    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", least=9, most=9)
     """The nine tiles."""
     task_argument: str = f.text("metadata.TaskArgument")
     """The number to find, as text."""
@@ -114,7 +114,7 @@ class SheinTask(PuzzleFields[PointsSolution]):
     Source: CapMonster docs, ComplexImageTask-Recognition.
     """
 
-    images_base64: Sequence[bytes | str] = encoded.images("imagesBase64", least=1, most=1)
+    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", least=1, most=1)
     """The image."""
 
 
@@ -127,7 +127,7 @@ class BaiduTask(PuzzleFields[NumbersSolution]):
     Source: CapMonster docs, ComplexImageTask-Recognition.
     """
 
-    images_base64: Sequence[bytes | str] = encoded.images("imagesBase64", least=1, most=1)
+    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", least=1, most=1)
     """The image."""
 
 
@@ -143,7 +143,9 @@ class BillsAudioTask(PuzzleFields[TextSolution]):
     Source: CapMonster docs, ComplexImageTask-Recognition.
     """
 
-    images_base64: Sequence[bytes | str] = encoded.images("imagesBase64", least=1, most=1)
+    images_base64: Sequence[encoded.File] = encoded.images(
+        "imagesBase64", least=1, most=1, of="media"
+    )
     """The content of one WAV file."""
 
 
@@ -154,7 +156,7 @@ class DliTask(PuzzleFields[TextSolution]):
     Source: CapMonster docs, ComplexImageTask-Recognition.
     """
 
-    images_base64: Sequence[bytes | str] = encoded.images("imagesBase64", least=1, most=1)
+    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", least=1, most=1)
     """The image with its text."""
 
 
@@ -165,7 +167,7 @@ class MathSumTask(PuzzleFields[TextSolution]):
     Source: CapMonster docs of 2026-08, ComplexImageTask-Recognition.
     """
 
-    images_base64: Sequence[bytes | str] = encoded.images("imagesBase64", least=1, most=1)
+    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", least=1, most=1)
     """The image."""
 
 
@@ -176,7 +178,7 @@ class PortugalTextFindIconTask(PuzzleFields[NumbersSolution]):
     Source: CapMonster docs of 2026-08, ComplexImageTask-Recognition.
     """
 
-    images_base64: Sequence[bytes | str] = encoded.images("imagesBase64", least=1, most=1)
+    images_base64: Sequence[encoded.File] = encoded.images("imagesBase64", least=1, most=1)
     """The five icons side by side in one image."""
     task_argument: str = encoded.escaped("metadata.TaskArgument")
     """The instruction, such as `Encontre o(a) avião.`."""

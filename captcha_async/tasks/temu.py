@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from . import _encoded as encoded
 from . import _fields as f
 from ._model import Task, task
 from ._proxy import Proxy
+from ._puzzle import CoordinatesSolution
 from ._solutions import CookiesSolution
 
-__all__ = ["TemuTask"]
+__all__ = ["TemuImageTask", "TemuTask"]
 
 
 # The page is a draft in the docs, not a thing of the past: the official SDKs have the class.
@@ -29,3 +30,16 @@ class TemuTask(Task[CookiesSolution]):
     """Browser that the solver must present."""
     proxy: Proxy | None = f.proxy(default=None)
     """Proxy of yours to open the page through."""
+
+
+@task("TemuImageTask", family="image", report="image")
+class TemuImageTask(Task[CoordinatesSolution]):
+    """Say where the pieces of Temu's picture belong.
+
+    Source: 2captcha docs, Temu.
+    """
+
+    image: encoded.File = encoded.image("image")
+    """The background."""
+    parts: Sequence[encoded.File] = encoded.images("parts")
+    """The pieces that can be moved; the answer has one point for each."""

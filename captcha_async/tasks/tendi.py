@@ -34,6 +34,8 @@ class TenDITask(Task[TenDISolution]):
     """The `captchaAppId` (`aid`), digits as text."""
     captcha_url: str | None = f.url("metadata.captchaUrl", default=None)
     """URL of Tencent's script, such as `TCaptcha-global.js`."""
+    aid_encrypted: str | None = f.text("metadata.aidEncrypted", default=None)
+    """The `Aid` that some sites hand out once: fetch it anew for each task; CapMonster only."""
     user_agent: str | None = f.text("userAgent", default=None)
     """Browser that the solver must present."""
     proxy: Proxy | None = f.proxy(default=None)

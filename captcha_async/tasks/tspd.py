@@ -25,7 +25,7 @@ class TspdTask(Task[CookiesSolution]):
     """The page that shows the challenge."""
     tspd_cookie: Mapping[str, str] | str = encoded.cookies("metadata.tspdCookie")
     """The cookies that came with the challenge page."""
-    html_page_base64: bytes | str = encoded.page("metadata.htmlPageBase64")
+    html_page_base64: encoded.File = encoded.page("metadata.htmlPageBase64")
     """The whole HTML of the challenge page, or its base64 text."""
     user_agent: str | None = f.text("userAgent", default=None)
     """Browser that got the challenge; needed by the docs of 2026-03, optional since 2026-08."""

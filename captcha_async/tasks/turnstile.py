@@ -6,7 +6,7 @@ from . import _encoded as encoded
 from . import _fields as f
 from ._model import Solution, Task, shared, solution, task
 from ._proxy import Proxy
-from ._solutions import TokenSolution
+from ._solutions import TokenSolution, cookie_text
 
 __all__ = [
     "ClearanceSolution",
@@ -19,21 +19,37 @@ __all__ = [
 ]
 
 
+TOKEN_LIFE = 300.0
+"""Seconds that a Turnstile token is valid after it was made, for one validation (Cloudflare docs,
+Turnstile, "Validate the token")."""
+
+
 @solution
 class TurnstileSolution(TokenSolution):
     """A Turnstile token."""
 
     token: str = f.answer("token")
-    """Goes into the form field `cf-turnstile-response`."""
+    """Goes into the form field `cf-turnstile-response`; good for 300 s and one use."""
+
+
+def _clearance(value: object) -> str:
+    """Read the value, or a text of cookies that has it."""
+    if not isinstance(value, str):
+        raise TypeError("expected the value of a cookie")
+    if "cf_clearance=" not in value:
+        return value
+    return cookie_text(value.partition("cf_clearance=")[2])
 
 
 @solution
 class ClearanceSolution(Solution):
     """The pass of a Challenge page or a Waiting Room."""
 
-    cf_clearance: str = f.answer("cf_clearance", "cookies.cf_clearance")
+    cf_clearance: str = f.answer(
+        "cf_clearance", "cookies.cf_clearance", "token", "cookies", decode=_clearance
+    )
     """Value of the cookie of that name; it works from the task's proxy and user agent only."""
-    user_agent: str | None = f.answer("userAgent", default=None, show=True)
+    user_agent: str | None = f.answer("userAgent", "headers.User-Agent", default=None, show=True)
     """The browser that the cookie is bound to, if the service names one."""
 
 
@@ -53,7 +69,7 @@ class TurnstileFields(Task[TurnstileSolution]):
     """Browser that the solver must present."""
 
 
-@task("TurnstileTask", family="turnstile", report="token")
+@task("TurnstileTask", family="turnstile", report="token", token_life=TOKEN_LIFE)
 class TurnstileTask(TurnstileFields):
     """Solve a Turnstile widget, with or without a proxy of yours.
 
@@ -64,7 +80,13 @@ class TurnstileTask(TurnstileFields):
     """Proxy of yours to open the page through."""
 
 
-@task("TurnstileTaskProxyless", family="turnstile", report="token", historic=True)
+@task(
+    "TurnstileTaskProxyless",
+    family="turnstile",
+    report="token",
+    token_life=TOKEN_LIFE,
+    historic=True,
+)
 class TurnstileTaskProxyless(TurnstileFields):
     """Solve a Turnstile widget under the type's old proxyless name.
 
@@ -72,7 +94,13 @@ class TurnstileTaskProxyless(TurnstileFields):
     """
 
 
-@task("TurnstileTask", fixed={"cloudflareTaskType": "token"}, family="turnstile", report="token")
+@task(
+    "TurnstileTask",
+    fixed={"cloudflareTaskType": "token"},
+    family="turnstile",
+    report="token",
+    token_life=TOKEN_LIFE,
+)
 class TurnstileChallengeTokenTask(Task[TurnstileSolution]):
     """Get the token of a Challenge page, with or without a proxy of yours.
 
@@ -85,8 +113,8 @@ class TurnstileChallengeTokenTask(Task[TurnstileSolution]):
     """The challenge's site key."""
     page_action: str = f.text("pageAction")
     """The challenge's `action`: `managed` or `non-interactive`."""
-    user_agent: str = f.text("userAgent")
-    """Browser that the solver must present."""
+    user_agent: str | None = f.text("userAgent", default=None)
+    """Browser that the solver must present; CapMonster requires it, others choose their own."""
     data: str = f.text("data")
     """The challenge's `cData`."""
     page_data: str = f.text("pageData")
@@ -103,12 +131,13 @@ class ClearanceFields(Task[ClearanceSolution]):
 
     website_url: str = f.url("websiteURL")
     """The page behind the challenge or the queue."""
-    website_key: str = f.text("websiteKey")
-    """The site key; any text will do, but the key has to be there."""
-    html_page_base64: bytes | str = encoded.page("htmlPageBase64")
-    """The whole HTML of the "Just a moment" or Waiting Room page, or its base64 text."""
-    user_agent: str = f.text("userAgent")
-    """Browser that the solver must present."""
+    website_key: str | None = f.text("websiteKey", default=None)
+    """The site key; CapMonster wants it to be there, with any text."""
+    html_page_base64: encoded.File | None = encoded.page("htmlPageBase64", default=None)
+    """The whole HTML of the "Just a moment" or Waiting Room page, or its base64 text; CapMonster
+    requires it."""
+    user_agent: str | None = f.text("userAgent", default=None)
+    """Browser that the solver must present; CapMonster requires it."""
     proxy: Proxy = f.proxy()
     """Proxy of yours to open the page through; the cookie works from there only."""
 

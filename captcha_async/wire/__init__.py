@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ._models import dump_task, load_solution, load_task
+from ._models import dump_request, dump_task, load_solution, load_task
 
-__all__ = ["dump_task", "load_solution", "load_task"]
+__all__ = ["dump_request", "dump_task", "load_solution", "load_task"]

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from ..errors import invalid
+from ..errors import UnreadableSolution, invalid
 from ..services import Service
-from ..services._type_names import TypeName
+from ..services._checks import check_required
 from ..tasks._families import all_models, find_model
 from ..tasks._model import RawSolution, RawTask, Solution, Task, TaskSpec, solution_type
-from ._codecs import solution_codec, task_codec
-from ._paths import look_up, put, take
+from ._codecs import solution_codec
+from ._paths import look_up
+from ._task_codec import TaskCodec, dump_raw, task_codec
 
-__all__ = ["dump_task", "load_solution", "load_task"]
+__all__ = ["dump_request", "dump_task", "load_solution", "load_task"]
 
 
 def dump_task(task: Task[Any], service: Service | None = None) -> dict[str, Any]:
     """Return the task object of createTask.
 
+    Fields that the service does not have are left out; `service.check` tells of them.
+
     Args:
         task: the task.
-        service: whose names to use; CapMonster's without it.
+        service: whose names to use; without it the models' own, which are CapMonster's.
     """
     if isinstance(task, RawTask):
-        return {"type": task.type, **task.fields}
-    codec = task_codec(type(task))
-    named = service and service.type_names.get(type(task).__name__)
-    if not named:
-        return codec.dump(task)
-    fixed = task.spec.fixed if named.fixed is None else named.fixed
-    proxied = getattr(task, "proxy", None) is not None
-    return codec.dump_as(task, named.of(proxied=proxied), fixed, named.keys)
+        return dump_raw(task)
+    return _codec(type(task), service).dump(task)
+
+
+def dump_request(task: Task[Any], service: Service) -> dict[str, Any]:
+    """Return createTask's body without the key: the task object, and what stands beside it."""
+    if isinstance(task, RawTask):
+        return {"task": dump_raw(task)}
+    codec = _codec(type(task), service)
+    return {"task": codec.dump(task), **codec.dump_beside(task)}
 
 
 def load_task(
@@ -44,43 +49,57 @@ def load_task(
 
     Args:
         body: the task object.
-        service: whose names it uses; CapMonster's without it.
+        service: whose names it uses; without it the models' own, which are CapMonster's.
         lenient: pass over keys that the type does not have, as the services do.
 
     Raises:
-        InvalidArgument: a key is missing, unknown or has a wrong value.
+        InvalidArgument: a key is missing, which the model or the service requires, is unknown or
+            has a wrong value.
     """
     if not isinstance(body, Mapping) or not all(isinstance(key, str) for key in body):
         raise invalid("task", body, "a JSON object", show=False)
     name = body.get("type")
     if not isinstance(name, str) or not name:
         raise invalid("type", name, "the name of a task type")
-    fitting = [] if service is None else _fitting_at(service, name, body)
-    fitting = fitting or [
-        (model, body, len(model.spec.fixed))
-        for model in _models_of(name)
-        if _matches(body, model.spec.fixed)
-    ]
-    if not fitting:
+    codec = find_codec(body, service)
+    if codec is None:
         return RawTask(name, {key: value for key, value in body.items() if key != "type"})
-    model, body, _ = _best(fitting)
-    return task_codec(model).load(body, lenient=lenient)
+    task = codec.load(body, lenient=lenient)
+    dialect = None if service is None else service.dialect(codec.model)
+    if service is not None and dialect is not None:
+        check_required(task, dialect, service.name)
+    return task
 
 
-def load_solution(task_type: str | type[Task[Any]], answer: Mapping[str, Any]) -> Solution:
+def load_solution(task_type: str | type[Task[Any]], answer: Any) -> Solution:
     """Read a solution object as the answer to a task type.
 
     Args:
         task_type: a task model or its name, such as `RecaptchaV2Task`; the answer to a type that
             the library does not know is a `RawSolution`.
-        answer: the service's `solution` object.
+        answer: the service's `solution`: an object, or a text, a number or a list where the
+            service answers with just that.
 
     Raises:
         UnreadableSolution: a documented key is missing; the answer is in its `raw`.
     """
     model = _find_model(task_type) if isinstance(task_type, str) else task_type
     kind = RawSolution if model is None else solution_type(model)
-    return solution_codec(kind).load(answer)
+    try:
+        return solution_codec(kind).load(_as_object(answer))
+    except UnreadableSolution as error:
+        error.raw = answer
+        raise
+
+
+def _as_object(answer: Any) -> Mapping[str, Any]:
+    """Put an answer that is no object under the keys where the models look for one."""
+    if isinstance(answer, Mapping):
+        return answer
+    if answer is None:
+        return {}
+    plain = isinstance(answer, str | int | float) and not isinstance(answer, bool)
+    return {"text": answer, "token": answer} if plain else {"answer": answer}
 
 
 def model_name(task: Task[Any]) -> str:
@@ -97,19 +116,51 @@ def spec_of(name: str) -> TaskSpec:
 # -- finding the model ----------------------------------------------------------------------------
 
 Model = type[Task[Any]]
-Candidate = tuple[Model, Mapping[str, Any], int]
-"""A model, the task object in CapMonster's words, and how many fixed keys speak for the model."""
+
+
+def _codec(model: Model, service: Service | None) -> TaskCodec:
+    return task_codec(model, None if service is None else service.dialect(model))
+
+
+def find_codec(
+    body: Mapping[str, Any], service: Service | None = None, *, own: bool = True
+) -> TaskCodec | None:
+    """Return the codec that fits a task object best, or None for a type that is not known.
+
+    At a service its own names go first; with *own* the models' names are known too.
+    """
+    name = str(body.get("type"))
+    groups = [] if service is None else [[*map(_at(service), _models_at(service, name))]]
+    if own:
+        groups.append([task_codec(model) for model in _models_of(name)])
+    for codecs in groups:
+        fitting = [codec for codec in codecs if _matches(body, codec.fixed)]
+        if fitting:
+            return _best(fitting, body)
+    return None
+
+
+def has_other_kind(body: Mapping[str, Any], codec: TaskCodec, service: Service) -> bool:
+    """Whether a key that tells variants apart says something that no variant has."""
+    models = _models_at(service, str(body.get("type")))
+    telling = {key for model in models for key in _codec(model, service).fixed}
+    known = {*codec.fixed, *codec.kinds()}
+    return any(isinstance(look_up(body, key.split(".")), str) for key in telling - known)
+
+
+def _at(service: Service) -> Any:
+    return lambda model: _codec(model, service)
 
 
 @cache
 def _models_of(wire_type: str) -> tuple[Model, ...]:
     """The variants of a wire type, the most narrowly described first."""
     models = [model for model in all_models() if model.spec.type == wire_type]
-    return tuple(sorted(models, key=_breadth))
+    return tuple(sorted(models, key=lambda model: _breadth(model, wire_type)))
 
 
-def _breadth(model: Model) -> tuple[bool, int]:
-    return model.spec.historic, -len(model.spec.fixed)
+def _breadth(model: Model, wire_type: str) -> tuple[bool, bool, int]:
+    return model.spec.historic, model.__name__ != wire_type, -len(model.spec.fixed)
 
 
 @cache
@@ -121,39 +172,14 @@ def _find_model(name: str) -> Model | None:
     return found
 
 
-def _fitting_at(service: Service, name: str, body: Mapping[str, Any]) -> list[Candidate]:
-    """The models that *service* calls by this name, each with the body in CapMonster's words."""
-    fitting: list[Candidate] = []
-    for model in _models_named(service, name):
-        named = service.type_names[model.__name__]
-        fixed = model.spec.fixed if named.fixed is None else named.fixed
-        if _matches(body, fixed):
-            speaking = len(fixed) if named.fixed is None else 0
-            fitting.append((model, _restore(body, named, fixed), speaking))
-    return fitting
-
-
-def _models_named(service: Service, name: str) -> Iterable[Model]:
+def _models_at(service: Service, name: str) -> list[Model]:
+    """The models that *service* calls by this name."""
     models = [
         model
         for model in all_models()
-        if (named := service.type_names.get(model.__name__)) and name in named.names
+        if (dialect := service.dialects.get(model.__name__)) and name in dialect.names
     ]
-    return sorted(models, key=_breadth)
-
-
-def _restore(body: Mapping[str, Any], named: TypeName, fixed: Mapping[str, Any]) -> dict[str, Any]:
-    # Objects are copied too: the caller's stay as they are.
-    restored = {
-        key: dict(item) if isinstance(item, Mapping) else item for key, item in body.items()
-    }
-    for key in fixed:
-        take(restored, key)
-    for ours, theirs in named.keys.items():
-        value = take(restored, theirs)
-        if value is not None:
-            put(restored, ours, value)
-    return restored
+    return sorted(models, key=lambda model: _breadth(model, name))
 
 
 def _matches(body: Mapping[str, Any], fixed: Mapping[str, Any]) -> bool:
@@ -164,13 +190,18 @@ def _same(found: Any, fixed: Any) -> bool:
     return bool(found == fixed) or str(found).lower() == str(fixed).lower()
 
 
-def _best(fitting: list[Candidate]) -> Candidate:
-    """The variant with the most fixed keys; among such, the one whose fields fit best."""
-    most = max(fixed for _, _, fixed in fitting)
-    narrow = [candidate for candidate in fitting if candidate[2] == most]
-    return narrow[0] if len(narrow) == 1 else min(narrow, key=_misfit)
+def _best(fitting: list[TaskCodec], body: Mapping[str, Any]) -> TaskCodec:
+    """The one with the most of the model's own fixed keys, then the one whose fields fit best."""
+    if len(fitting) == 1:
+        return fitting[0]
+
+    def order(codec: TaskCodec) -> tuple[int, int]:
+        return codec.misfit(body), -len(codec.fixed)
+
+    most = max(_speaking(codec) for codec in fitting)
+    narrow = [codec for codec in fitting if _speaking(codec) == most]
+    return narrow[0] if len(narrow) == 1 else min(narrow, key=order)
 
 
-def _misfit(candidate: Candidate) -> int:
-    model, body, _ = candidate
-    return task_codec(model).misfit(body)
+def _speaking(codec: TaskCodec) -> int:
+    return len(codec.fixed) if codec.fixed is codec.model.spec.fixed else 0

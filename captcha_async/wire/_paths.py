@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["flatten", "look_up", "lower", "nest", "put", "spelled", "take"]
+__all__ = ["look_up", "lower", "merge", "put", "spelled", "take"]
 
 
 def lower(name: object) -> str:
@@ -30,16 +30,11 @@ def look_up(value: Any, path: Sequence[str]) -> Any:
     return value
 
 
-def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Make objects of dotted keys."""
-    body: dict[str, Any] = {}
-    for key, value in flat.items():
-        put(body, key, value)
-    return body
-
-
 def put(body: dict[str, Any], path: str, value: Any) -> None:
     """Set what stands under a dotted path; an object is added to the one that is there."""
+    if "." not in path and path not in body:
+        body[path] = value
+        return
     *outer, last = path.split(".")
     for name in outer:
         body = body.setdefault(name, {})
@@ -60,7 +55,7 @@ def take(body: dict[str, Any], path: str) -> Any:
     if not isinstance(inner, dict):
         return None
     value = take(inner, last)
-    if not inner:
+    if not inner and value is not None:
         del body[outer]
     return value
 
@@ -71,13 +66,14 @@ def spelled(body: Mapping[str, Any], key: str) -> str:
     return next((name for name in body if lower(name) == wanted), key)
 
 
-def flatten(body: Mapping[str, Any], groups: set[str]) -> dict[str, Any]:
-    """Return the given values with keys in lower case, those inside of *groups* dotted."""
-    flat: dict[str, Any] = {}
-    for key, value in body.items():
-        name = lower(key)
-        if name in groups and isinstance(value, Mapping):
-            flat.update({f"{name}.{lower(inner)}": item for inner, item in value.items()})
-        elif value is not None:
-            flat[name] = value
-    return flat
+def merge(body: dict[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *body* with further keys, objects put together at every depth."""
+    merged = dict(body)
+    for key, value in further.items():
+        name = spelled(merged, key)
+        there = merged.get(name)
+        if isinstance(there, Mapping) and isinstance(value, Mapping):
+            merged[name] = merge(dict(there), value)
+        else:
+            merged[name] = value
+    return merged

@@ -10,7 +10,9 @@ import attrs
 import orjson
 
 from .._ref import TaskId
-from ._replies import read_object, read_task_id
+from ._refusals import as_code
+from ._replies import read_task_id
+from ._values import read_object
 
 __all__ = ["Posted", "read_posted"]
 
@@ -40,7 +42,8 @@ def read_posted(content_type: str, body: bytes, query: bytes) -> Posted | None:
     """
     if not body.strip():
         return _read_fields(_form(query))
-    if content_type.partition(";")[0].strip().lower() != FORM or body.lstrip()[:1] == b"{":
+    json = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+    if json or content_type.partition(";")[0].strip().lower() != FORM:
         fields = read_object(body)
         if _has_shape(fields):
             return Posted(body, read_task_id(fields))
@@ -65,9 +68,12 @@ def _pingback(fields: Mapping[str, Any]) -> dict[str, Any] | None:
     code = fields.get("code")
     if not isinstance(code, str) or not code:
         return None
-    if code.startswith("ERROR_") or code in ("CAPCHA_NOT_READY", "CAPTCHA_NOT_READY"):
-        known = code.replace("CAPCHA_NOT", "CAPTCHA_NOT")
-        return {"errorId": 1, "errorCode": known, "taskId": fields.get("id")}
+    refusal = as_code(code)
+    if refusal is not None:
+        said = {"errorCode": refusal.code.replace("CAPCHA_NOT", "CAPTCHA_NOT")}
+        if refusal.description:
+            said["errorDescription"] = refusal.description
+        return {"errorId": 1, **said, "taskId": fields.get("id")}
     return {"errorId": 0, "status": "ready", "solution": code, "taskId": fields.get("id")}
 
 

@@ -1,58 +1,59 @@
 """What a reply means: a value, or the one error of the tree that fits. Pure; reads any bytes.
 
-The JSON is believed before the HTTP status, because services send errors with 200 and answers with
-odd content types. Keys are read in any letter case, and what is unknown is left alone.
+createTask's, getTaskResult's and posted replies are read by the same rules, in this order:
+
+1. A status that says "not yet" is believed: what stands in `solution` beside it is no answer.
+2. A solution that holds anything is an answer, of whatever form, unless the status is `failed`.
+3. The service's own error code, wherever it stands: as errorCode, in place of the task id, or as
+   bare text. The JSON is believed before the HTTP status, because services send errors with 200
+   and answers with odd content types. Keys are read in any letter case.
+4. What is left is doubtful: `ready` without a solution, or a status that nobody has documented.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Decimal
+from typing import Any, Literal
 
 import attrs
-import orjson
 
-from .._ref import TaskId
+from .._ref import TaskId, unnamed_id
 from ..errors import (
     CaptchaError,
-    InsufficientBalance,
-    KeyRejected,
     ProtocolError,
-    RateLimited,
-    ServiceError,
-    ServiceUnavailable,
     SubmitUncertain,
+    TransportError,
     UnknownServiceError,
+    UnreadableSolution,
+    Unsolvable,
 )
 from ..services import Service
+from ._refusals import NO_CODE, Refusal, Reply, as_code, find_refusal, service_said, status_error
+from ._values import (
+    get,
+    is_empty,
+    read_balance_of,
+    read_cost,
+    read_id,
+    read_json,
+    read_object,
+    read_text,
+)
 
 __all__ = [
     "Created",
+    "Reply",
     "TaskResult",
     "read_balance",
     "read_created",
-    "read_object",
     "read_reported",
     "read_task_id",
     "read_task_result",
     "read_user_agent",
 ]
 
-NOT_READY = "CAPTCHA_NOT_READY"
-
-
-@attrs.frozen
-class Reply:
-    """What came back."""
-
-    status: int
-    body: bytes = attrs.field(repr=False)
-    retry_after: str | None = None
-    """The header of that name."""
-    date: str | None = None
-    """The header of that name."""
+Kind = Literal["processing", "answer", "unknown_status"]
 
 
 @attrs.frozen
@@ -60,9 +61,12 @@ class Created:
     """createTask was accepted."""
 
     task_id: TaskId
-    solution: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
-    """The answer, where the service gives it at once."""
+    """The service's id; one made here (`unnamed-…`) if it sent the answer at once and no id."""
+    solution: Any = attrs.field(default=None, repr=False)
+    """The answer, where the service gives it at once; mostly a mapping."""
     cost: Decimal | None = None
+    retry_after: float | None = None
+    """Seconds that the service asked to wait."""
 
 
 @attrs.frozen
@@ -71,9 +75,21 @@ class TaskResult:
 
     status: str
     """What the service called it, such as `processing` or `ready`."""
-    solution: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
-    """The answer; None while there is none."""
+    solution: Any = attrs.field(default=None, repr=False)
+    """The answer, mostly a mapping; None while there is none."""
     cost: Decimal | None = None
+    retry_after: float | None = None
+    """Seconds that the service asked to wait."""
+    doubt: CaptchaError | None = attrs.field(default=None, repr=False)
+    """What the reply means if the service says the same again: that the task has ended."""
+
+    @property
+    def kind(self) -> Kind:
+        """`processing`: poll again. `answer`: `solution` is there. `unknown_status`: neither is
+        certain; poll once more, and raise `doubt` if that brings no other kind."""
+        if self.solution is not None:
+            return "answer"
+        return "processing" if self.doubt is None else "unknown_status"
 
 
 def read_created(service: Service, reply: Reply) -> Created:
@@ -81,50 +97,49 @@ def read_created(service: Service, reply: Reply) -> Created:
 
     Raises:
         ServiceError: the service refused the task.
+        TransportError: something before the service refused the request; no task was created.
         SubmitUncertain: the reply does not tell whether a task was created.
         ProtocolError: the reply is of no known form, and no task was created.
     """
-    data = read_object(reply.body)
+    data = _data(service, reply, creates=True)
     task_id = read_task_id(data)
-    error = _service_error(service, reply, data)
-    if error is not None and task_id is None:
-        raise error
+    said = _judge(service, reply, data)
+    solution = said.solution if isinstance(said, TaskResult) else None
+    cost = read_cost(get(data, "cost"))
     if task_id is not None:
-        return Created(task_id, _solution(data), _decimal(_get(data, "cost")))
-    if reply.status < 300 or reply.status >= 500 or reply.status == 408:
-        raise SubmitUncertain(
-            f"{service.name} answered createTask with HTTP {reply.status} and no task id; a task "
-            "may exist, so look at the account before you send it again.",
-            http_status=reply.status,
-        )
-    raise _status_error(service, reply)
+        return Created(task_id, solution, cost, reply.seconds_to_wait)
+    if solution is not None:
+        # It was solved and paid for, and there is nothing to ask for later.
+        return Created(unnamed_id(), solution, cost, reply.seconds_to_wait)
+    refusal = _refusal(service, data)
+    if refusal is not None:
+        raise service_said(service, reply, refusal)
+    if isinstance(said, Unsolvable):
+        raise said
+    error = status_error(service, reply)
+    refused = 300 <= reply.status < 500 and reply.status != 408
+    if refused or isinstance(error, TransportError):
+        raise error
+    raise SubmitUncertain(
+        f"{service.name} answered createTask with HTTP {reply.status} and no task id; a task "
+        "may exist, so look at the account before you send it again.",
+        http_status=reply.status,
+        retry_after=reply.seconds_to_wait,
+    )
 
 
 def read_task_result(service: Service, reply: Reply) -> TaskResult:
-    """Read getTaskResult's reply; a status that is not known counts as `processing`.
+    """Read getTaskResult's reply, or what was posted in its place.
 
     Raises:
         ServiceError: the task failed, or the service refused the poll.
+        TransportError: something before the service refused the request.
         ProtocolError: the reply is of no known form.
     """
-    data = read_object(reply.body)
-    solution = _solution(data)
-    status = _text(_get(data, "status"))
-    if solution is not None and status.lower() not in ("processing", "idle"):
-        return TaskResult(status or "ready", solution, _decimal(_get(data, "cost")))
-    error = _service_error(service, reply, data)
-    if error is not None:
-        if error.code == NOT_READY:
-            return TaskResult("processing")
-        raise error
-    if not status:
-        raise _status_error(service, reply)
-    if status.lower() == "ready":
-        raise ProtocolError(
-            f"{service.name} says the task is ready but sends no solution.",
-            http_status=reply.status,
-        )
-    return TaskResult(status)
+    said = _judge(service, reply, _data(service, reply))
+    if isinstance(said, CaptchaError):
+        raise said
+    return said
 
 
 def read_balance(service: Service, reply: Reply) -> Decimal:
@@ -134,29 +149,29 @@ def read_balance(service: Service, reply: Reply) -> Decimal:
         ServiceError: the service refused.
         ProtocolError: there is no balance in the reply.
     """
-    data = read_object(reply.body)
-    error = _service_error(service, reply, data)
-    if error is not None:
-        raise error
-    balance = _decimal(_get(data, "balance"))
+    data = _data(service, reply)
+    refusal = _refusal(service, data)
+    if refusal is not None:
+        raise service_said(service, reply, refusal)
+    balance = read_balance_of(get(data, "balance"))
     if balance is None:
-        raise _status_error(service, reply)
+        raise status_error(service, reply)
     return balance
 
 
 def read_reported(service: Service, reply: Reply) -> None:
-    """Read the reply to a report of a wrong answer.
+    """Read the reply to a report of an answer.
 
     Raises:
         ServiceError: the service refused the report.
         ProtocolError: the reply is of no known form.
     """
-    data = read_object(reply.body)
-    error = _service_error(service, reply, data)
-    if error is not None:
-        raise error
+    data = _data(service, reply)
+    refusal = _refusal(service, data)
+    if refusal is not None:
+        raise service_said(service, reply, refusal)
     if reply.status >= 300 or not data:
-        raise _status_error(service, reply)
+        raise status_error(service, reply)
 
 
 def read_user_agent(service: Service, reply: Reply) -> str:
@@ -165,153 +180,142 @@ def read_user_agent(service: Service, reply: Reply) -> str:
     Raises:
         ProtocolError: the page is no such text.
     """
-    text = reply.body.decode("utf-8", "replace").strip()
+    text = reply.body.decode("utf-8-sig", "replace").strip()
     if reply.status != 200 or not text or len(text) > 1000 or not text.isprintable():
-        raise _status_error(service, reply)
+        raise status_error(service, reply)
     return text
 
 
-# -- errors ---------------------------------------------------------------------------------------
-
-
-def _service_error(service: Service, reply: Reply, data: Mapping[str, Any]) -> ServiceError | None:
-    """Make the error that the JSON tells of, if it tells of one."""
-    error_id = _integer(_get(data, "errorId"))
-    code = _text(_get(data, "errorCode")).strip()
-    if not error_id and not code:
-        return None
-    if not code and error_id is not None:
-        code = service.numeric_codes.get(error_id, "")
-    known = service.error_codes.get(code) or service.error_codes.get(code.upper())
-    description = _text(_get(data, "errorDescription"))
-    kind: type[ServiceError] = UnknownServiceError
-    advice = "see the service's documentation for it"
-    if known is not None:
-        advice = known.advice
-        kind = known.error or UnknownServiceError
-    elif not code:
-        kind = _BY_STATUS.get(reply.status, UnknownServiceError)
-    return kind(
-        _sentence(service, code or f"error {error_id}", description, advice),
-        code=code or None,
-        description=description or None,
-        error_id=error_id,
-        http_status=reply.status,
-        retry_after=_retry_after(reply),
-    )
-
-
-def _sentence(service: Service, code: str, description: str, advice: str) -> str:
-    said = f" ({description.strip().rstrip('.')})" if description.strip() else ""
-    return f"{service.name} answered {code[:100]}{said[:300]}: {advice}."
-
-
-_BY_STATUS: dict[int, type[ServiceError]] = {
-    401: KeyRejected,
-    402: InsufficientBalance,
-    403: KeyRejected,
-    429: RateLimited,
-}
-_STATUS_ADVICE = {
-    401: "check the API key",
-    402: "top up the account",
-    403: "check the API key and the addresses that it may be used from",
-    429: "slow down",
-}
-
-
-def _status_error(service: Service, reply: Reply) -> CaptchaError:
-    """Make the error for a reply whose JSON says nothing."""
-    status = reply.status
-    kind = _BY_STATUS.get(status, ServiceUnavailable if status >= 500 else None)
-    if kind is not None:
-        advice = _STATUS_ADVICE.get(status, "try again later")
-        return kind(
-            f"{service.name} answered HTTP {status}: {advice}.",
-            http_status=status,
-            retry_after=_retry_after(reply),
-        )
-    return ProtocolError(
-        f"{service.name} answered HTTP {status} with {len(reply.body)} bytes that are no reply of "
-        "the protocol; check the base URL.",
-        http_status=status,
-    )
-
-
-def _retry_after(reply: Reply) -> float | None:
-    """Seconds of the Retry-After header; a date is taken relative to the reply's own date."""
-    value = (reply.retry_after or "").strip()
-    if not value:
-        return None
-    if value.isascii() and value.isdigit():
-        return float(value[:6])
-    from email.utils import parsedate_to_datetime
-
-    try:
-        until = parsedate_to_datetime(value)
-        seconds = (until - parsedate_to_datetime(reply.date or "")).total_seconds()
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return max(0.0, seconds)
-
-
-# -- values ---------------------------------------------------------------------------------------
-
-
-def read_object(body: bytes) -> Mapping[str, Any]:
-    """Read a JSON object; empty if it is none."""
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        # orjson is strict about NaN, lone surrogates and byte order marks; an answer is worth more.
-        try:
-            data = json.loads(body.decode("utf-8-sig", "replace"), strict=False)
-        except (ValueError, RecursionError):
-            return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _get(data: Mapping[str, Any], key: str) -> Any:
-    if key in data:
-        return data[key]
-    wanted = key.lower()
-    return next((value for name, value in data.items() if name.lower() == wanted), None)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _integer(value: Any) -> int | None:
-    """Read errorId: an integer, or a string that holds one; any other truth counts as 1."""
-    if isinstance(value, int):
-        return int(value)
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return 1 if value else None
-
-
 def read_task_id(data: Mapping[str, Any]) -> TaskId | None:
-    """Read an id; 0 and '' are what error replies carry."""
-    value = _get(data, "taskId")
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    """Read the id of a task as it came; None if there is none, or something else in its place."""
+    value = read_id(get(data, "taskId"))
+    return None if isinstance(value, str) and as_code(value, in_place_of_id=True) else value
+
+
+# -- what a reply is ------------------------------------------------------------------------------
+
+READY = "ready"
+FAILED = "failed"
+
+LONGEST_ANSWER = 1_000_000
+"""Bytes of a bare text that are looked at."""
+
+# What stands beside a solution; an object that has other keys may have the answer among them.
+_ANSWERS = ("gRecaptchaResponse", "token", "text", "answer", "cookies", "cf_clearance")
+
+
+def _judge(service: Service, reply: Reply, data: Mapping[str, Any]) -> TaskResult | CaptchaError:
+    """Decide what a reply is: an answer, "not yet", something doubtful, or an error."""
+    status = read_text(get(data, "status"))[:100]
+    word = status.lower().replace(" ", "_").replace("-", "_")
+    wait = reply.seconds_to_wait
+    waiting = word in service.not_yet
+    solution = None if waiting or word == FAILED else _solution(data, ready=word == READY)
+    if solution is not None:
+        return TaskResult(status or READY, solution, read_cost(get(data, "cost")), wait)
+    refusal = _refusal(service, data)
+    if refusal is not None:
+        known = service.error_codes.get(refusal.code.upper())
+        if known is not None and known.error is None:
+            return TaskResult("processing", retry_after=wait)
+        return service_said(service, reply, refusal)
+    if waiting:
+        return TaskResult(status, retry_after=wait)
+    if word == FAILED:
+        return _failed(service, reply, data)
+    if not _of_the_protocol(reply, data):
+        return status_error(service, reply, poll=True)
+    return TaskResult(status, retry_after=wait, doubt=_doubt(service, reply, data, status))
+
+
+def _data(service: Service, reply: Reply, *, creates: bool = False) -> Mapping[str, Any]:
+    """Return the reply as an object, also what has the form of the services' older interface.
+
+    That one says `OK|…` or a code as bare text, or `{"status": 1, "request": "…"}`.
+    """
+    data = read_json(reply.body)
+    if isinstance(data, dict):
+        text, done = get(data, "request"), read_text(get(data, "status"))
+        if not isinstance(text, str) or done not in ("0", "1"):
+            return data
+        return _of_text(service, reply, f"OK|{text}" if done == "1" else text, creates) or data
+    if not isinstance(data, str):
+        data = reply.body[:LONGEST_ANSWER].decode("utf-8-sig", "replace")
+    return _of_text(service, reply, data, creates) or {}
+
+
+def _of_text(service: Service, reply: Reply, text: str, creates: bool) -> dict[str, Any] | None:
+    text = text.strip()
+    mark, bar, rest = text.partition("|")
+    if bar and mark.strip().upper() == "OK" and rest.strip():
+        return {"taskId": rest} if creates else {"status": READY, "solution": rest}
+    found = as_code(text, service.error_codes)
+    # "ERROR: upstream timed out" with 502 is a gateway's, and leaves open what became of it.
+    if found is None or (found.code == NO_CODE and reply.status >= 500):
         return None
-    return value or None if value not in ("0", "") else None
+    return {"errorId": 1, "errorCode": found.code, "errorDescription": found.description}
 
 
-def _solution(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    value = _get(data, "solution")
-    if isinstance(value, str) and value:
-        return {"text": value, "token": value}
-    return value if isinstance(value, dict) and value else None
+def _refusal(service: Service, data: Mapping[str, Any]) -> Refusal | None:
+    """Find the error that the service tells of, also where the task id should be."""
+    found = find_refusal(service, data)
+    value = get(data, "taskId")
+    if found is not None or not isinstance(value, str):
+        return found
+    return as_code(value, service.error_codes, in_place_of_id=True)
 
 
-def _decimal(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+def _solution(data: Mapping[str, Any], *, ready: bool) -> Any:
+    """Return the answer, or None; only `ready` makes one of a solution that holds nothing."""
+    value = get(data, "solution")
+    if isinstance(value, str):
+        value = value.strip()
+        inner = read_object(value.encode("utf-8", "replace")) if value[:1] == "{" else None
+        text = {"text": value, "token": value, "answer": value} if value else None
+        value = dict(inner) if inner else text
+    if value is None or value in ("", [], {}):
+        found = {key: get(data, key) for key in _ANSWERS} if ready else {}
+        found = {key: item for key, item in found.items() if not is_empty(item)}
+        return found or None
+    return value if ready or not is_empty(value) else None
+
+
+def _of_the_protocol(reply: Reply, data: Mapping[str, Any]) -> bool:
+    """Tell whether an object without an answer, an error or "not yet" is the service's at all."""
+    names = {name.lower() for name in data}
+    return "status" in names or ("errorid" in names and reply.status < 300)
+
+
+def _failed(service: Service, reply: Reply, data: Mapping[str, Any]) -> Unsolvable:
+    said = read_text(get(data, "errorDescription"))
+    text = f" ({' '.join(said.split())[:300].rstrip('.')})" if said else ""
+    return Unsolvable(
+        f"{service.name} says that the task has failed{text}: create a new task, a second try "
+        "often works.",
+        description=said or None,
+        http_status=reply.status,
+        retry_after=reply.seconds_to_wait,
+    )
+
+
+def _doubt(
+    service: Service, reply: Reply, data: Mapping[str, Any], status: str
+) -> ProtocolError | UnknownServiceError:
+    """Make the error that a reply of an unknown meaning leads to when it comes again."""
+    if status.lower() == READY:
+        return UnreadableSolution(
+            f"{service.name} says that the task is ready but sends no solution; its reply is in "
+            "the error's `raw`.",
+            raw=dict(data),
+            http_status=reply.status,
+            retry_after=reply.seconds_to_wait,
+        )
+    said = read_text(get(data, "errorDescription"))
+    text = f" ({' '.join(said.split())[:300].rstrip('.')})" if said else ""
+    return UnknownServiceError(
+        f"{service.name} says of the task {status or 'nothing'!r}{text}, which is no documented "
+        "status: look at the service's documentation, and at the account for what was charged.",
+        description=said or None,
+        http_status=reply.status,
+        retry_after=reply.seconds_to_wait,
+    )

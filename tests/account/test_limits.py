@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captcha_async import InvalidArgument, Limits, RateLimitedSemaphore
-from captcha_async._account._limits import Pause
+from captcha_async._account._pause import Pause
 
 
 async def enter_all(semaphore: RateLimitedSemaphore, count: int, hold: float = 0.0) -> list[float]:

@@ -7,42 +7,33 @@ import pytest
 from local import TOKEN_TASK, joined
 
 from captcha_async import Limits, NoSlotAvailable
-from captcha_async._account._fuse import Fuse
-from captcha_async._account._gateway import Gateway
-from captcha_async._account._slots import Lease, Slots
-from captcha_async._account._statistics import Counters
+from captcha_async._account._slots import Slots
 from captcha_async.emulator import Emulator, Latency
-
-
-def make(most: int, crowd: int) -> Slots:
-    """Make slots of a client that has *crowd* tasks open."""
-    gateway = Gateway(Fuse(600), Limits(), Counters())
-    return Slots(most, lambda: crowd, gateway)
 
 
 async def test_the_limit_drops_to_what_was_open_at_the_refusal() -> None:
     """The service has just told how many it takes."""
-    slots = make(1000, 40)
-    assert slots.refused(slots.epoch)
+    slots = Slots(1000)
+    slots.refused(slots.epoch, 40)
     assert slots.limit == 40
     assert repr(slots) == "<Slots 40 of 1000>"
 
 
 async def test_refusals_of_one_burst_count_once() -> None:
     """What was sent before the reduction tells nothing about the limit after it."""
-    slots = make(100, 200)
+    slots = Slots(100)
     epoch = slots.epoch
     for _ in range(50):
-        slots.refused(epoch)
+        slots.refused(epoch, 200)
     assert slots.limit == 90
-    slots.refused(slots.epoch)
+    slots.refused(slots.epoch, 200)
     assert slots.limit == 81
 
 
 async def test_the_limit_grows_by_a_twentieth_per_round_and_never_over_the_most() -> None:
     """After a round of solves there is a little more room."""
-    slots = make(110, 100)
-    slots.refused(slots.epoch)
+    slots = Slots(110)
+    slots.refused(slots.epoch, 100)
     for _ in range(100):
         slots.succeeded()
     assert 104 <= slots.limit <= 106
@@ -53,21 +44,9 @@ async def test_the_limit_grows_by_a_twentieth_per_round_and_never_over_the_most(
 
 async def test_the_limit_is_at_least_one() -> None:
     """With nothing open a refusal is not for us to mend."""
-    slots = make(10, 0)
-    assert not slots.refused(slots.epoch)
+    slots = Slots(10)
+    slots.refused(slots.epoch, 0)
     assert slots.limit == 1
-
-
-async def test_a_lease_gives_back_only_what_it_holds() -> None:
-    """Giving up twice is harmless, as happens when a backing-off solve is cancelled."""
-    slots = make(1, 0)
-    lease = Lease(slots)
-    lease.leave()
-    await lease.enter()
-    lease.leave()
-    lease.leave()
-    await lease.enter()
-    assert slots.waiting == 0
 
 
 async def test_without_open_tasks_refusals_are_counted() -> None:
@@ -95,3 +74,14 @@ async def test_a_cancelled_back_off_keeps_no_slot() -> None:
         for pending in client.orphans:
             await pending
         await client.solve(TOKEN_TASK)
+
+
+async def test_tasks_that_nobody_collects_do_not_make_refusals_uncounted() -> None:
+    """Waiting for one of them to end would be waiting for nobody."""
+    emulator = Emulator(latency=Latency.fixed(1000))
+    async with joined(emulator) as client:
+        await client.submit(TOKEN_TASK)
+        emulator.refuse("ERROR_NO_SLOT_AVAILABLE")
+        with pytest.raises(NoSlotAvailable):
+            await client.solve(TOKEN_TASK)
+        assert len(emulator.requests_to("createTask")) == 7

@@ -108,7 +108,7 @@ async def test_one_tasks_trouble_never_stops_the_others() -> None:
     emulator = Emulator(latency=Latency.fixed(5))
     emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", "ImageToTextTask")
     wrong: Any = "not a task"
-    too_big = ImageToTextTask(bytes(60_000))
+    too_big = ImageToTextTask(b"GIF89a".ljust(60_000))
     async with joined(emulator) as client:
         outcomes = await client.solve_all([TOKEN_TASK, IMAGE_TASK, wrong, too_big, TOKEN_TASK])
     kinds = [type(outcome) for outcome in outcomes]

@@ -283,10 +283,10 @@ async def test_the_same_index_with_another_task_is_refused(path: Path) -> None:
     """A list in another order must not be taken for solved; the proxy may differ."""
     emulator = quick_emulator()
     async with journalled(emulator, path) as client:
-        await client.solve_all([TOKEN_TASK, TOKEN_TASK])
+        await client.solve_all([TOKEN_TASK, TOKEN_TASK], name="pair")
         proxied = TOKEN_TASK.evolve(proxy=Proxy.from_url("http://user:pass@203.0.113.7:8080"))
         other = TurnstileTask(website_url="https://example.com", website_key="k")
-        async with client.batch([proxied, other], resume=True) as batch:
+        async with client.batch([proxied, other], resume=True, name="pair") as batch:
             (outcome,) = [outcome async for outcome in batch]
         assert isinstance(outcome, Failed)
         assert outcome.key == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tracemalloc
+import weakref
 from itertools import repeat
 from typing import Any
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from captcha_async import CallbackReceiver, InvalidArgument
 from captcha_async._callbacks import Callback
-from captcha_async._callbacks._receiver import MOST_BYTES
+from captcha_async._callbacks._reception import MOST_BYTES
 from captcha_async._callbacks._tokens import MOST_ENDED
 from captcha_async.wire._posted import FORM, read_posted
 
@@ -269,6 +270,43 @@ async def test_ended_callbacks_are_forgotten_in_the_end() -> None:
         last = callback
     assert (await poster.send(first.url, content=BODY)).status_code == 404
     assert (await poster.send(last.url, content=BODY)).status_code == 200
+
+
+async def test_a_watch_is_told_of_each_body_and_let_go_at_the_end() -> None:
+    """Not of repeats; and what it is told by is not kept for as long as repeats may come."""
+    _, poster, callback = make()
+
+    class Watch:
+        """Counts what it is told."""
+
+        told = 0
+
+        def look(self) -> None:
+            self.told += 1
+
+    watch = Watch()
+    callback.notify(watch.look)
+    for number in (1, 2):
+        for _ in range(2):
+            await poster.send(callback.url, content=BODY)
+        assert watch.told == number
+        assert callback.take() == BODY
+    gone = weakref.ref(watch)
+    callback.end(polled=False)
+    del watch
+    assert gone() is None
+    assert (await poster.send(callback.url, content=BODY)).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", b"ok\n"), ("HEAD", b"")])
+async def test_its_health_can_be_asked_for(method: str, body: bytes) -> None:
+    """Under the path of the mount; nothing is counted."""
+    receiver, poster, _ = make()
+    reply = await poster.send(f"{PUBLIC}/health", method)
+    assert (reply.status_code, reply.content) == (200, body)
+    assert reply.headers["content-length"] == "3"
+    assert (await poster.send(f"{PUBLIC}/health")).status_code == 404
+    assert receiver.statistics().refused == 1
 
 
 # -- the forms of a body --------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
+from contextlib import suppress
 
 import anyio
 import httpx
@@ -24,7 +24,7 @@ async def ask(url: str, path: str = "/unknown") -> int:
         return (await http.post(url + path, content=b"{}")).status_code
 
 
-@on_asyncio
+@pytest.mark.real_time
 async def test_callbacks_over_sockets_end_all_tasks() -> None:
     """Service, client and receiver each speak real HTTP, and no poll is made."""
     emulator, receiver = Emulator(latency=POLLED), CallbackReceiver()
@@ -39,7 +39,7 @@ async def test_callbacks_over_sockets_end_all_tasks() -> None:
         assert receiver.statistics().by_callback == 50
 
 
-@on_asyncio
+@pytest.mark.real_time
 async def test_the_port_is_free_afterwards() -> None:
     """Whether the block ends well or not; and the receiver can be served again."""
     receiver = CallbackReceiver()
@@ -54,7 +54,7 @@ async def test_the_port_is_free_afterwards() -> None:
         assert await ask(again) == 404
 
 
-@on_asyncio
+@pytest.mark.real_time
 async def test_shutting_down_fails_nothing() -> None:
     """Tasks in flight are polled for, and so are those submitted afterwards."""
     emulator, receiver = Emulator(latency=POLLED), CallbackReceiver()
@@ -70,7 +70,7 @@ async def test_shutting_down_fails_nothing() -> None:
         assert receiver.statistics().waiting == 0
 
 
-@on_asyncio
+@pytest.mark.real_time
 async def test_serving_twice_is_an_error() -> None:
     """One address at a time."""
     receiver = CallbackReceiver()
@@ -98,16 +98,95 @@ async def test_being_cancelled_releases_the_port() -> None:
         await ask(url)
 
 
-@on_asyncio
-async def test_without_uvicorn_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error tells which extra to install."""
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(RuntimeError, match=r"captcha-async\[serve\]"):
-        await CallbackReceiver().serve().__aenter__()
+@pytest.mark.real_time
+async def test_one_task_may_enter_and_another_leave() -> None:
+    """As fixtures and start-up hooks do; the port is free afterwards."""
+    receiver = CallbackReceiver()
+    served = receiver.serve()
+    urls: list[str] = []
+
+    async def enter() -> None:
+        urls.append(await served.__aenter__())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(enter)
+    assert await ask(urls[0]) == 404
+    async with anyio.create_task_group() as group:
+        group.start_soon(served.__aexit__, None, None, None)
+    with pytest.raises(httpx.ConnectError):
+        await ask(urls[0])
 
 
-@pytest.mark.parametrize("anyio_backend", ["trio-real"], indirect=True)
-async def test_on_trio_it_says_what_to_do() -> None:
-    """uvicorn cannot run on trio; any ASGI server that can, can mount the receiver."""
-    with pytest.raises(RuntimeError, match="mount the receiver"):
-        await CallbackReceiver().serve().__aenter__()
+async def say(url: str, data: bytes) -> list[int]:
+    """Send bytes and no more, and return the statuses of what is said to them."""
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    said = b""
+    async with await anyio.connect_tcp(host, int(port)) as stream:
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            await stream.send(data)
+            await stream.send_eof()
+            while True:
+                said += await stream.receive()
+    return [int(part[:3]) for part in said.split(b"HTTP/1.1 ")[1:]]
+
+
+READY = b'{"errorId": 0, "status": "ready", "solution": {"token": "x"}}'
+HEAD = b"POST /TOKEN HTTP/1.1\r\nhost: a\r\n"
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+EXPECTING = HEAD + b"expect: 100-continue\r\n"
+END = b" HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize(
+    ("data", "statuses"),
+    [
+        (HEAD + b"content-length: 61\r\n\r\n" + READY, [200]),
+        (CHUNKED + b"3d\r\n" + READY + b"\r\n0\r\n\r\n", [200]),
+        (EXPECTING + b"content-length: 61\r\n\r\n" + READY, [200]),
+        (b"GET /TOKEN?id=5&code=token" + END, [200]),
+    ],
+)
+async def test_a_callback_arrives_in_any_framing(data: bytes, statuses: list[int]) -> None:
+    """Also on a connection that brings another one after it."""
+    receiver = CallbackReceiver()
+    async with receiver.serve() as url:
+        for times in (1, 2):
+            callback = receiver.expect()
+            assert callback is not None
+            sent = data.replace(b"TOKEN", callback.token)
+            assert await say(url, sent * times) == statuses * times
+            assert callback.arrived
+    assert receiver.statistics().refused == 0
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize(
+    ("data", "status", "refused"),
+    [
+        (b"GET /TOKEN" + END, 405, 1),
+        (b"HEAD /TOKEN" + END, 405, 1),
+        (b"BREW /TOKEN" + END, 405, 1),
+        (b"GET /TOKENx?id=5&code=token" + END, 404, 1),
+        (b"POST /TOKENx HTTP/1.1\r\nhost: a\r\ncontent-length: 99\r\n\r\n", 404, 1),
+        (HEAD + b"content-length: 2\r\n\r\n{}", 400, 1),
+        (HEAD + b"content-length: 262145\r\n\r\n", 413, 1),
+        (EXPECTING + b"content-length: 262145\r\n\r\n", 413, 1),
+        (CHUNKED + (b"ffff\r\n" + b"x" * 65535 + b"\r\n") * 5, 413, 1),
+        (HEAD + b"x: " + b"y" * 40_000 + b"\r\n\r\n", 431, 0),
+        (b"\0TOKEN\r\n\r\n", 400, 0),
+        (b"GET /health" + END, 200, 0),
+        (b"HEAD /captcha/health" + END, 200, 0),
+    ],
+)
+async def test_what_is_no_callback_is_answered_and_counted(
+    data: bytes, status: int, refused: int
+) -> None:
+    """As in any server that the receiver is mounted in; what is no request counts for nothing."""
+    receiver = CallbackReceiver()
+    async with receiver.serve() as url:
+        callback = receiver.expect()
+        assert callback is not None
+        assert await say(url, data.replace(b"TOKEN", callback.token)) == [status]
+        assert not callback.arrived
+    assert receiver.statistics().refused == refused

@@ -6,16 +6,21 @@ import json
 import math
 import random
 import sys
+import threading
 from collections.abc import Generator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import KEY, run, served
+from typer.testing import CliRunner
 
 import captcha_async
-from captcha_async import CaptchaClient
+from captcha_async import CaptchaClient, SolveTimeout
 from captcha_async.cli import _options, main
+from captcha_async.cli._app import app
 from captcha_async.cli._samples import noise_png
 from captcha_async.emulator import Emulator, Latency
 
@@ -136,12 +141,27 @@ def test_a_timeout_has_its_own_exit_code(emulator: Emulator, base_url: str) -> N
     ("arguments", "says"),
     [
         (["solve", "recaptcha-v2"], "needs --url (the page) and --key"),
+        (["solve", "turnstyle"], "did you mean turnstile"),
+        (["solve", "GeeTestTask", "--url", "https://a.example"], "needs --field gt=..."),
+        (["solve", "turnstile", *WIDGET, "-f", "nonsense=1"], "nonsense must be left out"),
+        (["solve", "turnstile", *WIDGET, "-f", "nonsense"], "--field must be NAME=VALUE"),
+        (["solve", "-"], "standard input is no image but nothing"),
+        (["collect", "1", "--type", "NoSuchTask"], "--type must be the name of a task type"),
         (["solve", "turnstile", *WIDGET, "--invisible"], "--invisible is not for turnstile"),
         (["solve", "turnstile", *WIDGET, "--min-score", "0.3"], "--min-score is not for turnstile"),
-        (["solve", "turnstile", "--url", "example.com", "--key", "k"], "website_url must be"),
-        (["solve", "no-such-file.png"], "give an image file, or one of recaptcha-v2"),
+        (
+            ["solve", "turnstile", "--url", "example.com", "--key", "k"],
+            "captcha-async: --url must be",
+        ),
+        (
+            ["solve", "no-such-file.png"],
+            "no-such-file.png is neither an image file nor a task type",
+        ),
         (["solve", "turnstile", *WIDGET, "--service", "nobody"], "capmonster, captcha69"),
-        (["solve", "turnstile", *WIDGET, "--base-url", "nowhere"], "base_url must be"),
+        (
+            ["solve", "turnstile", *WIDGET, "--base-url", "nowhere"],
+            "captcha-async: --base-url must be",
+        ),
         (["balance", "--service", "nobody"], "capmonster, captcha69"),
         (["demo", "--service", "nobody"], "capmonster, captcha69"),
         (["demo", "--tasks", "0"], "tasks"),
@@ -158,10 +178,111 @@ def test_wrong_usage(arguments: list[str], says: str) -> None:
 def test_an_image_takes_no_widget_options(tmp_path: Path) -> None:
     """An option that would be ignored is refused."""
     image = tmp_path / "image.png"
-    image.write_bytes(b"x" * 200)
-    result = run("solve", str(image), *WIDGET)
+    image.write_bytes(noise_png(random.Random(0)))
+    result = run("solve", str(image), "--key", "site-key")
     assert result.exit_code == 2
-    assert "--url is not for images" in result.stderr
+    assert "--key is not for images" in result.stderr
+
+
+def test_solve_reads_standard_input(
+    emulator: Emulator, base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`-` is an image or a task object."""
+    emulator.answer_at_once()
+    for content in (noise_png(random.Random(0)), json.dumps(TASK).encode()):
+        result = CliRunner().invoke(
+            app,
+            ["solve", "-", "--base-url", base_url],
+            input=content,
+            env={"CAPTCHA_API_KEY": KEY},
+        )
+        assert result.exit_code == 0, result.output
+    types = [request.body["task"]["type"] for request in emulator.requests_to("createTask")]
+    assert types == ["ImageToTextTask", "TurnstileTask"]
+
+
+TASK = {"type": "TurnstileTask", "websiteURL": "https://example.com", "websiteKey": "0x4"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Generator[str]:
+    """Serve two files, an image and a page."""
+    (tmp_path / "a.png").write_bytes(noise_png(random.Random(0)))
+    (tmp_path / "page").write_text("<html><body>hello", encoding="utf-8")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *_: Any) -> None:
+            """Say nothing."""
+
+    handler = partial(Quiet, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_solve_gets_an_image_by_its_address(emulator: Emulator, base_url: str, site: str) -> None:
+    """What is there is looked at: a page is no image, and its captcha has a type."""
+    emulator.answer_with({"text": "W9H5K"})
+    emulator.answer_at_once()
+    result = run("solve", f"{site}/a.png", "--base-url", base_url)
+    assert (result.exit_code, result.stdout) == (0, "W9H5K\n")
+    result = run("solve", f"{site}/page", "--base-url", base_url)
+    assert result.exit_code == 2
+    assert "page is no image but a web page: for a captcha on a page give its type" in result.stderr
+    assert "File not found" in run("solve", f"{site}/none", "--base-url", base_url).stderr
+
+
+def test_solve_takes_any_type(emulator: Emulator, base_url: str) -> None:
+    """By its class or the service's name; other fields by `--field`, as the type has them."""
+    emulator.answer_at_once()
+    fields = ("-f", "gt=" + "a" * 32, "-f", "challenge=c", "-f", "geetestApiServerSubdomain=a.b")
+    page = ("--url", "https://example.com")
+    result = run("solve", "geetesttask", *page, *fields, "--base-url", base_url)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)
+    proxy = ("--proxy", "http://me:pw@8.8.8.8:8080", "-f", "isInvisible=true")
+    assert run("solve", "RecaptchaV2Task", *WIDGET, *proxy, "--base-url", base_url).exit_code == 0
+    first, second = (request.body["task"] for request in emulator.requests_to("createTask"))
+    assert (first["gt"], first["geetestApiServerSubdomain"]) == ("a" * 32, "a.b")
+    assert (second["proxyPort"], second["isInvisible"]) == (8080, True)
+
+
+def test_what_a_time_out_has_left_is_collected(emulator: Emulator, base_url: str) -> None:
+    """The message names the command, and that costs nothing more."""
+    emulator.answer_with({"token": "late"}, after=3)
+    where = ("--base-url", base_url)
+    result = run("solve", "turnstile", *WIDGET, *where, "--timeout", "0.5")
+    assert result.exit_code == 4
+    (task_id,) = emulator.tasks
+    hint = f"captcha-async collect {task_id} --type TurnstileTask --service capmonster"
+    assert hint in result.stderr
+    result = run(*hint.split()[1:], *where)
+    assert (result.exit_code, result.stdout) == (0, "late\n")
+    assert run("collect", str(task_id), *where).stdout == "late\n"
+    assert emulator.statistics().created == 1
+    assert run("collect", "999", *where).exit_code == 1
+
+
+def test_the_service_is_named_by_the_environment(
+    base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CAPTCHA_SERVICE and CAPTCHA_BASE_URL stand in for the options, which go before them."""
+    monkeypatch.setenv("CAPTCHA_BASE_URL", base_url)
+    assert run("balance").stdout == "10.0\n"
+    monkeypatch.setenv("CAPTCHA_SERVICE", "nobody")
+    result = run("balance")
+    assert result.exit_code == 2
+    assert "--service must be" in result.stderr
+    assert run("balance", "--service", "capmonster").exit_code == 0
+
+
+def test_a_service_that_cannot_be_reached() -> None:
+    """It has an exit code of its own."""
+    result = run("balance", "--base-url", "http://127.0.0.1:9")
+    assert result.exit_code == 5
 
 
 # -- the key --------------------------------------------------------------------------------------
@@ -245,12 +366,33 @@ def test_an_interrupted_solve(base_url: str, monkeypatch: pytest.MonkeyPatch) ->
     assert (result.exit_code, result.stderr) == (130, "captcha-async: interrupted\n")
 
 
+def test_an_interrupted_solve_names_what_is_paid_for(
+    emulator: Emulator, base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C tells the id, and the command that collects it."""
+    submit_and_wait = CaptchaClient.solve
+
+    async def interrupt(self: Any, *given: Any, **more: Any) -> None:
+        with pytest.raises(SolveTimeout):
+            await submit_and_wait(self, *given, timeout=0.3)
+        raise KeyboardInterrupt
+
+    emulator.answer_with({"token": "late"}, after=math.inf)
+    monkeypatch.setattr(CaptchaClient, "solve", interrupt)
+    result = run("solve", "turnstile", *WIDGET, "--base-url", base_url)
+    (task_id,) = emulator.tasks
+    assert result.exit_code == 130
+    assert f"task {task_id} is paid for" in result.stderr
+    assert f"captcha-async collect {task_id} --type TurnstileTask" in result.stderr
+
+
 @pytest.mark.parametrize("module", ["typer", "rich"])
 def test_without_the_extra(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence tells what to install."""
     for name in [name for name in sys.modules if name.startswith("captcha_async.cli._")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(sys, "argv", ["captcha-async", "types"])
     with pytest.raises(SystemExit, match=r"pip install 'captcha-async\[cli\]'"):
         main()
 
@@ -259,5 +401,6 @@ def test_another_missing_module_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -
     """A broken installation is not blamed on the extra."""
     monkeypatch.delitem(sys.modules, "captcha_async.cli._app")
     monkeypatch.setitem(sys.modules, "captcha_async.cli._balance", None)
+    monkeypatch.setattr(sys, "argv", ["captcha-async", "balance"])
     with pytest.raises(ModuleNotFoundError, match="_balance"):
         main()

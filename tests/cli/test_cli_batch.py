@@ -139,10 +139,12 @@ def test_bad_lines_are_told_and_skipped(folder: Path, emulator: Emulator, base_u
     result = batch(base_url)
     assert result.exit_code == 1
     told = [line for line in result.stderr.splitlines() if line.startswith("line ")]
-    assert len(told) == len(BAD)
-    for number, (line, (_, reason)) in enumerate(zip(told, BAD, strict=True), 4):
-        assert line.startswith(f"line {number}: ")
-        assert reason in line
+    assert len(told) == len(BAD) - 1
+    for number, (_, reason) in enumerate(BAD, 4):
+        # The two keys that were there before break one rule: its first line is told.
+        if number < 4 + len(BAD) - 1:
+            assert any(line.startswith(f"line {number}: ") and reason in line for line in told)
+    assert "  2  a key that was there before (line 13, 14)" in result.stdout
     assert [line["key"] for line in results()] == [1, "a", 15]
     assert f"3 solved, 0 failed, {len(BAD)} bad lines" in result.stdout
     assert solving(emulator) == 3
@@ -277,7 +279,7 @@ def test_a_spending_cap_stops_it(folder: Path, emulator: Emulator, base_url: str
     write(*map(page, range(50)))
     result = batch(base_url, "--max-in-flight", "1", "--max-spend", "0.01")
     assert result.exit_code == 3
-    assert "stopped: --max-spend is reached: 0.010 is spent" in result.stderr
+    assert "stopped: --max-spend is reached: 0.010 of 0.01 spent" in result.stderr
     assert len(results()) == solving(emulator) == 10
 
 
@@ -423,7 +425,7 @@ def test_answers_that_are_gone_are_told(folder: Path, emulator: Emulator, base_u
         (["-o", "r.jsonl", "--max-in-flight", "0"], "max-in-flight"),
         (["-o", "r.jsonl", "--rate", "0"], "--rate must be"),
         (["-o", "r.jsonl", "--bad-lines", "shout"], "bad-lines"),
-        (["-o", "r.jsonl", "--callbacks-url", "nowhere"], "public_url must be"),
+        (["-o", "r.jsonl", "--callbacks-url", "nowhere"], "--callbacks-url must be"),
         (["-o", "r.jsonl", "--service", "nobody"], "capmonster, captcha69"),
         (["-o", "r.jsonl", "--timeout", "-1"], "timeout"),
     ],

@@ -18,6 +18,8 @@ from captcha_async import CaptchaClient
 from captcha_async.cli._batch._files import Files
 from captcha_async.cli._batch._lines import TaskLines
 from captcha_async.cli._batch._run import BatchRun, Settings
+from captcha_async.cli._batch._tasks import Reading
+from captcha_async.cli._health import Health
 from captcha_async.emulator import Emulator, Latency
 
 ROOT = Path(__file__).parents[2]
@@ -150,7 +152,8 @@ def test_an_answer_that_cannot_be_written_is_not_forgotten(base_url: str) -> Non
     assert result.returncode == 1
     assert "paid for and not collected: 1 (ids " in result.stderr
     result = run("batch", "tasks", "-o", "/dev/full", "--journal", "j", "--base-url", base_url)
-    assert "paid for and not collected: 1 (--resume collects them" in result.stderr
+    assert "paid for and not collected: 1 (ids " in result.stderr
+    assert "; --resume collects them" in result.stderr
 
 
 # -- the cap on the money -------------------------------------------------------------------------
@@ -161,10 +164,33 @@ def test_the_cap_holds_from_the_first_task_on(emulator: Emulator, base_url: str)
     write(200)
     result = run("batch", "tasks", "-o", "results", "--max-spend", "0.02", "--base-url", base_url)
     assert result.exit_code == 3
-    assert solved() == emulator.statistics().created <= 20
+    assert solved() == emulator.statistics().created == 20
     again = ("--max-spend", "0.02", "--resume", "--base-url", base_url)
     assert run("batch", "tasks", "-o", "results", *again).exit_code == 3
     assert emulator.statistics().created <= 40
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_cap_is_used_up(emulator: Emulator, base_url: str, known: bool) -> None:
+    """20 tasks of 0.001 under 0.015 solve exactly 15, in one run that is fast all the same."""
+    write(20)
+    price = ("--price", "0.001") if known else ()
+    command = ("batch", "tasks", "-o", "results", "--max-spend", "0.015", *price)
+    result = run(*command, "--base-url", base_url)
+    assert result.exit_code == 3
+    assert "--max-spend is reached: 0.015 of 0.015 spent" in result.stderr
+    assert solved() == emulator.statistics().created == 15
+    assert "5 lines left" in result.stdout
+    assert "go on with:" in result.stderr
+
+
+def test_what_fails_makes_room_under_the_cap(emulator: Emulator, base_url: str) -> None:
+    """A task that costs nothing is no reason to stop before the money is spent."""
+    emulator.refuse("ERROR_CAPTCHA_UNSOLVABLE", "createTask", times=3)
+    write(20)
+    command = ("batch", "tasks", "-o", "results", "--max-spend", "0.015", "--price", "0.001")
+    assert run(*command, "--base-url", base_url).exit_code == 3
+    assert solved() == 15
 
 
 def test_a_first_task_that_fails_does_not_hold_up_the_others(
@@ -210,10 +236,10 @@ def test_limits_that_limit_nothing(option: tuple[str, str], says: str, base_url:
 async def test_an_interruption_before_the_batch_is_open(folder: Path) -> None:
     """It ends the run as soon as the batch can be stopped."""
     client = CaptchaClient(KEY, base_url="http://127.0.0.1:1")
-    lines = TaskLines(client.service, lambda *_: None)
-    files = Files(Path("tasks"), Path("results"), False, None, True)
+    lines = TaskLines(Reading(client.service))
+    files = Files([Path("tasks")], Path("results"), False, None, True)
     settings = Settings(5, None, False, 60.0, ("127.0.0.1", 0))
-    run = BatchRun(client, lines, files, settings)
+    run = BatchRun(client, lines, files, settings, Health())
     batch = client.batch
 
     def interrupt_and_batch(*arguments: Any, **more: Any) -> Any:

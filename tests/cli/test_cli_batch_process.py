@@ -158,7 +158,9 @@ def test_a_second_signal_does_not_wait(start: Start, emulator: Emulator, tmp_pat
     process.send_signal(signal.SIGINT)
     code, _, errors = end(process)
     assert code == 130
-    assert "paid for and not collected: 5 (--resume collects them" in errors
+    ids = sorted(map(str, emulator.tasks))
+    assert f"paid for and not collected: 5 (ids {ids[0]}" in errors
+    assert "; --resume collects them" in errors
     code, _, errors = end(start("tasks", "-o", "results", "--resume"))
     assert code == 0, errors
     assert sorted(solved_keys(tmp_path / "results")) == [f"job {n}" for n in range(5)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -47,6 +48,7 @@ def test_emulate_serves_until_interrupted(start: Start) -> None:
     assert process.stderr is not None
     base_url, key = (process.stdout.readline().split()[-1] for _ in range(2))
     assert run("balance", "--base-url", base_url, key=key).stdout == "7.5\n"
+    assert process.stderr.readline() == f"watch it  {base_url}/\n"
     assert process.stderr.readline().split()[1:] == ["getBalance", "-", "200", "balance", "7.5"]
     out, errors = end(process)
     assert (process.returncode, out) == (0, "")
@@ -58,3 +60,14 @@ def test_the_module_is_the_command(start: Start) -> None:
     out, _ = start("--help").communicate(timeout=PATIENCE)
     assert "demo" in out
     assert "\x1b" not in out
+
+
+def test_a_terminal_of_ascii_gets_ascii(start: Start) -> None:
+    """Where the locale is C nothing else is written, in tables neither."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C"}
+    command = [sys.executable, "-m", "captcha_async", "types", "--historic"]
+    told = subprocess.run(
+        command, env=environment, capture_output=True, timeout=PATIENCE, check=True
+    ).stdout
+    assert told.isascii()
+    assert b"TurnstileTask" in told

@@ -116,5 +116,5 @@ def test_one_name_is_one_way_to_report() -> None:
 
 def wire_names(model: type[Task[Any]]) -> set[str]:
     """Return what the services call a type."""
-    named = (service.type_names.get(model.__name__) for service in SERVICES.values())
+    named = (service.dialects.get(model.__name__) for service in SERVICES.values())
     return {name for names in named if names for name in names.names}

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from captcha_async.cli._types import _catalogue
 from captcha_async.cli._types._catalogue import describe, find_types
+from captcha_async.cli._types._search import WORDS, search
 from captcha_async.cli._types._view import print_list, print_type
 from captcha_async.services import SERVICES
 from captcha_async.tasks._families import all_models
@@ -97,6 +98,31 @@ def test_a_name_of_several_types_lists_them() -> None:
     lines = run("types", "ComplexImageTask").stdout.splitlines()[1:]
     assert len(lines) > 10
     assert all(" ComplexImageTask " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("cloudflare", "TurnstileTask"),
+        ("aws", "AmazonTask"),
+        ("arkose", "FunCaptchaTask"),
+        ("tencent", "TenDITask"),
+        ("image", "ImageToTextTask"),
+        ("waiting room", "TurnstileWaitingRoomTask"),
+        ("Google", "RecaptchaV2Task"),
+        ("incapsula", "ImpervaTask"),
+    ],
+)
+def test_what_people_call_it(word: str, found: str) -> None:
+    """The company, the product or what is seen leads to the class."""
+    lines = run("types", word).stdout.splitlines()
+    assert found in [line.split()[0] for line in lines if line]
+
+
+def test_words_lead_somewhere() -> None:
+    """Every word in the list has a type."""
+    assert all(search(word) for word in WORDS)
+    assert search("x") == search("") == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from captcha_async._asgi import serve_app
+from captcha_async._serving._asgi_server import serve_app
 from captcha_async.emulator import Emulator, Latency
 from examples.demo_site import Site
 
@@ -37,7 +38,7 @@ Start = Callable[..., Program]
 @contextmanager
 def served(site: Site) -> Iterator[str]:
     """Serve the site and its service from a thread, and give its address."""
-    server = serve_app(site.app, "127.0.0.1", 0, what="the site", on_trio="")
+    server = serve_app(site.app, "127.0.0.1", 0, "the site")
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(site.app.router.lifespan_context(site.app)),
@@ -268,3 +269,29 @@ def test_the_site_can_be_started_by_hand(start: Start, free_port: int) -> None:
     assert code == 0
     assert len(pages) == 12
     end(program)
+
+
+# -- browsers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", ["playwright", "selenium"])
+def test_a_browser_passes_the_form(library: str, start: Start, tmp_path: Path) -> None:
+    """It takes the parameters from the page, hands the answer in, and reports a refused one."""
+    pytest.importorskip(library, reason=f"needs {library}")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if chromium is None or (library == "selenium" and driver is None):
+        pytest.skip("needs chromium and chromedriver")
+    emulator = Emulator(latency=Latency.fixed(0))
+    emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=1)
+    site = Site(emulator, pages=3, refuse_every=2)
+    variables = {"CHROMIUM": chromium, "CHROMEDRIVER": driver or "", "HOME": str(tmp_path.parent)}
+    with served(site) as url:
+        for number in (3, 1, 2):
+            program = start(f"{library}_form", f"{url}/pages/{number}", url=url, **variables)
+            out, errors = program.communicate(timeout=PATIENCE)
+            assert (program.returncode, out) == (0, f"This is page {number}.\n"), errors
+    assert (len(site.accepted), site.rejected) == (2, [])
+    assert reported(emulator) == sorted(site.refused)
+    assert len(site.refused) == 1
+    assert emulator.violations == []

@@ -57,6 +57,19 @@ async def test_a_callback_that_nobody_takes_is_given_up(deliveries: Deliveries) 
     assert emulator.statistics().callbacks_failed == 1
 
 
+async def test_one_task_may_enter_the_emulator_and_another_leave_it() -> None:
+    """As fixtures and start-up hooks do; what enters it may have ended since."""
+    emulator = Emulator()
+    async with anyio.create_task_group() as group:
+        group.start_soon(emulator.__aenter__)
+    with pytest.raises(RuntimeError, match="running already"):
+        await emulator.__aenter__()
+    async with anyio.create_task_group() as group:
+        group.start_soon(emulator.__aexit__, None, None, None)
+    with pytest.raises(RuntimeError, match="not running"):
+        await emulator.__aexit__(None, None, None)
+
+
 async def test_without_a_task_group_callbacks_are_skipped_with_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

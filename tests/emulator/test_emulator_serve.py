@@ -1,12 +1,10 @@
-"""The emulator over real sockets: served by uvicorn, and delivering callbacks."""
+"""The emulator over real sockets: served, and delivering callbacks."""
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import socket
 import ssl
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
@@ -25,8 +23,6 @@ from emulator_calls import IMAGE, Caller
 from captcha_async.emulator import Emulator, Latency, serve
 from captcha_async.emulator._delivery import post
 from captcha_async.errors import InvalidArgument
-
-on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio-real"], indirect=True)
 
 REPLY = b"HTTP/1.1 204 No Content\r\n\r\n"
 
@@ -53,7 +49,7 @@ async def drain(stream: SocketStream) -> bytes:
 # -- serve ----------------------------------------------------------------------------------------
 
 
-@on_asyncio
+@pytest.mark.real_time
 async def test_it_is_served_over_http() -> None:
     """A task is created and polled over a socket; afterwards the port is free again."""
     emulator = Emulator(latency=Latency.fixed(0))
@@ -65,7 +61,7 @@ async def test_it_is_served_over_http() -> None:
         assert emulator.requests_to("createTask")[0].body["task"] == IMAGE
 
 
-@on_asyncio
+@pytest.mark.real_time
 async def test_callbacks_are_delivered_while_it_is_served() -> None:
     """Serving runs the emulator, also if it runs already."""
     seen: list[str] = []
@@ -85,9 +81,37 @@ async def test_callbacks_are_delivered_while_it_is_served() -> None:
     assert seen == ["http://receiver.example/"] * 2
 
 
-@on_asyncio
+@pytest.mark.real_time
+async def test_one_task_may_enter_and_another_leave() -> None:
+    """As fixtures and start-up hooks do; callbacks are delivered in between."""
+    arrived = anyio.Event()
+
+    async def deliver(url: str, body: bytes) -> None:
+        arrived.set()
+
+    emulator = Emulator(latency=Latency.fixed(0), deliver=deliver)
+    served = serve(emulator)
+    urls: list[str] = []
+
+    async def enter() -> None:
+        urls.append(await served.__aenter__())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(enter)
+    (url,) = urls
+    caller = Caller(emulator, url)
+    async with caller.http:
+        await caller.create(IMAGE, callbackUrl="http://receiver.example/")
+        await arrived.wait()
+    async with anyio.create_task_group() as group:
+        group.start_soon(served.__aexit__, None, None, None)
+    with refused(url):
+        pass
+
+
+@pytest.mark.real_time
 async def test_an_error_in_the_block_comes_out_bare() -> None:
-    """The server's task group does not wrap what the caller raises."""
+    """No task group wraps what the caller raises."""
     urls: list[str] = []
 
     async def fail_inside() -> None:
@@ -101,7 +125,7 @@ async def test_an_error_in_the_block_comes_out_bare() -> None:
         pass
 
 
-@on_asyncio
+@pytest.mark.real_time
 async def test_cancelling_shuts_the_server_down() -> None:
     """Cancelled in its block, even with a request hanging, the server is gone afterwards."""
     emulator = Emulator()
@@ -120,7 +144,7 @@ async def test_cancelling_shuts_the_server_down() -> None:
         pass
 
 
-@on_asyncio
+@pytest.mark.real_time
 async def test_a_request_that_still_hangs_does_not_keep_the_server_up() -> None:
     """A reply that never comes is cut off at the end, after a short grace."""
     emulator = Emulator()
@@ -135,16 +159,16 @@ async def test_a_request_that_still_hangs_does_not_keep_the_server_up() -> None:
         pass
 
 
-@on_asyncio
+@pytest.mark.real_time
 async def test_signal_handlers_stay_the_process_s_own() -> None:
     """A served emulator takes no Ctrl-C away."""
     before = signal.getsignal(signal.SIGINT)
     async with serve(Emulator()):
-        await asyncio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         assert signal.getsignal(signal.SIGINT) is before
 
 
-@on_asyncio
+@pytest.mark.real_time
 async def test_the_url_is_one_to_call() -> None:
     """Listening everywhere gives an address that can be called; IPv6 has its brackets."""
     async with serve(Emulator(), "0.0.0.0") as url:
@@ -155,28 +179,13 @@ async def test_the_url_is_one_to_call() -> None:
             assert (await http.get(f"{url}/api/useragent/actual")).status_code == 200
 
 
-@on_asyncio
+@pytest.mark.real_time
 async def test_a_port_that_is_taken_or_wrong_is_told() -> None:
     """The address errors come out as they are."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await serve(Emulator(), port=taken.getsockname()[1]).__aenter__()
     with pytest.raises(InvalidArgument, match="port must be"):
         await serve(Emulator(), port=70_000).__aenter__()
-
-
-@pytest.mark.parametrize("anyio_backend", ["trio-real"], indirect=True)
-async def test_on_trio_it_says_what_to_do() -> None:
-    """uvicorn cannot run on trio; the error names the way that works."""
-    with pytest.raises(RuntimeError, match="ASGITransport"):
-        await serve(Emulator()).__aenter__()
-
-
-@on_asyncio
-async def test_without_uvicorn_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error tells which extra to install."""
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(RuntimeError, match=r"captcha-async\[serve\]"):
-        await serve(Emulator()).__aenter__()
 
 
 # -- delivery -------------------------------------------------------------------------------------

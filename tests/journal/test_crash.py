@@ -6,8 +6,11 @@ import os
 import random
 import subprocess
 import sys
+import uuid
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +26,33 @@ from captcha_async import (
     RecaptchaV2Task,
     SubmitUncertain,
 )
-from captcha_async._asgi import serve_app
+from captcha_async._serving._asgi_server import serve_app
 from captcha_async.emulator import Emulator, Latency
 
 GAP = 0.05
-KEYS = [f"page-{number}" for number in range(40)]
+# Of every kind, and such as look alike; by the label that stands for it elsewhere.
+KINDS: tuple[Callable[[int], Any], ...] = (
+    lambda number: f"page {number}",
+    lambda number: number,
+    lambda number: str(number - 1),
+    lambda number: ("page", number),
+    lambda number: Path(f"page {number - 4}"),
+    lambda number: uuid.UUID(int=number),
+    lambda number: str(uuid.UUID(int=number - 1)),
+    lambda number: f"half a character \udce9 {number}",
+)
+KEYS = {f"page-{number}": KINDS[number % len(KINDS)](number) for number in range(40)}
+LABELS = {key: label for label, key in KEYS.items()}
+# As Python has a file name that is no UTF-8.
+NAME = "caf\udce9.txt"
+PRICE = Decimal("0.001")
 KILLS = 8
 ROOT = Path(__file__).parents[2]
 
 
-def task_of(key: str) -> RecaptchaV2Task:
-    """Make the task of a key, which tells the key to the service."""
-    return RecaptchaV2Task(website_url=f"https://example.com/{key}", website_key="6Lc-key")
+def task_of(label: str) -> RecaptchaV2Task:
+    """Make the task of a key, which tells its label to the service."""
+    return RecaptchaV2Task(website_url=f"https://example.com/{label}", website_key="6Lc-key")
 
 
 # -- the process that is killed -------------------------------------------------------------------
@@ -53,7 +71,10 @@ async def work(url: str, journal: str, results: str, resend: bool) -> None:
             polling=FixedPolling(first=GAP, interval=GAP),
         ) as client,
         client.batch(
-            {key: task_of(key) for key in KEYS}, resume=True, resend_uncertain=resend
+            {key: task_of(label) for label, key in KEYS.items()},
+            name=NAME,
+            resume=True,
+            resend_uncertain=resend,
         ) as outcomes,
     ):
         async for outcome in outcomes:
@@ -62,7 +83,7 @@ async def work(url: str, journal: str, results: str, resend: bool) -> None:
                 said = "uncertain"
             else:
                 said = outcome.solution.token
-            os.write(sheet, f"{outcome.key} {said}\n".encode())
+            os.write(sheet, f"{LABELS[outcome.key]} {said}\n".encode())
 
 
 # -- the test -------------------------------------------------------------------------------------
@@ -73,7 +94,9 @@ class Service:
 
     def __init__(self, chance: random.Random) -> None:
         self.emulator = Emulator(
-            CAPMONSTER.evolve(min_poll_gap=GAP), latency=Latency(median=0.15, sigma=0.5)
+            CAPMONSTER.evolve(min_poll_gap=GAP),
+            latency=Latency(median=0.15, sigma=0.5),
+            price=PRICE,
         )
         self._chance = chance
         self.process: subprocess.Popen[bytes] | None = None
@@ -148,7 +171,7 @@ async def test_a_process_killed_again_and_again_loses_nothing(tmp_path: Path, se
     service = Service(random.Random(seed))
     files = str(tmp_path / "captchas.db"), str(tmp_path / "results")
     async with (
-        serve_app(service, "127.0.0.1", 0, what="the emulator", on_trio="") as url,
+        serve_app(service, "127.0.0.1", 0, "the emulator") as url,
         service.emulator.running(),
     ):
         for number in range(1000):
@@ -168,6 +191,7 @@ async def test_a_process_killed_again_and_again_loses_nothing(tmp_path: Path, se
         answers, _ = read(files[1])
         assert set(answers) == set(KEYS)
         assert all(times <= 1 + (key in uncertain) for key, times in service.created().items())
+        await check_books(url, files[0])
     assert service.emulator.violations == []
 
 
@@ -188,6 +212,17 @@ def check_answers(answers: dict[str, list[str]], *, kills: int) -> None:
     """Only what was just handed out at a kill came twice, and then it was the same."""
     assert all(len(set(tokens)) == 1 for tokens in answers.values())
     assert sum(len(tokens) - 1 for tokens in answers.values()) <= kills
+
+
+async def check_books(url: str, path: str) -> None:
+    """The journal knows what was paid through all the kills, and the batch can be run again."""
+    async with CaptchaClient("emulator-key", base_url=url, journal=path) as client:
+        spent = sum(cost for _, cost in await client._journal.spent(None))
+        assert spent == PRICE * len(KEYS)
+        assert await client.uncertain() == ()
+        assert [pending async for pending in client.resume()] == []
+        assert await client.forget_batch(NAME) == len(KEYS)
+        assert sum(cost for _, cost in await client._journal.spent(None)) == spent
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from solves import make_solve
 
 from captcha_async import ANTI_CAPTCHA, CAPMONSTER, InvalidArgument, Service
 from captcha_async._polling._adaptive import AdaptivePolling
-from captcha_async._polling._schedule import PollLedger, PollState
+from captcha_async._polling._schedule import PollState
 
 FRESH = PollState("RecaptchaV2Task", "recaptcha")
 # Polled in vain after 4 s and with success 2 s later.
@@ -37,18 +38,18 @@ def polls_of_an_endless_task(
     schedule: AdaptivePolling, service: Service, deadline: float, round_trip: float
 ) -> list[float]:
     """Return the ages at which a task is polled that is never solved, until its deadline."""
-    ledger = PollLedger(service)
+    solve = make_solve(service)
     state, now, sent = attrs.evolve(FRESH, deadline=deadline), 0.0, list[float]()
     while True:
-        now = max(now, schedule.next_poll(state), ledger.allowed_at())
+        now = max(now, schedule.next_poll(state), solve.next_allowed)
         if now >= deadline:
             return sent
         sent.append(now)
-        ledger.begin(service.name)
+        solve.begin_poll(now)
         begun, now = now, now + round_trip
-        ledger.end(now)
+        solve.end_poll(now)
         schedule.observe(state, begun, now, ready=False)
-        state = attrs.evolve(state, polls=ledger.polls, last=now, since=begun)
+        state = attrs.evolve(state, polls=solve.polls, last=now, since=begun)
 
 
 # -- gap, cap, deadline ---------------------------------------------------------------------------

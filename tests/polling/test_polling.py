@@ -1,4 +1,4 @@
-"""When to poll: the schedule proposes, the ledger keeps the gap and the cap."""
+"""When to poll: what a fixed schedule proposes."""
 
 from __future__ import annotations
 
@@ -6,63 +6,9 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from captcha_async import CAPMONSTER, FixedPolling, InvalidArgument, PollLimitReached
-from captcha_async._polling._schedule import PollLedger, PollState
-
-
-@given(
-    steps=st.lists(
-        st.tuples(st.floats(0, 10), st.floats(0, 5), st.booleans(), st.floats(0, 30)), max_size=200
-    )
-)
-def test_no_history_of_polls_breaks_gap_or_cap(
-    steps: list[tuple[float, float, bool, float]],
-) -> None:
-    """Whatever happens to the polls, the next one waits for the gap, and none exceeds the cap."""
-    ledger = PollLedger(CAPMONSTER)
-    now, seen, ends = 0.0, 0, float("-inf")
-    for eagerness, duration, sent, asked in steps:
-        start = max(now + eagerness, ledger.allowed_at())
-        assert start - ends >= CAPMONSTER.min_poll_gap - 1e-9
-        if seen == CAPMONSTER.max_polls:
-            with pytest.raises(PollLimitReached):
-                ledger.begin("capmonster")
-            return
-        ledger.begin("capmonster")
-        now = start + duration
-        ledger.end(now, sent=sent, wait=asked)
-        seen += sent
-        ends = now
-        assert ledger.allowed_at() >= now + asked
-        assert ledger.polls == seen
-
-
-def test_the_cap_is_the_services() -> None:
-    """The poll after the last allowed one is refused locally."""
-    ledger = PollLedger(CAPMONSTER, polls=119)
-    ledger.begin("capmonster")
-    with pytest.raises(PollLimitReached, match="All 120 polls") as caught:
-        ledger.begin("capmonster")
-    assert caught.value.polls == 120
-
-
-def test_polls_of_another_process_count() -> None:
-    """A reference brings its polls along, and the last of them may have been just now."""
-    ledger = PollLedger(CAPMONSTER, polls=7, now=100.0)
-    assert ledger.polls == 7
-    assert ledger.allowed_at() == 102.0
-    assert PollLedger(CAPMONSTER, polls=0, now=100.0).allowed_at() == float("-inf")
-
-
-def test_a_poll_that_was_never_sent_does_not_count() -> None:
-    """Without a network no poll is used up."""
-    ledger = PollLedger(CAPMONSTER)
-    ledger.begin("capmonster")
-    ledger.end(1.0, sent=False)
-    assert ledger.polls == 0
+from captcha_async import FixedPolling, InvalidArgument
+from captcha_async._polling._schedule import PollState
 
 
 def test_fixed_polling_polls_first_and_then_evenly() -> None:

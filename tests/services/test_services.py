@@ -154,14 +154,14 @@ def test_check_refuses_what_is_no_task() -> None:
 )
 def test_check_knows_the_image_limit(name: str, limit: int) -> None:
     """The largest image passes; one byte more is refused before it is sent."""
-    SERVICES[name].check(ImageToTextTask(b"x" * limit))
+    SERVICES[name].check(ImageToTextTask(b"GIF89a".ljust(limit)))
     with pytest.raises(InvalidArgument, match=rf"{limit} bytes at {name}, not {limit + 1}"):
-        SERVICES[name].check(ImageToTextTask(b"x" * (limit + 1)))
+        SERVICES[name].check(ImageToTextTask(b"GIF89a".ljust(limit + 1)))
 
 
 def test_check_allows_any_image_where_no_limit_is_documented() -> None:
     """Nothing is refused on a guess."""
-    CAPTCHA69.check(ImageToTextTask(b"x" * 1_000_000))
+    CAPTCHA69.check(ImageToTextTask(b"GIF89a".ljust(1_000_000)))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_check_allows_any_image_where_no_limit_is_documented() -> None:
 )
 def test_check_knows_forbidden_characters(login: str, password: str, field: str) -> None:
     """CapMonster refuses a % in proxy credentials; the error does not show them."""
-    task = recaptcha(Proxy("http", "10.0.0.7", 1, login, password))
+    task = recaptcha(Proxy("http", "203.0.113.7", 1, login, password))
     with pytest.raises(InvalidArgument) as caught:
         CAPMONSTER.check(task)
     assert caught.value.field == field
@@ -180,7 +180,7 @@ def test_check_knows_forbidden_characters(login: str, password: str, field: str)
 
 def test_type_names_follow_the_proxy() -> None:
     """Some services have a name of their own for tasks without proxy."""
-    proxied = recaptcha(Proxy("http", "10.0.0.7", 1))
+    proxied = recaptcha(Proxy("http", "203.0.113.7", 1))
     names = {
         name: (service.type_name(recaptcha()), service.type_name(proxied))
         for name, service in SERVICES.items()
@@ -208,3 +208,86 @@ def test_a_raw_task_keeps_its_name(service: Service) -> None:
 def test_a_repr_hides_the_user_of_an_address(url: str, shown: str) -> None:
     """A mirror may want a password in its address."""
     assert f"base_url='{shown}'" in repr(CAPMONSTER.evolve(base_url=url))
+
+
+# -- waiting and reports --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "timeout"),
+    [
+        ("anti-captcha", "ImageToTextTask", 60.0),
+        ("anti-captcha", "RecaptchaV2Task", 300.0),
+        ("anti-captcha", "RecaptchaV3TaskProxyless", 60.0),
+        ("anti-captcha", "GeeTestTask", 600.0),
+        ("anti-captcha", "GeeTestTaskProxyless", 600.0),
+        ("anti-captcha", "FunCaptchaTask", 600.0),
+        ("anti-captcha", "AntiGateTask", 600.0),
+        ("anti-captcha", "AntiBotCookieTask", 600.0),
+        ("2captcha", "RecaptchaV2Task", 600.0),
+        ("2captcha", "RecaptchaV3TaskProxyless", 600.0),
+        ("2captcha", "LeminTask", 180.0),
+        ("capsolver", "ReCaptchaV2TaskProxyLess", 150.0),
+        ("capmonster", "ImageToTextTask", 60.0),
+    ],
+)
+def test_a_wait_is_as_long_as_the_service_takes(service: str, name: str, timeout: float) -> None:
+    """By a model's name or the service's own; those of the services' own SDKs or longer."""
+    assert SERVICES[service].poll_times(name).timeout == timeout
+
+
+def test_2captcha_is_polled_every_five_seconds() -> None:
+    """As it asks for; reCAPTCHA first after ten."""
+    two = SERVICES["2captcha"]
+    assert {times.interval for times in two.polling.values()} == {5.0}
+    assert two.poll_times("RecaptchaV2Task").first == 10.0
+    assert two.poll_times("image").first == 5.0
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "correct", "path", "window"),
+    [
+        ("capmonster", "ImageToTextTask", False, "/reportIncorrectImageCaptcha", None),
+        ("capmonster", "TurnstileTask", False, "/reportIncorrectTokenCaptcha", None),
+        ("capmonster", "RecaptchaV2Task", True, None, None),
+        ("capmonster", "DataDomeTask", False, None, None),
+        ("anti-captcha", "ImageToTextTask", False, "/reportIncorrectImageCaptcha", 60.0),
+        ("anti-captcha", "RecaptchaV2TaskProxyless", False, "/reportIncorrectRecaptcha", 60.0),
+        ("anti-captcha", "RecaptchaV3EnterpriseTask", True, "/reportCorrectRecaptcha", 60.0),
+        ("anti-captcha", "HCaptchaTask", False, "/reportIncorrectHcaptcha", 60.0),
+        ("anti-captcha", "TurnstileTask", False, None, None),
+        ("anti-captcha", "ImageToTextTask", True, None, None),
+        ("2captcha", "LeminTask", True, "/reportCorrect", 900.0),
+        ("2captcha", "SomethingNew", False, "/reportIncorrect", 900.0),
+        ("capsolver", "VisionEngine", False, "/feedbackTask", None),
+    ],
+)
+def test_reports_go_to_the_method_of_the_kind(
+    service: str, name: str, correct: bool, path: str | None, window: float | None
+) -> None:
+    """Models, the services' own names and names of tomorrow; None where nothing takes it."""
+    report = SERVICES[service].report_for(name, correct=correct)
+    assert (None if report is None else report.path) == path
+    assert (None if report is None else report.window) == window
+
+
+def test_bodies_of_reports() -> None:
+    """The task's id, and what the method wants besides."""
+    wrong = SERVICES["capsolver"].report_for("RecaptchaV2Task", correct=False)
+    right = SERVICES["2captcha"].report_for("RecaptchaV2Task", correct=True)
+    assert wrong is not None
+    assert right is not None
+    assert wrong.body("a-b") == {"taskId": "a-b", "result": {"invalid": True}}
+    assert right.body(7) == {"taskId": 7}
+
+
+def test_currencies() -> None:
+    """Where one is documented; nobody says what CapMonster's is."""
+    told = {name: service.currency for name, service in SERVICES.items()}
+    assert told == {
+        "capmonster": None,
+        "captcha69": None,
+        "anti-captcha": "USD",
+        "2captcha": "USD",
+        "capsolver": "USD",
+    }

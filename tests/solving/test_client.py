@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -52,7 +52,7 @@ async def test_the_seed_pages_requests_go_over_the_wire_exactly_so() -> None:
     """Same keys, same nesting, nothing extra, for both services."""
     url = "https://example.com/captcha-page"
     site_key = "6Lcg7CMUAAAAANphynKgn9YAgA4tQ2KI_iqRyTwd"
-    body = httpx.Request("POST", "http://x", content=IMAGE_TASK.body).content
+    body = httpx.Request("POST", "http://x", content=cast("bytes", IMAGE_TASK.body)).content
     import base64
 
     from captcha_async import NoCaptchaTaskProxyless, RecaptchaV2Task
@@ -269,8 +269,8 @@ async def test_a_wrong_answer_is_reported_to_the_right_method() -> None:
     async with joined(emulator) as client:
         image = await client.solve(IMAGE_TASK)
         token = await client.solve(TOKEN_TASK)
-        await client.report_incorrect(image)
-        await client.report_incorrect(token.ref)
+        assert await client.report_incorrect(image)
+        assert (await client.report_incorrect(token.ref)).taken
     assert emulator.requests_to("reportIncorrectImageCaptcha")[0].body == {
         "clientKey": KEY,
         "taskId": image.task_id,
@@ -278,12 +278,15 @@ async def test_a_wrong_answer_is_reported_to_the_right_method() -> None:
     assert emulator.requests_to("reportIncorrectTokenCaptcha")[0].body["taskId"] == token.task_id
 
 
-async def test_a_report_that_no_method_takes_is_refused_before_any_request() -> None:
-    """capsolver documents no such method."""
-    emulator = Emulator("capsolver")
+async def test_a_report_that_no_method_takes_is_told_without_a_request() -> None:
+    """captcha69 documents no method for right answers; that is no error that costs the page."""
+    emulator = Emulator("captcha69")
     async with joined(emulator) as client:
-        with pytest.raises(InvalidArgument, match="capsolver takes reports of"):
-            await client.report_incorrect(TaskRef("capsolver", "x", "RecaptchaV2Task"))
+        reported = await client.report_correct(TaskRef("captcha69", "x", "RecaptchaV2Task"))
+        assert not reported
+        assert "captcha69 takes no report of right answers" in (reported.why or "")
+        with pytest.raises(InvalidArgument, match=r"ref\.service"):
+            await client.report_incorrect(TaskRef("capmonster", "x", "RecaptchaV2Task"))
         with pytest.raises(InvalidArgument, match="what solve returned"):
             await client.report_incorrect("x")  # type: ignore[arg-type]
     assert emulator.requests == []
@@ -484,7 +487,7 @@ def test_bad_arguments_are_named(arguments: dict[str, Any], field: str | None) -
         ({"task": TOKEN_TASK, "timeout": float("nan")}, "timeout"),
         ({"task": TOKEN_TASK, "callback_url": "me.example"}, "callback_url"),
         ({"task": TOKEN_TASK, "soft_id": True}, "soft_id"),
-        ({"task": RawTask("X", {"body": b"bytes"})}, "task"),
+        ({"task": RawTask("X", {"body": {1, 2}})}, "task"),
     ],
 )
 async def test_bad_calls_are_refused_before_any_request(
@@ -503,7 +506,7 @@ async def test_an_image_over_the_services_limit_is_refused_before_any_request() 
     from captcha_async import ImageToTextTask
 
     emulator = Emulator()
-    image = ImageToTextTask(bytes(51_201))
+    image = ImageToTextTask(b"GIF89a".ljust(51_201))
     async with joined(emulator) as client:
         with pytest.raises(InvalidArgument, match="at most 51200 bytes at capmonster"):
             await client.solve(image)

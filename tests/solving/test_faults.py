@@ -16,7 +16,14 @@ from fault_cases import CASES, STEPS, Case, Outcome, World, world
 from journal_files import rows
 from local import TOKEN_TASK
 
-from captcha_async import AccountBlocked, CaptchaError, PendingTask, Solved, SubmitUncertain
+from captcha_async import (
+    AccountBlocked,
+    CaptchaError,
+    PendingTask,
+    Reported,
+    Solved,
+    SubmitUncertain,
+)
 
 
 async def attempt(action: Callable[[], Any]) -> Any:
@@ -83,6 +90,17 @@ async def test_each_fault_at_each_step(
             assert second - first >= case.pause
 
 
+@pytest.mark.real_time
+@pytest.mark.parametrize("step", ["submit", "poll"])
+@matrix
+async def test_each_fault_with_a_client_of_the_users(
+    case: Case, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same over an httpx client that follows redirects, and raises for every bad status."""
+    async with world(case, tmp_path, monkeypatch, users=True) as place:
+        await STEP[step](place, getattr(case, step))
+
+
 async def fault_in_submit(place: World, expected: Outcome) -> None:
     """createTask goes wrong."""
     await place.break_once()
@@ -120,7 +138,8 @@ async def fault_in_report(place: World, expected: Outcome) -> None:
     """A report goes wrong."""
     solved = await place.client.solve(TOKEN_TASK)
     await place.break_once()
-    check(await attempt(lambda: place.client.report_incorrect(solved)), expected)
+    reported = await place.client.report_incorrect(solved)
+    check(reported.error or reported, expected, Reported)
     await check_the_rest(place, {solved.task_id}, uncertain=0)
     assert place.server.requests["createTask"] == 2
 

@@ -61,7 +61,9 @@ async def test_attempts_and_failed_requests_are_debugged(caplog: pytest.LogCaptu
         await client.solve(TOKEN_TASK)
     text = "\n".join(said(caplog, logging.DEBUG, "captcha_async.requests"))
     assert "createTask of RecaptchaV2Task: NoSlotAvailable" in text
-    assert re.search(r"attempt 1: NoSlotAvailable; again in \d\.\d s", text)
+    (warning,) = said(caplog, logging.WARNING, "captcha_async.requests")
+    told = r"capmonster: attempt 1 failed, the next one is in \d\.\d s: .*ERROR_NO_SLOT_AVAILABLE"
+    assert re.search(told, warning)
     assert re.search(r"getTaskResult of task \d+: (Transport|Capacity|ServiceUna|Protocol)", text)
 
 
@@ -155,7 +157,7 @@ def test_every_logger_is_below_the_package_s_and_documented() -> None:
 
 def test_the_library_is_silent_until_logging_is_set_up() -> None:
     """As libraries are: even a warning goes nowhere, and not to standard error."""
-    program = "import logging, captcha_async._solving._engine as e; e.logger.warning('the fuse')"
+    program = "import logging, captcha_async._account._gates as e; e.logger.warning('the fuse')"
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )

@@ -236,6 +236,7 @@ async def test_an_expired_id_is_never_polled_again(code: str) -> None:
     emulator.refuse(code, "getTaskResult")
     async with joined(emulator) as client:
         pending = await client.submit(TOKEN_TASK)
+        await anyio.sleep(15)
         with pytest.raises(TaskExpired, match="collect its answer sooner"):
             await pending
         with pytest.raises(TaskExpired):
@@ -245,6 +246,20 @@ async def test_an_expired_id_is_never_polled_again(code: str) -> None:
         with pytest.raises(TaskExpired):
             await client.attach(pending.ref).peek()
     assert len(emulator.requests_to("getTaskResult")) == 1
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_new_id_is_doubted_once_before_it_is_believed_to_be_unknown(times: int) -> None:
+    """Within seconds of createTask the service may not know the task everywhere yet."""
+    emulator = Emulator(latency=Latency.fixed(1))
+    emulator.refuse("ERROR_NO_SUCH_CAPCHA_ID", "getTaskResult", times=times)
+    async with joined(emulator) as client:
+        if times == 1:
+            assert (await client.solve(TOKEN_TASK)).polls == 2
+        else:
+            with pytest.raises(TaskExpired):
+                await client.solve(TOKEN_TASK)
+            assert len(emulator.requests_to("getTaskResult")) == 2
 
 
 async def test_retry_after_holds_everything_back() -> None:

@@ -11,10 +11,13 @@ from typing import Any
 
 import attrs
 import pytest
+from facts import rows as rows_of_facts
 
 from captcha_async import tasks
 from captcha_async.errors import InvalidArgument
-from captcha_async.services import ANTI_CAPTCHA, CAPSOLVER, POLLING, SERVICES, TWO_CAPTCHA
+from captcha_async.services import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, SERVICES, TWO_CAPTCHA
+from captcha_async.services._dialect import uses_of
+from captcha_async.services._service import POLLING
 from captcha_async.tasks import RawTask, Task
 from captcha_async.tasks._families import FAMILIES, all_models, find_model
 from captcha_async.tasks._model import solution_type
@@ -57,13 +60,9 @@ def models_of(row: dict[str, Any]) -> set[Model]:
 
 
 def wire_keys(model: Model) -> dict[str, bool]:
-    """The model's wire keys in lower case, each with whether it is required."""
-    fields = {field.metadata["wire"].path: field for field in attrs.fields(model)}  # type: ignore[arg-type]
-    keys = {
-        ".".join(path).lower(): field.default is attrs.NOTHING
-        for path, field in fields.items()
-        if path
-    }
+    """The model's keys at CapMonster in lower case, each with whether it is required there."""
+    uses = uses_of(model, CAPMONSTER.dialects[model.__name__])
+    keys = {use.key.lower(): use.required for use in uses.values()}
     return keys | {key.lower(): True for key in model.spec.fixed}
 
 
@@ -132,6 +131,13 @@ def test_every_documented_field_has_its_place(row: dict[str, Any]) -> None:
 def test_every_field_is_documented(row: dict[str, Any]) -> None:
     """No model has a field that the table of its type does not have."""
     documented = {path_of(field).lower() for field in row["field"]} | {"class"}
+    newer = [each.facts for each in rows_of_facts() if each.service is CAPMONSTER]
+    documented |= {
+        path_of(field).lower()
+        for each in newer
+        if each["id"] == row["id"]
+        for field in each["field"]
+    }
     for model in models_of(row):
         assert set(wire_keys(model)) <= documented
 
@@ -164,10 +170,10 @@ def test_each_required_field_is_required(row: dict[str, Any], part: dict[str, An
             lacking = without(body, path.replace("URL", "Url"))
         if row["id"] == "hunt" and path in ("metadata.data", "metadata.widgetUrl"):
             # Without it this is a documented body of the plainest variant.
-            assert type(load_task(lacking)) is tasks.HuntTask
+            assert type(load_task(lacking, CAPMONSTER)) is tasks.HuntTask
             continue
         with pytest.raises(InvalidArgument) as caught:
-            load_task(lacking)
+            load_task(lacking, CAPMONSTER)
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", path.rpartition(".")[2]).lower()
         about_proxy = path.startswith("proxy") and caught.value.field.startswith("proxy")
         assert about_proxy or name in caught.value.field
@@ -198,7 +204,10 @@ def test_proxies_are_as_documented(row: dict[str, Any], part: dict[str, Any]) ->
     uses = {"not_allowed": "refused", "conditional": "optional"}
     if "GeeTestTaskProxyless" in part["example_task_json"]:
         documented = "not_allowed"
-    assert model_of(part).spec.proxy == uses.get(documented, documented)
+    model = model_of(part)
+    dialect = CAPMONSTER.dialects[model.__name__]
+    use = "required" if dialect.proxyless is None else "optional"
+    assert (use if dialect.proxied else "refused") == uses.get(documented, documented)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row["id"])
@@ -236,11 +245,9 @@ def test_polling_starts_as_in_the_official_sdk(row: dict[str, Any]) -> None:
 
 
 def test_no_model_is_without_a_row() -> None:
-    """Every model is a documented type, variant or historic name."""
-    known = {model for row in TABLE for model in models_of(row)}
+    """Every model is a documented type, variant or historic name of some service."""
+    known = {model for row in rows_of_facts() for model in row.models()}
     known |= {find_model(alias["name"]) for row in TABLE for alias in row.get("alias", [])}  # type: ignore[misc]
-    # The way to send a puzzle that the table does not list.
-    known.add(tasks.ComplexImageRecognitionTask)
     assert set(all_models()) == known
 
 
@@ -275,17 +282,6 @@ def test_the_families_list_what_their_modules_have() -> None:
 ELSEWHERE = {"anti-captcha": ANTI_CAPTCHA, "2captcha": TWO_CAPTCHA, "capsolver": CAPSOLVER}
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row["id"])
-def test_names_at_other_services_are_documented_ones(row: dict[str, Any]) -> None:
-    """What a type is called at another service is in the table of siblings."""
-    documented = {entry["service"]: entry["types"] for entry in row.get("sibling", [])}
-    for model in models_of(row):
-        for name, service in ELSEWHERE.items():
-            if service.takes(model):
-                named = service.type_names[model.__name__]
-                assert set(named.names) <= set(documented[name])
-
-
 def test_a_type_that_a_service_lacks_is_refused_before_any_request() -> None:
     """The error says which services take it."""
     task = tasks.CastleTask(
@@ -308,7 +304,14 @@ def test_a_raw_task_goes_anywhere(service: Any) -> None:
     service.check(RawTask("AntiGateTask", {"templateName": "x"}))
 
 
-def test_the_names_of_other_services_name_models() -> None:
-    """No entry is for a model that is not there."""
-    for service in ELSEWHERE.values():
-        assert {find_model(name) for name in service.type_names} <= set(all_models())
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+def test_dialects_are_of_models_and_of_their_fields(service: Any) -> None:
+    """No entry is for a model or a field that is not there, and none forgets a required one."""
+    for name, dialect in service.dialects.items():
+        model = find_model(name)
+        assert model is not None
+        fields = attrs.fields_dict(model)  # type: ignore[arg-type]
+        told = {*dialect.hints.split(), *dialect.values, *dialect.limits, *dialect.defaults}
+        assert told <= set(fields)
+        had = {*uses_of(model, dialect), *dialect.hints.split(), "proxy"}
+        assert {key for key, each in fields.items() if each.default is attrs.NOTHING} <= had

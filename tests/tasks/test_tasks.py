@@ -17,10 +17,11 @@ from task_strategies import tasks_of
 
 from captcha_async import tasks
 from captcha_async.errors import InvalidArgument
-from captcha_async.services import CAPMONSTER, CAPSOLVER, CAPTCHA69
-from captcha_async.tasks import Proxy, RawTask, Task
+from captcha_async.services import CAPMONSTER, CAPSOLVER
+from captcha_async.tasks import Proxy, RawSolution, RawTask, Task
 from captcha_async.tasks._families import all_models
 from captcha_async.tasks._model import task
+from captcha_async.wire import dump_task
 
 URL = "https://example.com"
 PNG = b"\x89PNG" + bytes(100)
@@ -217,16 +218,6 @@ def test_fields_are_given_by_name_and_cannot_be_changed() -> None:
             "proxy.login",
         ),
         (
-            tasks.GeeTestTask,
-            {
-                "website_url": URL,
-                "gt": "gt",
-                "challenge": "abc",
-                "proxy": Proxy("http", "203.0.113.9", 1),
-            },
-            "proxy",
-        ),
-        (
             tasks.AmazonTaskProxyless,
             {"website_url": URL, "website_key": "key"},
             "captcha_script or challenge_script",
@@ -269,14 +260,13 @@ def test_a_model_has_to_name_its_solution() -> None:
     "address",
     ["127.0.0.1", "10.1.2.3", "192.168.0.7", "172.31.255.1", "169.254.1.1", "::1", "localhost"],
 )
-def test_private_proxies_are_refused_where_documented(address: str) -> None:
+def test_private_proxies_are_refused(address: str) -> None:
     """CapMonster cannot reach a proxy in the caller's own network; the address is not shown."""
     task = recaptcha(proxy=Proxy("http", address, 8080))
     with pytest.raises(InvalidArgument, match="private network") as caught:
         CAPMONSTER.check(task)
     assert caught.value.field == "proxy.address"
     assert address not in str(caught.value)
-    CAPTCHA69.check(task)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "203.0.113.9", "2001:db8::1", "proxy.example"])
@@ -358,15 +348,73 @@ def test_names_that_are_not_there_are_an_attribute_error() -> None:
     assert all(hasattr(tasks, name) for name in tasks.__all__)
 
 
+def test_further_keys_come_last() -> None:
+    """What a service adds tomorrow is merged into the task object, also inside of `metadata`."""
+    task = tasks.FriendlyTask(
+        website_url=URL,
+        website_key="key",
+        api_get_lib=f"{URL}/site.min.js",
+        extra={"metadata": {"new": 1}, "websitekey": "other", "more": [1]},
+    )
+    body = dump_task(task, CAPMONSTER)
+    assert body["metadata"] == {"apiGetLib": f"{URL}/site.min.js", "new": 1}
+    assert (body["websiteKey"], body["more"]) == ("other", [1])
+    assert task.evolve(extra=None) == attrs.evolve(task, extra=None)
+    assert "more" not in dump_task(task.evolve(extra=None))
+
+
+@pytest.mark.parametrize("extra", [{"type": "x"}, {"Type": "x"}, {1: 2}, "a", []])
+def test_wrong_further_keys_are_refused(extra: Any) -> None:
+    """The type is the class's own, and keys are texts."""
+    with pytest.raises(InvalidArgument) as caught:
+        tasks.RecaptchaV2Task(website_url=URL, website_key="key", extra=extra)
+    assert caught.value.field == "extra"
+
+
+def test_a_raw_task_takes_a_proxy_and_files() -> None:
+    """Its proxy is written as the services have it, bytes anywhere as base64."""
+    proxy = Proxy("http", "203.0.113.9", 8080, "user", "s3cret")
+    fields = {"body": b"abc", "parts": [b"d", {"e": bytearray(b"f")}], "n": 1}
+    task = RawTask("NewTask", fields, proxy=proxy, extra={"m": 2})
+    assert dump_task(task) == {
+        "type": "NewTask",
+        "body": "YWJj",
+        "parts": ["ZA==", {"e": "Zg=="}],
+        "n": 1,
+        "proxyType": "http",
+        "proxyAddress": "203.0.113.9",
+        "proxyPort": 8080,
+        "proxyLogin": "user",
+        "proxyPassword": "s3cret",
+        "m": 2,
+    }
+    assert "s3cret" not in repr(task)
+    inside = RawTask("NewTask", {"proxy": proxy})
+    assert dump_task(inside) == dump_task(RawTask("NewTask", proxy=proxy))
+    with pytest.raises(InvalidArgument):
+        RawTask("NewTask", proxy="http://203.0.113.9:8080")  # type: ignore[arg-type]
+
+
+def test_a_raw_solution_tells_keys_and_no_values() -> None:
+    """Enough to see what came, without a token in a log."""
+    raw = {"token": "s3cret", "n": 5, "cookies": {"a": "s3cret"}, "list": ["s3cret"], "x": None}
+    told = repr(RawSolution(raw=raw))
+    assert "s3cret" not in told
+    assert told == (
+        "RawSolution(token=<hidden str 6>, n=5, cookies={a: <hidden str 6>}, list=<hidden list 1>, "
+        "x=None)"
+    )
+
+
 def test_importing_the_library_makes_no_models() -> None:
     """A family's classes and cattrs are loaded when they are first used."""
     script = (
-        "import sys, captcha_async\n"
+        "import sys, captcha_async, captcha_async.wire._models\n"
         "early = {'cattrs', 'captcha_async.tasks.recaptcha', 'captcha_async.tasks.recognition'}\n"
         "print(sorted(early & set(sys.modules)))\n"
         "captcha_async.RecaptchaV2Task\n"
         "print('captcha_async.tasks.recaptcha' in sys.modules)\n"
-        "print(captcha_async.wire.spec_of('CastleTask').family)\n"
+        "print(captcha_async.wire._models.spec_of('CastleTask').family)\n"
         "print('captcha_async.tasks.recognition' in sys.modules)\n"
     )
     root = Path(__file__).parents[2]

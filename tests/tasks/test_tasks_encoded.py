@@ -46,9 +46,9 @@ def test_an_image_is_bytes(body: Any) -> None:
     [
         (b"x" * 99, "at least 100 bytes, not 99 bytes"),
         (b"", "at least 100 bytes"),
-        (Verbatim("data:image/png;base64,iVBO..."), "without a data: prefix"),
-        ("captcha.png", "for a path: from_file"),
-        (f"data:image/png;base64,{base64.b64encode(PNG).decode()}", "base64 text"),
+        (Verbatim("data:image/png;base64,iVBO..."), "a data: URI of base64"),
+        ("captcha.png", "or its Path"),
+        ("data:image/png,iVBO", "base64 text"),
         (None, "bytes"),
     ],
 )
@@ -57,6 +57,21 @@ def test_what_is_no_image_is_refused(body: Any, rule: str) -> None:
     error = refused(tasks.ImageToTextTask, body)
     assert error.field == "body"
     assert rule in str(error)
+
+
+@pytest.mark.parametrize(
+    "head", ["data:image/png;base64,", "data:;base64,", "DATA:image/x;q=1;base64,"]
+)
+def test_an_image_may_be_as_people_have_it(head: str, tmp_path: Path) -> None:
+    """A data: URI and a path lead to the same task as the bytes."""
+    (tmp_path / "captcha.png").write_bytes(PNG)
+    text = base64.b64encode(PNG).decode()
+    given: list[Any] = [text, head + text, tmp_path / "captcha.png"]
+    for body in given:
+        assert tasks.ImageToTextTask(body) == tasks.ImageToTextTask(PNG)
+        assert tasks.DragAndDropTask(background=body, images=[body]).images == (PNG,)
+    with pytest.raises(FileNotFoundError):
+        tasks.ImageToTextTask(tmp_path / "none.png")
 
 
 def test_an_image_may_come_from_a_file(tmp_path: Path) -> None:

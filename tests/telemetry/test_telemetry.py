@@ -20,8 +20,8 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
-from test_events import cause_trouble, troubled_emulator
-from test_secrets import QUICK, SUFFIXED, Traces, make_emulator, meet_trouble
+from solving.test_events import cause_trouble, troubled_emulator
+from solving.test_secrets import QUICK, SUFFIXED, Traces, make_emulator, meet_trouble
 
 import captcha_async.telemetry._handler
 from captcha_async import (
@@ -413,7 +413,8 @@ async def test_an_answer_out_of_the_journal_is_not_paid_for_again(
     journal = Journal(tmp_path / "captchas.db", keep_solutions=True)
     async with journalled(emulator, journal) as client:
         pending = await client.submit(TOKEN_TASK)
-        await pending.wait_until(anyio.current_time() + 5, 5)
+        assert not pending.done
+        await client.aclose(drain=5)
     async with journalled(emulator, journal, on_event=sight.handler) as client:
         assert [one.done async for one in client.resume()] == [True]
     assert attributes(sight.one("captcha.collect"))["captcha.answer.via"] == "journal"

@@ -1,4 +1,4 @@
-"""The lane pool by itself, on lanes that play a part: order, age, slots, and what is sent again."""
+"""The lane pool by itself, on lanes that play a part: order, age, and what is sent again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from captcha_async._transport._messages import (
     NothingSent,
     Origin,
     RawReply,
-    Timeouts,
 )
 
 HEAD = Head.of(httpx.Request("POST", "http://service.example/createTask", content=b"{}"))
@@ -51,6 +50,9 @@ class FakeLane:
 
     async def aclose(self) -> None:
         await checkpoint()
+        self.closed = True
+
+    def abandon(self) -> None:
         self.closed = True
 
 
@@ -156,43 +158,8 @@ async def test_a_new_lane_that_ends_at_once_is_not_tried_for_ever() -> None:
     assert len(lanes) == 1
 
 
-async def test_waiting_for_a_lane_ends() -> None:
-    """The pool's time-out counts from the start of the wait."""
-    hold = anyio.Event()
-    pool = LanePool(lanes := Lanes(lambda lane: setattr(lane, "hold", hold)), 1)
-    async with anyio.create_task_group() as group:
-        group.start_soon(pool.exchange, Call(HEAD, b""))
-        await anyio.wait_all_tasks_blocked()
-        started = anyio.current_time()
-        with pytest.raises(httpx.PoolTimeout):
-            await pool.exchange(Call(HEAD, b"", Timeouts(pool=3)))
-        assert anyio.current_time() - started == pytest.approx(3)
-        hold.set()
-    assert len(lanes) == 1
-
-
-async def test_waiters_are_served_in_order() -> None:
-    """Nobody overtakes, not even one that comes when a lane has just become free."""
-    hold = anyio.Event()
-    pool = LanePool(Lanes(lambda lane: setattr(lane, "hold", hold)), 1)
-    served: list[int] = []
-
-    async def request(number: int) -> None:
-        await pool.exchange(Call(HEAD, b""))
-        served.append(number)
-
-    async with anyio.create_task_group() as group:
-        for number in range(5):
-            group.start_soon(request, number)
-            await anyio.wait_all_tasks_blocked()
-        hold.set()
-        await checkpoint()
-        group.start_soon(request, 5)
-    assert served == [0, 1, 2, 3, 4, 5]
-
-
-async def test_cancelled_waiters_and_requests_give_everything_back() -> None:
-    """Neither a slot nor a lane is lost, wherever the cancellation hits."""
+async def test_cancelled_requests_give_everything_back() -> None:
+    """No lane is lost, wherever the cancellation hits; of many no more are kept than the size."""
     lanes = Lanes()
     pool = LanePool(lanes, 3)
     for steps in range(8):
@@ -243,3 +210,12 @@ async def test_a_header_cannot_bring_in_another() -> None:
     with pytest.raises(httpx.LocalProtocolError):
         await pool.handle_async_request(request)
     assert not lanes
+
+
+async def test_lanes_of_an_event_loop_that_has_ended_are_let_go() -> None:
+    """Nobody can wait for their end any more."""
+    pool = LanePool(lanes := Lanes(), 1)
+    await pool.exchange(Call(HEAD, b""))
+    pool.abandon()
+    assert lanes[0].closed
+    assert pool.statistics().idle == 0

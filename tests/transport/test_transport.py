@@ -12,8 +12,9 @@ import trustme
 from anyio.lowlevel import checkpoint
 from raw_server import raw_server, read_request, reply
 
+from captcha_async import CaptchaClient, Limits
 from captcha_async._transport import HttpTransport
-from captcha_async._transport._http import _environment_proxy
+from captcha_async._transport._settings import environment_proxy
 from captcha_async.errors import TransportError
 
 pytestmark = pytest.mark.real_time
@@ -63,14 +64,17 @@ async def test_a_lane_is_used_again(httpx_lanes: bool) -> None:
     assert (server.connections, server.requests) == (1, 5)
 
 
-async def test_no_more_lanes_than_allowed() -> None:
-    """More requests than lanes wait their turn."""
-    server = Server()
-    transport = HttpTransport(connections=3)
-    async with raw_server(server) as url, anyio.create_task_group() as group:
+async def test_no_more_lanes_are_opened_than_allowed() -> None:
+    """More requests than lanes wait their turn, in the account."""
+    server = Server(reply(b'{"errorId":0,"balance":1}'))
+    limits = Limits(connections=3)
+    async with (
+        raw_server(server) as url,
+        CaptchaClient("key", base_url=url, limits=limits) as client,
+        anyio.create_task_group() as group,
+    ):
         for _ in range(30):
-            group.start_soon(post, transport, url)
-    await transport.aclose()
+            group.start_soon(client.balance)
     assert server.requests == 30
     assert server.connections <= 3
 
@@ -365,7 +369,7 @@ async def test_the_environments_proxy_is_found(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("https_proxy", "proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "mirror.example")
-    assert _environment_proxy("https://api.capmonster.cloud") == "http://proxy.example:3128"
-    assert _environment_proxy("https://mirror.example/v1") is None
-    assert _environment_proxy("https://127.0.0.1:8000") is None
-    assert _environment_proxy("http://api.example") is None
+    assert environment_proxy("https://api.capmonster.cloud") == "http://proxy.example:3128"
+    assert environment_proxy("https://mirror.example/v1") is None
+    assert environment_proxy("https://127.0.0.1:8000") is None
+    assert environment_proxy("http://api.example") is None

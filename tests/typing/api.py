@@ -20,6 +20,7 @@ from captcha_async import (
     Limits,
     PendingTask,
     Proxy,
+    QueueTimeout,
     RateLimitedSemaphore,
     RawSolution,
     RawTask,
@@ -128,9 +129,13 @@ async def errors(client: CaptchaClient, task: Task[Solution]) -> TaskRef | None:
     """What an error tells is typed."""
     try:
         await client.solve(task)
+    except QueueTimeout as error:
+        assert_type(error.retryable, bool)
     except SolveTimeout as error:
         assert_type(error.polls, int)
         assert_type(error.last_status, str | None)
+        assert_type(error.ref, TaskRef)
+        assert_type(await client.attach(error.ref), Solved[Any])
     except CaptchaError as error:
         assert_type(error.task_id, int | str | None)
         assert_type(error.retryable, bool)

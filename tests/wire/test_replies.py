@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captcha_async import CAPMONSTER, TWO_CAPTCHA, CaptchaError, errors
-from captcha_async._transport import Reply
 from captcha_async.services._error_codes import ERROR_CODES, NUMERIC_CODES
 from captcha_async.wire._replies import (
     Created,
+    Reply,
     TaskResult,
     read_balance,
     read_created,
@@ -99,9 +99,11 @@ def test_a_numeric_error_without_a_code_is_understood(number: int) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (401, errors.KeyRejected),
-        (402, errors.InsufficientBalance),
-        (403, errors.KeyRejected),
+        (401, errors.TransportError),
+        (402, errors.TransportError),
+        (403, errors.TransportError),
+        (407, errors.TransportError),
+        (511, errors.TransportError),
         (429, errors.RateLimited),
         (500, errors.ServiceUnavailable),
         (503, errors.ServiceUnavailable),
@@ -113,11 +115,38 @@ def test_a_numeric_error_without_a_code_is_understood(number: int) -> None:
 def test_a_status_without_json_means_what_it_says(
     status: int, kind: type[CaptchaError], body: bytes
 ) -> None:
-    """Bare statuses of services and gateways are mapped."""
+    """Bare statuses of services and gateways are mapped.
+
+    On a poll a refusal without the service's own code is no word about the account: whoever could
+    create the task may ask for its result.
+    """
     with pytest.raises(kind) as caught:
         read_task_result(CAPMONSTER, Reply(status, body))
     assert type(caught.value) is kind
     assert str(status) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, errors.KeyRejected), (402, errors.InsufficientBalance), (403, errors.KeyRejected)],
+)
+@pytest.mark.parametrize("read", [read_created, read_balance, read_reported])
+def test_a_bare_refusal_is_about_the_account_and_a_page_is_not(
+    read: Any, status: int, kind: type[CaptchaError]
+) -> None:
+    """A firewall's page must not stop an account; nothing was created by what it has refused."""
+    for body in (b"", b'{"message": "no"}'):
+        with pytest.raises(kind):
+            read(CAPMONSTER, Reply(status, body))
+    for body in (
+        b"<html>Attention Required!</html>",
+        b"\xef\xbb\xbf <!doctype html>",
+        b"Forbidden",
+    ):
+        with pytest.raises(errors.TransportError) as caught:
+            read(CAPMONSTER, Reply(status, body, "17"))
+        error = caught.value
+        assert (error.sent, error.http_status, error.retry_after) == (False, status, 17)
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import strategies as st
 from task_strategies import json_values, models_of, tasks_of
 
-from captcha_async import tasks, wire
+from captcha_async import tasks
 from captcha_async.emulator._bodies import refusal
 from captcha_async.errors import InvalidArgument
 from captcha_async.services import ANTI_CAPTCHA, CAPMONSTER, CAPSOLVER, SERVICES, TWO_CAPTCHA
 from captcha_async.tasks import Proxy, RawTask, Task
 from captcha_async.tasks._families import all_models
 from captcha_async.wire import dump_task, load_task
+from captcha_async.wire._models import model_name, spec_of
 
 URL = "https://example.com"
 few = hypothesis.settings(max_examples=8)
@@ -113,7 +114,7 @@ def test_json_in_a_string_is_encoded() -> None:
 def test_letters_reach_the_service_as_escapes() -> None:
     """The Portuguese puzzle wants backslash-u escapes in upper-case hex inside of the JSON."""
     task = tasks.PortugalTextFindIconTask(
-        images_base64=[b"x" * 100], task_argument="Encontre o(a) avião."
+        images_base64=[b"GIF89a" * 20], task_argument="Encontre o(a) avião."
     )
     text = orjson.dumps(dump_task(task)).decode()
     assert r"Encontre o(a) avi\\u00E3o." in text
@@ -134,9 +135,9 @@ def test_python_names_are_read_too() -> None:
 
 def test_an_unknown_type_is_kept_as_it_is() -> None:
     """What the library has no model of still passes through."""
-    body = {"type": "AntiGateTask", "templateName": "x", "variables": {"a": 1}}
+    body = {"type": "NewGateTask", "templateName": "x", "variables": {"a": 1}}
     task = load_task(body)
-    assert task == RawTask("AntiGateTask", {"templateName": "x", "variables": {"a": 1}})
+    assert task == RawTask("NewGateTask", {"templateName": "x", "variables": {"a": 1}})
     assert dump_task(task, CAPSOLVER) == body
     assert isinstance(load_task({"type": "CustomTask", "class": "NewOne"}), RawTask)
 
@@ -215,14 +216,14 @@ def test_any_json_is_a_task_or_a_clear_error(body: dict[str, Any], model: Any) -
             {"type": "AntiTurnstileTaskProxyLess", "metadata": {"action": "a", "cdata": "d"}},
         ),
         (
-            tasks.RecaptchaV3EnterpriseTask(website_url=URL, website_key="k"),
+            tasks.RecaptchaV3EnterpriseTask(website_url=URL, website_key="k", min_score=0.3),
             TWO_CAPTCHA,
             {"type": "RecaptchaV3TaskProxyless", "isEnterprise": True},
         ),
         (
             tasks.GeeTestV4Task(website_url=URL, gt="id", init_parameters={"riskType": "slide"}),
             TWO_CAPTCHA,
-            {"version": 4, "initParameters": {"captcha_id": "id", "riskType": "slide"}},
+            {"version": 4, "initParameters": {"captcha_id": "id"}, "risk_type": "slide"},
         ),
         (
             tasks.TenDITask(website_url=URL, website_key="189"),
@@ -256,10 +257,10 @@ def test_the_callers_objects_are_left_alone() -> None:
 def test_names_of_models_lead_back_to_them() -> None:
     """What a task reference stores is enough to read the answer and to poll in any process."""
     for model in all_models():
-        assert wire.spec_of(model.__name__) is model.spec
-    assert wire.spec_of("AntiGateTask").family == "token"
-    assert wire.model_name(recaptcha()) == "RecaptchaV2Task"
-    assert wire.model_name(RawTask("AntiGateTask")) == "AntiGateTask"
+        assert spec_of(model.__name__) is model.spec
+    assert spec_of("NewGateTask").family == "token"
+    assert model_name(recaptcha()) == "RecaptchaV2Task"
+    assert model_name(RawTask("NewGateTask")) == "NewGateTask"
 
 
 def test_capmonster_is_the_common_language() -> None:

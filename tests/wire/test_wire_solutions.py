@@ -139,7 +139,7 @@ def test_an_answer_of_another_form_is_kept_in_the_error(answer: Any) -> None:
 
 def test_the_answer_to_an_unknown_type_is_raw() -> None:
     """Unknown names, and names of several variants, lead to the service's own object."""
-    for name in ("AntiGateTask", "CustomTask", "ComplexImageTask"):
+    for name in ("NewGateTask", "CustomTask", "ComplexImageTask"):
         solution = load_solution(name, {"a": 1})
         assert isinstance(solution, RawSolution)
         assert solution.raw == {"a": 1}
@@ -161,3 +161,107 @@ def test_any_json_is_an_answer_or_kept_in_the_error(
     except UnreadableSolution as error:
         found = error
     assert found.raw is answer
+
+
+ODD: list[Any] = [
+    *([], {}, "", "text", ["a"], None, 7, True, 1e999, float("nan"), {"a": None}, [[[]]]),
+    {"a": {"cookies": 7}},
+]
+WHOLE: dict[str, dict[str, Any]] = {
+    "RecaptchaV2Task": {"gRecaptchaResponse": "t", "userAgent": "UA", "cookies": {"a": "b"}},
+    "HCaptchaTask": {"token": "t", "userAgent": "UA", "respKey": "E0_e"},
+    "AmazonTask": {"existing_token": "t", "captcha_voucher": "v", "cookies": {"a": "b"}},
+    "AltchaTask": {"token": "t", "number": 3},
+    "CastleTask": {"data": {"tokens": ["t"]}, "domains": {"a": {"cookies": {"__cuid": "c"}}}},
+    "TurnstileChallengeCookieTask": {"cf_clearance": "c", "userAgent": "UA"},
+    "TenDITask": {"data": {"ticket": "t", "randstr": "r"}, "headers": {"User-Agent": "UA"}},
+    "SheinTask": {"answer": [{"x": 1, "y": 2}], "metadata": {"AnswerType": "Coordinate"}},
+    "GeeTestTask": {"challenge": "c", "validate": "v", "seccode": "s"},
+    "DataDomeTask": {
+        "domains": {"a": {"cookies": {"datadome": "d"}, "localStorage": {"k": 1}}},
+        "url": "https://a/",
+        "headers": {"User-Agent": "UA"},
+        "fingerprint": {"f": 1},
+        "data": {"d": 1},
+    },
+}
+
+
+@pytest.mark.parametrize("model", WHOLE)
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_one_odd_optional_field_costs_itself_and_nothing_else(model: str, odd: Any) -> None:
+    """Whatever stands in one optional place, all the other fields are read as they are without."""
+    whole = load_solution(model, WHOLE[model])
+    fields = attrs.fields_dict(type(whole))  # type: ignore[arg-type]
+    firsts = {
+        name: {path[0].lower() for path in (wire.path, *wire.aliases)}
+        for name, field in fields.items()
+        if (wire := field.metadata.get("wire"))
+    }
+    needed = {
+        first
+        for name, starts in firsts.items()
+        if fields[name].default is attrs.NOTHING
+        for first in starts
+    }
+    for place in {first for starts in firsts.values() for first in starts} - needed:
+        others = {key: value for key, value in WHOLE[model].items() if key.lower() != place}
+        solution = load_solution(model, {**others, place: odd})
+        for name, starts in firsts.items():
+            if place not in starts:
+                assert getattr(solution, name) == getattr(whole, name), (place, name)
+
+
+@every_model
+@pytest.mark.parametrize("blank", ["", "  ", None, {}, []], ids=repr)
+def test_an_answer_with_nothing_in_it_is_unreadable(model: type[Task[Any]], blank: Any) -> None:
+    """A paid answer whose fields are all empty is no answer, and the error has it."""
+    fields = attrs.fields(solution_type(model))  # type: ignore[arg-type]
+    wires = [field.metadata["wire"] for field in fields if field.name != "raw"]
+    answer = {wire.path[0]: blank for wire in wires}
+    lists = [field.name for field in fields if field.name != "raw" and field.metadata["wire"].empty]
+    if blank == [] and lists:
+        solution = load_solution(model, answer)
+        assert [getattr(solution, name) for name in lists] == [()] * len(lists)
+        return
+    with pytest.raises(UnreadableSolution) as caught:
+        load_solution(model, answer)
+    assert caught.value.raw is answer
+
+
+@pytest.mark.parametrize(
+    ("model", "answer"),
+    [
+        ("RecaptchaV2Task", {"gRecaptchaResponse": "", "userAgent": "UA"}),
+        ("TurnstileTask", {"token": " \n", "userAgent": "UA"}),
+        ("GeeTestTask", {"challenge": "", "validate": "", "seccode": ""}),
+        ("ImageToTextTask", {"text": ""}),
+        ("AntiGateTask", {"token": "", "cookies": {}}),
+        ("DataDomeTask", {"domains": {"a.example": {"cookies": {}}}}),
+        ("CastleTask", {"data": {"tokens": [""]}}),
+        ("YandexSmartCaptchaTaskProxyless", {"unknown": "x"}),
+    ],
+)
+def test_an_empty_token_is_no_answer(model: str, answer: Any) -> None:
+    """Whatever else stands beside it."""
+    with pytest.raises(UnreadableSolution) as caught:
+        load_solution(model, answer)
+    assert caught.value.raw is answer
+
+
+def test_an_empty_place_gives_way_to_the_next() -> None:
+    """A service that fills the one of two places is understood."""
+    solution = load_solution("RecaptchaV2Task", {"gRecaptchaResponse": "", "token": "t"})
+    assert isinstance(solution, tasks.RecaptchaSolution)
+    assert solution.token == "t"
+
+
+@pytest.mark.parametrize("answer", [["t"], 7, "t", True, 1.5, [{"token": "t"}]], ids=repr)
+@every_model
+def test_an_answer_that_is_no_object_is_kept(model: type[Task[Any]], answer: Any) -> None:
+    """A list, a number, a bare text: what the model can read is typed, the rest is in the error."""
+    try:
+        kept = load_solution(model, answer).raw
+    except UnreadableSolution as error:
+        kept = {"": error.raw}
+    assert any(value is answer for value in kept.values())

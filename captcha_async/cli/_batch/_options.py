@@ -7,63 +7,168 @@ from typing import Annotated, Literal
 
 import typer
 
+from .._options import complete_type
+
+FILES, PACE, MONEY, SERVICE = "Files", "Pace", "Money", "Service"
+
 Tasks = Annotated[
-    Path,
+    list[Path],
     typer.Argument(
-        metavar="TASKS", allow_dash=True, help="File with a task on each line; - for stdin."
+        metavar="TASKS",
+        allow_dash=True,
+        help="JSON lines, JSON array, CSV or images; - is stdin.",
     ),
 ]
 Output = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", allow_dash=True, help="File for the results; standard output without."
+        "--output",
+        "-o",
+        metavar="FILE",
+        allow_dash=True,
+        help="The results; packed if it ends in .gz. [stdout]",
+        rich_help_panel=FILES,
     ),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run has stopped.")]
+Check = Annotated[
+    bool,
+    typer.Option("--check", help="Only read the tasks and count; sends no request."),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on where an earlier run has stopped.", rich_help_panel=FILES),
+]
 ResendUncertain = Annotated[
     bool,
     typer.Option(
         "--resend-uncertain",
-        help="With --resume: send tasks again of which nobody knows whether they were accepted.",
+        help="With it: send again what may have been accepted.",
+        rich_help_panel=FILES,
     ),
 ]
 JournalFile = Annotated[
-    Path | None, typer.Option("--journal", help="Its record of what is paid for. [OUTPUT.journal]")
+    Path | None,
+    typer.Option(
+        "--journal",
+        metavar="FILE",
+        help="Its record of what is paid for. [OUTPUT.journal]",
+        rich_help_panel=FILES,
+    ),
 ]
 NoJournal = Annotated[
-    bool, typer.Option("--no-journal", help="Keep none: what was in flight is lost in a crash.")
+    bool,
+    typer.Option(
+        "--no-journal", help="Keep none: a crash loses what is in flight.", rich_help_panel=FILES
+    ),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", metavar="FILE", help="Write an HTML page about the run.", rich_help_panel=FILES
+    ),
+]
+JsonSummary = Annotated[
+    bool,
+    typer.Option("--json", help="The summary as JSON; needs -o.", rich_help_panel=FILES),
 ]
 BadLines = Annotated[
     Literal["skip", "stop"],
-    typer.Option("--bad-lines", help="What to do at a line that is no task."),
+    typer.Option("--bad-lines", metavar="skip|stop", help="What to do at a line that is no task."),
+]
+TypeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--type",
+        metavar="TYPE",
+        help="Type of tasks that name none.",
+        autocompletion=complete_type,
+    ),
 ]
 SendUnknown = Annotated[
     bool,
-    typer.Option("--send-unknown", help="Send task types that the library does not know as well."),
+    typer.Option("--send-unknown", help="Send types that the library does not know."),
 ]
-MaxInFlight = Annotated[int, typer.Option(min=1, help="Tasks under way at once.")]
-Rate = Annotated[float | None, typer.Option(help="Most tasks to be submitted in any second.")]
+MaxInFlight = Annotated[
+    int,
+    typer.Option(
+        "--max-in-flight", metavar="N", min=1, help="Tasks under way at once.", rich_help_panel=PACE
+    ),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        "--rate", metavar="N", help="Most tasks to be sent in any second.", rich_help_panel=PACE
+    ),
+]
 Timeout = Annotated[
     float | None,
-    typer.Option(min=0.0, help="Seconds for a task; by default what its type needs at most."),
-]
-MaxSpend = Annotated[
-    str | None,
     typer.Option(
-        metavar="MONEY",
-        help="Send nothing more when so much is spent, in the service's currency.",
+        "--timeout",
+        metavar="SECONDS",
+        min=0.0,
+        help="For a task. [what its type needs]",
+        rich_help_panel=PACE,
     ),
 ]
 Drain = Annotated[
     float,
-    typer.Option(min=0.0, help="Seconds in which an interrupted run collects what is paid for."),
+    typer.Option(
+        "--drain",
+        metavar="SECONDS",
+        min=0.0,
+        help="To collect what is paid for after Ctrl-C.",
+        rich_help_panel=PACE,
+    ),
+]
+Patience = Annotated[
+    float,
+    typer.Option(
+        "--patience",
+        metavar="SECONDS",
+        min=1.0,
+        help="Stop when nothing answers for so long.",
+        rich_help_panel=PACE,
+    ),
+]
+MaxSpend = Annotated[
+    str | None,
+    typer.Option(
+        "--max-spend",
+        metavar="MONEY",
+        help="Most to spend, in the service's currency.",
+        rich_help_panel=MONEY,
+    ),
+]
+PriceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--price",
+        metavar="[TYPE=]MONEY",
+        help="Of a task, where the service tells none.",
+        rich_help_panel=MONEY,
+    ),
 ]
 CallbacksUrl = Annotated[
     str | None,
-    typer.Option(help="Have answers posted: the public URL of the receiver that is started."),
+    typer.Option(
+        "--callbacks-url",
+        metavar="URL",
+        help="Have answers posted to a receiver, at this address.",
+        rich_help_panel=SERVICE,
+    ),
 ]
-CallbacksHost = Annotated[str, typer.Option(help="Address on which the receiver listens.")]
-CallbacksPort = Annotated[int, typer.Option(min=0, max=65535, help="Its port.")]
-JsonSummary = Annotated[
-    bool, typer.Option("--json", help="Print the summary as one JSON object; needs -o.")
+CallbacksHost = Annotated[
+    str,
+    typer.Option("--callbacks-host", metavar="HOST", help="Where it listens.", hidden=True),
+]
+CallbacksPort = Annotated[
+    int,
+    typer.Option(
+        "--callbacks-port",
+        metavar="PORT",
+        min=0,
+        max=65535,
+        help="Its port.",
+        hidden=True,
+    ),
 ]

@@ -1,197 +1,189 @@
-"""The progress of `batch`: a frame of numbers, live on a terminal, else a line now and then."""
+"""The picture of a batch on a terminal; elsewhere a line now and then, and one when things change.
+
+██████████████████▒▒▒▒░░░░░░░░░░░░   1,204 of 3,000  40%  ETA 2:10
+solved 1,180   failed 24   in flight 240   waiting 260   12.4/s   elapsed 1:37
+rate   ▁▂▄▅▆▆▇▇▆▆▆▅▆▇██▇▇   times  ▁▃▇█▆▄▂▁▁  2 s to 24 s, p50 6.1 s, p95 11.9 s
+spent  0.3100 of 2, about 0.5000 in the end
+service ok
+last error: ...
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from decimal import Decimal
+import math
+from collections.abc import Callable
+from contextlib import closing
 
 import anyio
-import attrs
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
-from .._progress import LIVE_EVERY
+from .._screen import Screen, is_ascii, redrawing
+from ._frame import Frame, describe, duration, seconds, spending
 
-__all__ = ["Frame", "Pace", "describe", "duration", "render", "watch_batch"]
+__all__ = ["Glyphs", "histogram", "render", "sparkline", "watch_batch"]
 
 PLAIN_EVERY = 10.0
-RECENT = 30.0
-"""Seconds that count for the rate."""
-
-# Columns that four cells, or two, fit side by side.
-WIDE, MEDIUM = 72, 36
-
 HINT = "Ctrl-C collects what is paid for, and says how to go on"
+STYLES = {"good": "green", "warn": "yellow", "bad": "bold red"}
 
 
-@attrs.frozen(kw_only=True)
-class Frame:
-    """The numbers of a batch at one moment."""
+class Glyphs:
+    """What bars are made of; without more than ASCII they are plain."""
 
-    lines: int = 0
-    """Lines that are done with: ended, skipped, bad or empty."""
-    total: int | None = None
-    """Lines of the file; None if that is not known."""
-    solved: int = 0
-    failed: int = 0
-    skipped: int = 0
-    bad: int = 0
-    waiting: int = 0
-    """Tasks that were read and are not accepted yet."""
-    in_flight: int = 0
-    rate: float = 0.0
-    """Tasks that ended per second, lately."""
-    p50: float | None = None
-    p95: float | None = None
-    spent: Decimal = Decimal(0)
-    fuse: str = "closed"
-    elapsed: float = 0.0
-    note: str = ""
-    """What is going on besides."""
-
-    @property
-    def eta(self) -> float | None:
-        """Seconds to go; None if that cannot be told."""
-        if self.total is None or not self.rate or self.note:
-            return None
-        return max(0, self.total - self.lines) / self.rate
+    def __init__(self, ascii_only: bool) -> None:
+        self.steps: str = " .:-=+*#" if ascii_only else "▁▂▃▄▅▆▇█"
+        self.solved, self.failed, self.flying, self.rest = "#x~." if ascii_only else "█▓▒░"
+        self.more: str = "..." if ascii_only else "…"
 
 
-class Pace:
-    """How many per second, lately."""
-
-    def __init__(self) -> None:
-        # (moment, count), the oldest first; a look every tenth of a second makes 300 of them.
-        self._looks: deque[tuple[float, int]] = deque()
-
-    def look(self, now: float, count: int) -> float:
-        """Note a *count* and return by how much it grows."""
-        self._looks.append((now, count))
-        while self._looks[0][0] < now - RECENT:
-            self._looks.popleft()
-        then, before = self._looks[0]
-        return (count - before) / (now - then) if now > then else 0.0
+async def watch_batch(
+    frame: Callable[[], Frame], console: Console, screen: Screen | None = None
+) -> None:
+    """Show the frames of a batch until cancelled: on a screen, or in lines."""
+    if screen is None:
+        await _watch_plain(frame, console)
+    else:
+        glyphs = Glyphs(is_ascii(console))
+        with closing(screen):
+            await redrawing(screen, lambda width: render(frame(), width, glyphs))
 
 
-# -- showing --------------------------------------------------------------------------------------
+async def _watch_plain(frame: Callable[[], Frame], console: Console) -> None:
+    told: float | None = None
+    mood = "good"
+    try:
+        while True:
+            now = frame()
+            # Trouble is told at once, and when it is over.
+            if told is None or now.elapsed - told >= PLAIN_EVERY or now.mood != mood:
+                told, mood = now.elapsed, now.mood
+                _print(console, now)
+            await anyio.sleep(1.0)
+    finally:
+        _print(console, frame())
 
 
-async def watch_batch(frame: Callable[[], Frame], console: Console, *, live: bool) -> None:
-    """Show the frames of a batch until cancelled."""
-    with _live(console) if live else _plain(console) as show:
-        try:
-            while True:
-                show(frame())
-                await anyio.sleep(LIVE_EVERY if live else PLAIN_EVERY)
-        finally:
-            show(frame())
+def _print(console: Console, frame: Frame) -> None:
+    console.print(describe(frame), highlight=False, markup=False, soft_wrap=True)
 
 
-@contextmanager
-def _live(console: Console) -> Generator[Callable[[Frame], None]]:
-    # Refreshed by hand: a thread of its own would only be one more thing to end. It makes room for
-    # the summary in the end.
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        yield lambda frame: live.update(render(frame, console.width), refresh=True)
+# -- the picture ----------------------------------------------------------------------------------
 
 
-@contextmanager
-def _plain(console: Console) -> Generator[Callable[[Frame], None]]:
-    def show(frame: Frame) -> None:
-        console.print(describe(frame), highlight=False, markup=False, soft_wrap=True)
-
-    yield show
-
-
-def render(frame: Frame, width: int = WIDE) -> RenderableType:
-    """Return the picture of a frame, for a terminal of so many columns."""
-    across = 4 if width >= WIDE else 2 if width >= MEDIUM else 1
-    grid = Table.grid(padding=(0, 1), expand=True)
-    for column in range(across):
-        if column:
-            grid.add_column(ratio=1)
-        grid.add_column(style="dim", no_wrap=True)
-        grid.add_column(justify="right", no_wrap=True)
-    cells = _cells(frame)
-    for row in range(0, len(cells), across):
-        parts = [part for cell in cells[row : row + across] for part in ("", *cell)]
-        grid.add_row(*parts[1:])
-    # The last line is never full: a terminal puts `^C` behind it.
+def render(frame: Frame, width: int, glyphs: Glyphs | None = None) -> RenderableType:
+    """Return the picture of a frame, for so many columns."""
+    glyphs = glyphs or Glyphs(False)
+    state = Text(frame.state, style=STYLES[frame.mood])
     note = Text(frame.note or HINT, style="yellow" if frame.note else "dim")
-    note.no_wrap = width >= WIDE
-    return Group(_bar(frame), grid, note)
+    lines = [
+        *_bar(frame, width, glyphs),
+        *_flow(_counts(frame), width),
+        *_flow(_plots(frame, width, glyphs), width),
+        *_flow([_cell("spent", spending(frame)), state], width),
+    ]
+    if frame.last_error:
+        error = Text(f"last error: {frame.last_error}", style="dim")
+        error.truncate(width, overflow="crop")
+        if len(f"last error: {frame.last_error}") > width:
+            error.right_crop(len(glyphs.more))
+            error.append(glyphs.more)
+        lines.append(error)
+    # A terminal puts `^C` behind the last line.
+    return Group(*lines, note)
 
 
-def _bar(frame: Frame) -> Table:
-    bar = Table.grid(padding=(0, 1), expand=True)
-    bar.add_column(ratio=1)
-    bar.add_column(justify="right", no_wrap=True)
+def _flow(cells: list[Text], width: int) -> list[Text]:
+    """Put cells side by side, in as many lines as they need."""
+    lines: list[Text] = []
+    for cell in cells:
+        if lines and lines[-1].cell_len + 3 + cell.cell_len <= width:
+            lines[-1].append("   ").append_text(cell)
+        else:
+            lines.append(cell.copy())
+    return lines
+
+
+def _cell(name: str, value: str, style: str = "") -> Text:
+    return Text().append(f"{name} ", "dim").append(value, style)
+
+
+def _counts(frame: Frame) -> list[Text]:
+    cells = [
+        _cell("solved", f"{frame.solved:,}", "green"),
+        _cell("failed", f"{frame.failed:,}", "red" if frame.failed else ""),
+        _cell("in flight", f"{frame.in_flight:,}"),
+        _cell("waiting", f"{frame.waiting:,}"),
+    ]
+    if frame.skipped:
+        cells.append(_cell("solved earlier", f"{frame.skipped:,}"))
+    if frame.bad:
+        cells.append(_cell("bad lines", f"{frame.bad:,}", "red"))
+    return [*cells, _cell("elapsed", duration(frame.elapsed))]
+
+
+def _bar(frame: Frame, width: int, glyphs: Glyphs) -> list[Text]:
     if frame.total is None:
-        bar.add_row(ProgressBar(pulse=True), f"{frame.lines:,} lines")
+        text = f"{frame.lines:,} lines"
     else:
         share = frame.lines / frame.total if frame.total else 1.0
-        text = f"{frame.lines:,} of {frame.total:,}  {share:4.0%}  ETA {duration(frame.eta)}"
-        bar.add_row(_progress_bar(max(frame.total, 1), frame.lines), text)
-    return bar
+        text = f"{frame.lines:,} of {frame.total:,}  {int(share * 100)}%"
+        text += "" if frame.eta is None else f"  ETA {duration(frame.eta)}"
+    room = width - len(text) - 2
+    if room < 8:
+        return [Text(text)]
+    return [_stack(frame, room, glyphs).append(f"  {text}", "")]
 
 
-def _progress_bar(total: int, completed: int) -> ProgressBar:
-    return ProgressBar(total, completed, complete_style="green", finished_style="green")
+def _stack(frame: Frame, room: int, glyphs: Glyphs) -> Text:
+    """Return the stacked bar: what is solved, failed and in flight, of all there is."""
+    done = frame.solved + frame.skipped
+    under_way = frame.in_flight + frame.waiting
+    seen = done + frame.failed + under_way + frame.bad
+    whole = max(1, seen if frame.total is None else frame.total)
+    bar, place, used = Text(), 0.0, 0
+    for count, glyph, style in (
+        (done, glyphs.solved, "green"),
+        (frame.failed + frame.bad, glyphs.failed, "red"),
+        (under_way, glyphs.flying, "yellow"),
+    ):
+        place += count
+        upto = min(room, round(place / whole * room))
+        # What there is of a kind shows, however little it is.
+        upto = min(room, max(upto, used + 1)) if count else upto
+        bar.append(glyph * max(0, upto - used), style)
+        used = max(used, upto)
+    return bar.append(glyphs.rest * (room - used), "dim")
 
 
-def _cells(frame: Frame) -> list[tuple[str, Text]]:
-    fuse = Text(frame.fuse, style="green" if frame.fuse == "closed" else "bold red")
-    return [
-        ("solved", Text(f"{frame.solved:,}", style="green")),
-        ("waiting", Text(f"{frame.waiting:,}")),
-        ("p50", Text(seconds(frame.p50))),
-        ("rate", Text(f"{frame.rate:.1f}/s")),
-        ("failed", Text(f"{frame.failed:,}", style="red" if frame.failed else "")),
-        ("in flight", Text(f"{frame.in_flight:,}")),
-        ("p95", Text(seconds(frame.p95))),
-        ("spent", Text(money(frame.spent))),
-        ("skipped", Text(f"{frame.skipped:,}")),
-        ("bad lines", Text(f"{frame.bad:,}", style="red" if frame.bad else "")),
-        ("fuse", fuse),
-        ("elapsed", Text(duration(frame.elapsed))),
-    ]
+def _plots(frame: Frame, width: int, glyphs: Glyphs) -> list[Text]:
+    rate = _cell("rate", f"{frame.rate:.1f}/s ")
+    spark = sparkline(frame.rates[-min(24, max(8, width // 4)) :], glyphs)
+    times = _cell("times", f"p50 {seconds(frame.p50)}  p95 {seconds(frame.p95)}")
+    bars, least, most = histogram(frame.times, 16, glyphs)
+    if bars:
+        times.append("  ").append(bars, "cyan").append(f" {least:.3g} to {most:.3g} s", "dim")
+    return [rate.append(spark, "cyan"), times]
 
 
-def describe(frame: Frame) -> str:
-    """Return a frame as one line of plain text."""
-    lines = f"{frame.lines}" if frame.total is None else f"{frame.lines}/{frame.total}"
-    parts = [
-        f"{duration(frame.elapsed)}  lines {lines}  solved {frame.solved}  failed {frame.failed}",
-        f"skipped {frame.skipped}" if frame.skipped else "",
-        f"bad {frame.bad}" if frame.bad else "",
-        f"waiting {frame.waiting}  in flight {frame.in_flight}  {frame.rate:.1f}/s",
-        f"p50 {seconds(frame.p50)}  p95 {seconds(frame.p95)}  spent {money(frame.spent)}",
-        f"fuse {frame.fuse}",
-        "" if frame.eta is None else f"ETA {duration(frame.eta)}",
-        frame.note,
-    ]
-    return "  ".join(part for part in parts if part)
+def sparkline(values: list[float], glyphs: Glyphs) -> str:
+    """Return a line of bars, one for each value, as high as it is beside the highest."""
+    top = max(values, default=0.0)
+    if top <= 0:
+        return ""
+    last = len(glyphs.steps) - 1
+    return "".join(glyphs.steps[min(last, math.ceil(value / top * last))] for value in values)
 
 
-def seconds(value: float | None) -> str:
-    """Return a solve time."""
-    return "-" if value is None else f"{value:.1f} s"
-
-
-def money(value: Decimal) -> str:
-    """Return a sum in the service's currency."""
-    return f"{value:.4f}"
-
-
-def duration(value: float | None) -> str:
-    """Return a time of perhaps hours."""
-    if value is None:
-        return "-:--"
-    hours, rest = divmod(int(value), 3600)
-    minutes, whole = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{whole:02}" if hours else f"{minutes}:{whole:02}"
+def histogram(times: list[float], bars: int, glyphs: Glyphs) -> tuple[str, float, float]:
+    """Return how solve times are spread, with the shortest and the longest that are shown."""
+    if len(times) < 5:
+        return "", 0.0, 0.0
+    ordered = sorted(times)
+    # A few very late ones would leave no room for the others.
+    least, most = ordered[0], ordered[math.ceil(len(ordered) * 0.99) - 1]
+    width = (most - least) / bars or 1.0
+    counts = [0.0] * bars
+    for value in ordered:
+        counts[min(bars - 1, int((value - least) / width))] += 1
+    return sparkline(counts, glyphs), least, most

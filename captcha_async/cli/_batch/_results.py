@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from ..._outcome import Solved
+from ... import Solved
 from ...errors import CaptchaError
-from ._lines import Job, Key
+from . import _json as json
+from ._keys import Key
+from ._lines import Job
+from ._packed import GZIP, Packer, is_packed, repair_packed, unpacked
 from ._pipes import CHUNK, Writer, unbuffered
 
-__all__ = ["Earlier", "NotResults", "Results", "check_first", "describe_failed", "describe_solved"]
+__all__ = [
+    "Earlier",
+    "NotResults",
+    "Results",
+    "check_first",
+    "describe_failed",
+    "describe_solved",
+    "read_costs",
+    "read_earlier",
+]
 
 # What a result begins with: the rest of the line is on its way to the file when a process dies.
 START = b'{"key":'
@@ -47,7 +57,25 @@ class Earlier:
         return f"{found:024x}" if found else found is not None
 
 
-def read_earlier(path: Path) -> Earlier:
+def read_costs(path: Path) -> dict[str, Decimal]:
+    """Return what tasks have cost in an earlier run, by type: the dearest of each.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    costs: dict[str, Decimal] = {}
+    for line in _lines(path):
+        result = _parse(line) or {}
+        try:
+            cost = Decimal(result["cost"])
+        except (KeyError, TypeError, ValueError, InvalidOperation):
+            continue
+        name = str(result.get("type"))
+        costs[name] = max(cost, costs.get(name, cost))
+    return costs
+
+
+def read_earlier(path: Path, *, repair: bool = True) -> Earlier:
     """Read what an earlier run has written, and repair a line that it could not finish.
 
     Raises:
@@ -57,6 +85,8 @@ def read_earlier(path: Path) -> Earlier:
     earlier = Earlier()
     if not path.exists():
         return earlier
+    if repair and is_packed(path):
+        repair_packed(path)
     end, cut, result = 0, False, None
     for number, line in enumerate(_lines(path), 1):
         result = _parse(line)
@@ -67,7 +97,7 @@ def read_earlier(path: Path) -> Earlier:
         if result is not None and result["status"] == "solved":
             earlier.add(result["key"], result.get("task_digest"))
         end += 0 if cut else len(line)
-    if cut:
+    if cut and repair:
         _repair(path, end, whole=result is not None)
     return earlier
 
@@ -81,19 +111,24 @@ def check_first(path: Path) -> None:
     """
     with open(path, "rb") as file:
         first = file.readline(len(START))
+    if is_packed(path) and first.startswith(GZIP):
+        first = next(unpacked(path), b"")[: len(START)]
     if not START.startswith(first):
         raise NotResults(f"{path} holds no results: give another file")
 
 
 def _lines(path: Path) -> Iterator[bytes]:
+    if is_packed(path):
+        yield from unpacked(path)
+        return
     with open(path, "rb", buffering=CHUNK) as file:
         yield from file
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        result = orjson.loads(line)
-    except orjson.JSONDecodeError:
+        result = json.read(line)
+    except ValueError:
         return None
     return result if isinstance(result, dict) and {"key", "status"} <= result.keys() else None
 
@@ -121,11 +156,16 @@ class Results:
     def __init__(self, path: Path | None) -> None:
         self._file = None if path is None else open(path, "ab", buffering=0)  # noqa: SIM115
         self._writer = Writer(self._file or unbuffered(sys.stdout))
+        self._packer = Packer() if path is not None and is_packed(path) else None
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
-            self._file.close()
+            try:
+                if self._packer is not None:
+                    self._file.write(self._packer.end())
+            finally:
+                self._file.close()
 
     async def write(self, result: dict[str, Any]) -> None:
         """Write a line; when this returns, it is safe from the end of this process.
@@ -133,15 +173,8 @@ class Results:
         Raises:
             OSError: it could not be written.
         """
-        await self._writer.write(_dump(result) + b"\n")
-
-
-def _dump(result: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(result)
-    except TypeError:
-        # Services may send what JSON knows and this encoder does not.
-        return json.dumps(result, separators=(",", ":")).encode()
+        line = json.dump(result) + b"\n"
+        await self._writer.write(line if self._packer is None else self._packer.pack(line))
 
 
 # -- what a line says -----------------------------------------------------------------------------

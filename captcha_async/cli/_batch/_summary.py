@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -11,10 +12,12 @@ from rich.table import Table
 
 from ...errors import CaptchaError, SpendLimitReached
 from .._tally import Row
-from ._progress import duration
+from ._bad import BadLines
+from ._formats import WrongFormat
+from ._frame import duration
 from ._run import BatchRun
 
-__all__ = ["end_of", "print_summary", "summary_json", "summary_table"]
+__all__ = ["Hints", "end_of", "grouped", "print_summary", "summary_json", "summary_table"]
 
 # What a terminal of fewer columns is shown.
 NARROW = 64
@@ -27,9 +30,19 @@ def print_summary(run: BatchRun, console: Console) -> None:
     if run.tally.rows():
         console.print(summary_table(run, narrow=console.is_terminal and console.width < NARROW))
     errors = [f"last {name}: {error}" for name, error in run.tally.errors.items()]
-    for text in (*errors, _counts(run)):
+    for text in (*errors, *grouped(run.lines.bad), _counts(run)):
         # In a pipe a line stays whole.
         console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+
+
+def grouped(bad: BadLines, *, unit: str = "line") -> list[str]:
+    """Return the bad lines by what is wrong with them: rule, count and the first numbers."""
+    groups = list(bad)
+    width = max((len(f"{group.count:,}") for group in groups), default=0)
+    texts = [
+        f"  {group.count:>{width},}  {group.rule} ({unit} {group.numbers})" for group in groups
+    ]
+    return [f"bad {unit}s:", *texts] if texts else []
 
 
 def summary_table(run: BatchRun, *, narrow: bool = False) -> Table:
@@ -71,7 +84,7 @@ def _counts(run: BatchRun) -> str:
     parts = [
         f"{run.solved:,} solved, {run.failed:,} failed",
         f"{run.lines.skipped:,} solved earlier" if run.lines.skipped else "",
-        f"{run.lines.bad:,} bad lines" if run.lines.bad else "",
+        f"{len(run.lines.bad):,} bad lines" if run.lines.bad else "",
         "" if run.complete else _left(run),
     ]
     rate = run.solved / run.seconds if run.seconds else 0.0
@@ -94,7 +107,11 @@ def summary_json(run: BatchRun, resume: str | None) -> dict[str, Any]:
         "solved": run.solved,
         "failed": run.failed,
         "skipped": run.lines.skipped,
-        "bad_lines": run.lines.bad,
+        "bad_lines": len(run.lines.bad),
+        "bad": [
+            {"rule": group.rule, "count": group.count, "lines": group.first}
+            for group in run.lines.bad
+        ],
         "not_sent": run.unsent,
         "not_collected": len(run.uncollected),
         "left_out": run.taken_before,
@@ -111,9 +128,17 @@ def summary_json(run: BatchRun, resume: str | None) -> dict[str, Any]:
     }
 
 
-def end_of(run: BatchRun, resume: str | None) -> None:
-    """Say why the run ended early, what is left, and how to go on."""
+@attrs.frozen
+class Hints:
+    """The commands that go on; each is None if nothing would know where."""
 
+    resume: str | None
+    resend: str | None
+    """The same, which sends uncertain tasks again."""
+
+
+def end_of(run: BatchRun, hints: Hints) -> None:
+    """Say why the run ended early, what is left, and how to go on."""
     results = run.files.results
 
     def say(text: str) -> None:
@@ -132,29 +157,45 @@ def end_of(run: BatchRun, resume: str | None) -> None:
             f"left out: {run.taken_before} whose answers an earlier run has written, and "
             f"{results} does not have; with --resume --no-journal they are solved again"
         )
-    if resume is not None and not run.complete:
-        say(f"go on with:\n  {resume}")
-    elif resume is not None and run.failed:
-        say(f"try the failed ones again with:\n  {resume}")
+    for text in _how_to_go_on(run, hints):
+        say(text)
+
+
+def _how_to_go_on(run: BatchRun, hints: Hints) -> Iterator[str]:
+    if hints.resume is None:
+        return
+    if not run.complete:
+        yield f"go on with:\n  {hints.resume}"
+    elif run.again:
+        yield f"try the failed ones again with:\n  {hints.resume}"
+    if run.uncertain:
+        yield (
+            f"{run.uncertain} may have been accepted, and would be paid for twice: look at the "
+            f"account first; they are sent again with:\n  {hints.resend}"
+        )
 
 
 def _reason(run: BatchRun, error: CaptchaError) -> str:
     if isinstance(error, SpendLimitReached):
-        # What was in flight has ended meanwhile.
-        return f"--max-spend is reached: {run.spent} is spent"
+        # What was in flight has ended meanwhile; with a journal earlier runs may count as well.
+        spent = max(run.spent, error.spent)
+        return f"--max-spend is reached: {spent} of {run.settings.max_spend} spent"
     return str(error)
 
 
 def _where(run: BatchRun) -> str:
-    """Return what knows the tasks that were not collected: the journal, or their ids here."""
+    """Return what knows the tasks that were not collected: the journal, and their ids."""
+    more = ", ..." if len(run.uncollected) > MOST_IDS else ""
+    ids = f" (ids {', '.join(map(str, run.uncollected[:MOST_IDS]))}{more})"
     if run.files.journal is not None:
-        return " (--resume collects them if it comes within minutes)"
-    more = ", …" if len(run.uncollected) > MOST_IDS else ""
-    return f" (ids {', '.join(map(str, run.uncollected[:MOST_IDS]))}{more})"
+        return f"{ids}; --resume collects them if it comes within minutes"
+    return f"{ids}; `captcha-async collect ID` does it within minutes"
 
 
 def describe_error(error: Exception, results: str) -> str:
     """Return what broke the run, in words about its files."""
+    if isinstance(error, WrongFormat):
+        return f"the tasks: {error}"
     if isinstance(error, BrokenPipeError):
         return f"whoever reads {results} has gone"
     if isinstance(error, OSError):

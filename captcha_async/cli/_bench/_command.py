@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import anyio
 import attrs
 import typer
-from rich.console import Console
 
 from ...errors import CaptchaError
-from ...services import Service, find_service
+from ...services import Service
 from ...tasks import RecaptchaV2Task
 from .._exits import FAILED, INTERRUPTED, exit_code, fail, reporting_errors
-from .._messages import messages
-from .._options import BaseUrlOption, SeedOption, ServiceOption, read_key, read_money
+from .._messages import messages, output
+from .._options import PlainBaseUrl, PlainService, SeedOption, profile_of, read_key, read_money
 from ._options import (
     JsonFile,
     LatencyOption,
@@ -25,6 +25,7 @@ from ._options import (
     MaxSpendOption,
     PlotFile,
     PriceOption,
+    ReportFile,
     SecondsOption,
     TargetOption,
     TaskFile,
@@ -36,13 +37,15 @@ from ._options import (
     read_task,
 )
 from ._plot import check_files, draw
+from ._report import write_report
 from ._run import Plan, Run
 from ._target import Kind, RealService, Target, open_emulator
-from ._view import describe_run, print_table, progress
+from ._view import describe_run, notes, print_table, progress
 
 __all__ = ["bench"]
 
 SECONDS = 20.0
+MOST_IDS = 20
 MEANT = {
     "emulator": "an emulator in a process of its own",
     "in-process": "an emulator in this process: it shares the core, and CPU counts both",
@@ -61,15 +64,17 @@ class Given:
     seed: int
     json_path: str | None
     plot: Path | None
+    report: Path | None
 
 
 def bench(
+    context: typer.Context,
     levels: LevelsOption = "1,10,100,500",
     seconds: SecondsOption = None,
     tasks: TasksOption = None,
     target: TargetOption = None,
-    service: ServiceOption = "capmonster",
-    base_url: BaseUrlOption = None,
+    service: PlainService = "capmonster",
+    base_url: PlainBaseUrl = None,
     latency: LatencyOption = 3.0,
     seed: SeedOption = 0,
     task: TaskFile = None,
@@ -78,15 +83,12 @@ def bench(
     price: PriceOption = None,
     json_output: JsonFile = None,
     plot: PlotFile = None,
+    report: ReportFile = None,
 ) -> None:
     """Measure throughput and latency of solves over levels of concurrency.
 
-    A level of N keeps N solves going for some seconds or tasks, waits for what it has begun, and
-    gives a line: percentiles of the seconds from the call to the answer, polls, CPU time of this
-    process for a solve, and the median delay from ready at the emulator to the poll that took it.
-
-    A real service is paid for: it needs --target service (or --base-url), --task, --tasks,
-    --max-spend and --yes. Ctrl-C gives the levels done so far.
+    A level of N keeps N solves going. A real service is paid for: it needs --target service (or
+    --base-url), --task, --tasks, --max-spend and --yes. Ctrl-C gives the levels done so far.
 
     Examples:
 
@@ -99,29 +101,35 @@ def bench(
     account, 130 interrupted.
     """
     with reporting_errors():
-        named = find_service(service)
-        profile = named if base_url is None else named.evolve(base_url=base_url)
+        profile = profile_of(service, base_url)
         kind = choose_target(target, base_url)
-        plan = Plan(
-            levels=read_levels(levels, tasks),
-            seconds=SECONDS if seconds is None and tasks is None else seconds,
-            tasks=tasks,
-            task=SAMPLE if task is None else read_task(task, profile),
-            max_spend=read_money("--max-spend", max_spend),
-            price=read_money("--price", price),
-        )
-        profile.check(plan.task)
+        plan = _plan(SimpleNamespace(**context.params), profile)
         if kind == "service":
             agree(plan, profile, task, yes)
-        check_files(plot, json_output)
-        given = Given(kind, profile, latency, seed, json_output, plot)
+        check_files(plot, report, json_output)
+        given = Given(kind, profile, latency, seed, json_output, plot, report)
         run = Run(plan, profile)
         key = read_key() if kind == "service" else ""
-    try:
-        anyio.run(_run, run, given, key)
-    except KeyboardInterrupt:
-        run.interrupted = True
+    with reporting_errors():
+        try:
+            anyio.run(_run, run, given, key)
+        except KeyboardInterrupt:
+            run.interrupted = True
     _tell(run, given)
+
+
+def _plan(given: Any, profile: Service) -> Plan:
+    """Return what is to be done, from the values of the options."""
+    plan = Plan(
+        levels=read_levels(given.levels, given.tasks),
+        seconds=SECONDS if given.seconds is None and given.tasks is None else given.seconds,
+        tasks=given.tasks,
+        task=SAMPLE if given.task is None else read_task(given.task, profile),
+        max_spend=read_money("--max-spend", given.max_spend),
+        price=read_money("--price", given.price),
+    )
+    profile.check(plan.task)
+    return plan
 
 
 async def _run(run: Run, given: Given, key: str) -> None:
@@ -148,18 +156,21 @@ def _tell(run: Run, given: Given) -> None:
     if given.json_path == "-":
         typer.echo(text)
     else:
-        print_table(run, Console())
+        print_table(run, output())
     try:
         if given.json_path not in (None, "-"):
             Path(given.json_path or "").write_text(text + "\n", encoding="utf-8")
         if given.plot is not None and run.done:
             draw(given.plot, run.done, f"captcha_async against {_short(run, given)}")
+        if given.report is not None:
+            write_report(given.report, run, _short(run, given), notes(run))
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}", FAILED)
     if run.interrupted:
         told = f"interrupted after {len(run.done)} of {len(run.plan.levels)} levels"
         if given.kind == "service" and run.current is not None:
             told += f"; {run.current.in_flight} tasks in flight may have been paid for"
+            told += f" (ids {', '.join(map(str, run.left[:MOST_IDS]))})" if run.left else ""
         fail(told, INTERRUPTED)
     if run.error is not None:
         fail(str(run.error), exit_code(run.error))

@@ -23,6 +23,7 @@ __all__ = [
     "MaxSpendOption",
     "PlotFile",
     "PriceOption",
+    "ReportFile",
     "SecondsOption",
     "TargetOption",
     "TaskFile",
@@ -36,37 +37,108 @@ __all__ = [
 
 KINDS: tuple[str, ...] = get_args(Kind)
 
-LevelsOption = Annotated[str, typer.Option(help="Solves at once, one level after the other.")]
+MEASURING, PAYING, RESULTS = "Measuring", "A real service", "Results"
+
+LevelsOption = Annotated[
+    str,
+    typer.Option(
+        "--levels", metavar="N,N", help="Solves at once, in turn.", rich_help_panel=MEASURING
+    ),
+]
 SecondsOption = Annotated[
     float | None,
-    typer.Option(min=0.1, help="How long a level begins tasks; 20 without --tasks."),
+    typer.Option(
+        "--seconds",
+        metavar="SECONDS",
+        min=0.1,
+        help="How long a level begins tasks. [20 without --tasks]",
+        rich_help_panel=MEASURING,
+    ),
 ]
-TasksOption = Annotated[int | None, typer.Option(min=1, help="Most tasks that a level begins.")]
+TasksOption = Annotated[
+    int | None,
+    typer.Option(
+        "--tasks",
+        metavar="N",
+        min=1,
+        help="Most tasks that a level begins.",
+        rich_help_panel=MEASURING,
+    ),
+]
 TargetOption = Annotated[
     str | None,
     typer.Option(
-        help="emulator (in a process of its own, the default), in-process, or service.",
+        "--target",
+        metavar="WHERE",
+        help="emulator (its own process), in-process or service.",
         autocompletion=lambda: [*KINDS],
+        rich_help_panel=MEASURING,
     ),
 ]
 LatencyOption = Annotated[
-    float, typer.Option(min=0.0, help="Median seconds that the emulator takes.")
+    float,
+    typer.Option(
+        "--latency",
+        metavar="SECONDS",
+        min=0.0,
+        help="Median time that the emulator takes.",
+        rich_help_panel=MEASURING,
+    ),
 ]
 TaskFile = Annotated[
-    Path | None, typer.Option(help="A JSON file of the task object to solve again and again.")
+    Path | None,
+    typer.Option(
+        "--task",
+        metavar="FILE",
+        help="The task object to solve again and again.",
+        rich_help_panel=PAYING,
+    ),
 ]
 YesOption = Annotated[
-    bool, typer.Option("--yes", help="Yes, pay for so many tasks of a real service.")
+    bool,
+    typer.Option("--yes", help="Yes, pay for so many tasks.", rich_help_panel=PAYING),
 ]
-MaxSpendOption = Annotated[str | None, typer.Option(help="Most money to spend at a real service.")]
-PriceOption = Annotated[str | None, typer.Option(help="Price of a task; makes --max-spend exact.")]
+MaxSpendOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-spend", metavar="MONEY", help="Most money to spend.", rich_help_panel=PAYING
+    ),
+]
+PriceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--price",
+        metavar="MONEY",
+        help="Of a task; makes --max-spend exact.",
+        rich_help_panel=PAYING,
+    ),
+]
 JsonFile = Annotated[
     str | None,
-    typer.Option("--json", metavar="FILE", help="Write the numbers there; - is stdout."),
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write the numbers there; - is stdout.",
+        rich_help_panel=RESULTS,
+    ),
 ]
 PlotFile = Annotated[
     Path | None,
-    typer.Option(metavar="FILE.svg|.png", help="Draw them (needs the bench extra)."),
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Draw them, as .svg or .png (needs the bench extra).",
+        rich_help_panel=RESULTS,
+    ),
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write them as an HTML page with plots.",
+        rich_help_panel=RESULTS,
+    ),
 ]
 
 

@@ -20,9 +20,11 @@ PERCENTILES = (
 )
 
 
-def check_files(plot: Path | None, numbers: str | None) -> None:
-    """End the command if plot or numbers could not be written later."""
+def check_files(plot: Path | None, report: Path | None, numbers: str | None) -> None:
+    """End the command if plot, page or numbers could not be written later."""
     _check_plot(plot)
+    if report is not None:
+        _check_place("--report", report)
     if numbers not in (None, "-"):
         _check_place("--json", Path(numbers or ""))
 

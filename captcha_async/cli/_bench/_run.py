@@ -14,8 +14,7 @@ from typing import Any
 import anyio
 import attrs
 
-from ..._account._limits import Limits
-from ..._client import CaptchaClient
+from ... import CaptchaClient, Limits
 from ...errors import AccountError, CaptchaError, SpendLimitReached
 from ...services import Service
 from ...tasks import Task
@@ -160,6 +159,8 @@ class Run:
     """What ended it early."""
     interrupted: bool = False
     current: Slots | None = None
+    left: list[Any] = attrs.field(factory=list)
+    """Ids of tasks that are paid for and were not waited for."""
     spent: Decimal = Decimal(0)
     price: Decimal | None = attrs.field(
         default=attrs.Factory(lambda run: run.plan.price, takes_self=True)
@@ -189,7 +190,10 @@ class Run:
             await client.balance()
             slots = self.current = Slots(client, self.plan, level)
             cpu = time.process_time()
-            await slots.run()
+            try:
+                await slots.run()
+            finally:
+                self.left = [pending.task_id for pending in client.orphans]
             cpu = time.process_time() - cpu
             seconds = anyio.current_time() - slots.started
             spent = client.statistics().spent

@@ -15,13 +15,21 @@ from typing import Any, cast
 
 import attrs
 
-from ...services import SERVICES, Service
-from ...services._type_names import TypeName
+from ...services import SERVICES, Service, TypeDialect
+from ...services._dialect import uses_of
 from ...tasks._families import all_models
 from ...tasks._fields import WireField
 from ...tasks._model import Solution, Task, solution_type
 
-__all__ = ["AnswerField", "TaskField", "TaskType", "describe", "describe_solution", "find_types"]
+__all__ = [
+    "AnswerField",
+    "TaskField",
+    "TaskType",
+    "describe",
+    "describe_solution",
+    "fields_of",
+    "find_types",
+]
 
 # The wire keys of a proxy stand side by side in the task object.
 PROXY_KEYS = ("proxyType", "proxyAddress", "proxyPort", "proxyLogin", "proxyPassword")
@@ -37,7 +45,7 @@ class TaskField:
     annotation: str
     required: bool
     default: str | None
-    """What it is if it is not given; None where it is left out then."""
+    """What the service takes if it is not given, where that is documented."""
     kind: str
     """What the value is, in a word or two."""
     limits: str
@@ -75,9 +83,17 @@ class TaskType:
     token_life: float | None
     text: str
     """The class's docstring."""
+    note: str | None
+    """What else there is to know at the service."""
     fields: tuple[TaskField, ...]
     """Required ones first."""
     answer: tuple[AnswerField, ...]
+
+
+def fields_of(model: type[Task[Any]]) -> dict[str, WireField]:
+    """Return where each field of a task stands on the wire, by its name."""
+    found = attrs.fields(cast("type[attrs.AttrsInstance]", model))
+    return {field.name: field.metadata["wire"] for field in found}
 
 
 def find_types(name: str) -> list[type[Task[Any]]]:
@@ -93,46 +109,69 @@ def find_types(name: str) -> list[type[Task[Any]]]:
 
 
 def _wire_names(model: type[Task[Any]]) -> set[str]:
-    named = [service.type_names.get(model.__name__) for service in SERVICES.values()]
-    names = {wire.lower() for names in named if names for wire in names.names}
+    named = [service.dialect(model) for service in SERVICES.values()]
+    names = {wire.lower() for dialect in named if dialect for wire in dialect.names}
     return names | {model.spec.type.lower()}
 
 
 def describe(model: type[Task[Any]], service: Service | None = None) -> TaskType:
-    """Describe a task type in CapMonster's words, or in those of *service*."""
+    """Describe a task type in the models' words, which are CapMonster's, or in those of *service*.
+
+    At a service the fields are those that it has.
+    """
     spec = model.spec
-    named = (service and service.type_names.get(model.__name__)) or TypeName(spec.type, None)
+    dialect = None if service is None else service.dialect(model)
+    names = (spec.type,) if dialect is None else dialect.names
     return TaskType(
         name=model.__name__,
-        wire_types=tuple(dict.fromkeys(named.names)),
-        fixed=spec.fixed if named.fixed is None else named.fixed,
+        wire_types=names,
+        fixed=spec.fixed if dialect is None or dialect.fixed is None else dialect.fixed,
         solution=solution_type(model).__name__,
-        proxy=spec.proxy,
+        proxy=spec.proxy if dialect is None else _proxy_use(model, dialect),
         services=tuple(name for name, each in SERVICES.items() if each.takes(model)),
         historic=spec.historic,
         token_life=spec.token_life,
         text=inspect.cleandoc(model.__doc__ or ""),
-        fields=tuple(_task_fields(model, named.keys)),
+        note=None if dialect is None else dialect.note,
+        fields=tuple(_task_fields(model, dialect)),
         answer=tuple(describe_solution(solution_type(model))),
     )
 
 
-def _task_fields(model: type[Task[Any]], renamed: Mapping[str, str]) -> Iterator[TaskField]:
+def _proxy_use(model: type[Task[Any]], dialect: TypeDialect) -> str:
+    if dialect.proxied is None or not hasattr(model, "proxy"):
+        return "refused"
+    return "required" if dialect.proxyless is None else "optional"
+
+
+def _task_fields(model: type[Task[Any]], dialect: TypeDialect | None) -> Iterator[TaskField]:
+    told = [*_told(model, dialect)]
+    yield from sorted(told, key=lambda field: not field.required)
+
+
+def _told(model: type[Task[Any]], dialect: TypeDialect | None) -> Iterator[TaskField]:
     texts = _texts_of(model)
-    fields = attrs.fields(cast("type[attrs.AttrsInstance]", model))
-    for field in sorted(fields, key=lambda field: field.default is not attrs.NOTHING):
+    uses = uses_of(model, dialect or TypeDialect(None, model.spec.type))
+    for field in attrs.fields(cast("type[attrs.AttrsInstance]", model)):
         wire: WireField = field.metadata["wire"]
-        key = ".".join(wire.path)
+        use = uses.get(field.name)
+        if field.name == "extra" or (use is None and field.name != "proxy"):
+            continue
+        proxy_use = model.spec.proxy if dialect is None else _proxy_use(model, dialect)
+        if use is None and proxy_use == "refused":
+            continue
         annotation, meaning = texts.get(field.name, ("", ""))
+        values = (dialect and dialect.values.get(field.name)) or wire.values
+        default = dialect.defaults.get(field.name) if dialect else None
         yield TaskField(
             name=field.name,
-            keys=(renamed.get(key, key),) if key else PROXY_KEYS,
+            keys=PROXY_KEYS if use is None else (use.key,),
             annotation=annotation,
-            required=field.default is attrs.NOTHING,
-            default=None if field.default in (attrs.NOTHING, None) else str(field.default),
+            required=proxy_use == "required" if use is None else use.required,
+            default=None if default is None else str(default),
             kind=wire.kind,
             limits=_limits(wire),
-            values=tuple(str(value) for value in wire.values),
+            values=tuple(str(value) for value in values),
             meaning=meaning,
         )
 
@@ -198,4 +237,5 @@ def _field_texts(body: Iterable[ast.stmt]) -> Iterator[tuple[str, tuple[str, str
             and isinstance(text.value, ast.Constant)
         ):
             meaning = " ".join(str(text.value.value).split())
-            yield field.target.id, (ast.unparse(field.annotation), meaning)
+            annotation = ast.unparse(field.annotation).replace("encoded.File", "bytes | str | Path")
+            yield field.target.id, (annotation, meaning)

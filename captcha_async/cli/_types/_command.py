@@ -8,13 +8,14 @@ from typing import Annotated
 
 import attrs
 import typer
-from rich.console import Console
 
 from ...services import find_service
 from ...tasks._families import all_models
 from .._exits import USAGE, fail, reporting_errors
+from .._messages import output
 from .._options import JsonOutput, complete_service, complete_type
-from ._catalogue import describe, find_types
+from ._catalogue import TaskType, describe, find_types
+from ._search import search
 from ._view import print_list, print_type
 
 __all__ = ["types"]
@@ -25,14 +26,16 @@ def types(
         str | None,
         typer.Argument(
             metavar="NAME",
-            help="A type such as TurnstileTask, in any letter case: shows its fields.",
+            help="A type: shows its fields. Or a word such as cloudflare.",
             autocompletion=complete_type,
         ),
     ] = None,
     service: Annotated[
         str | None,
         typer.Option(
-            help="Only what this service takes, under its own names.",
+            "--service",
+            metavar="NAME",
+            help="Only what it takes, under its own names.",
             autocompletion=complete_service,
         ),
     ] = None,
@@ -43,12 +46,12 @@ def types(
 ) -> None:
     """List the task types, or show the fields of one and of its solution.
 
-    NAME may be a service's own name of the type too. In a pipe the list has one line for each type,
-    with nothing left out.
+    NAME is a class, a service's own name of it, or a word for what is meant. In a pipe the list has
+    one line for each type, with nothing left out.
 
     Examples:
 
-        captcha-async types
+        captcha-async types cloudflare
         captcha-async types TurnstileTask
         captcha-async types --service capsolver
         captcha-async types RecaptchaV2Task --service 2captcha --json
@@ -57,7 +60,7 @@ def types(
     """
     with reporting_errors():
         profile = None if service is None else find_service(service)
-        models = all_models() if name is None else find_types(name)
+        models = all_models() if name is None else find_types(name) or search(name)
     taken = [model for model in models if profile is None or profile.takes(model)]
     if name is not None and not taken:
         fail(_unknown(name, service if models else None), USAGE)
@@ -67,11 +70,20 @@ def types(
     if json_output:
         told = [attrs.asdict(each) for each in known]
         typer.echo(json.dumps(told[0] if name and len(told) == 1 else told, indent=2))
-    elif name is not None and len(known) == 1:
-        print_type(known[0], Console(highlight=False))
     else:
         hidden = name is None and not historic
-        print_list(known, Console(highlight=False), everywhere=profile is None, hidden=hidden)
+        _show(known, found=name is not None, everywhere=profile is None, hidden=hidden)
+
+
+def _show(known: list[TaskType], *, found: bool, everywhere: bool, hidden: bool) -> None:
+    console = output(highlight=False)
+    if found and len(known) == 1:
+        print_type(known[0], console)
+        return
+    print_list(known, console, everywhere=everywhere, hidden=hidden)
+    if found and console.is_terminal:
+        more = f"`captcha-async types {known[0].name}` shows the fields of one of them"
+        console.print(more, markup=False)
 
 
 def _unknown(name: str, service: str | None) -> str:

@@ -125,6 +125,8 @@ def _facts(each: TaskType) -> Iterator[tuple[str, str]]:
     yield "services", ", ".join(each.services)
     if each.token_life:
         yield "token life", f"{each.token_life:g} s"
+    if each.note:
+        yield "note", each.note
     if each.historic:
         yield "historic", "gone from the services' documentation"
 

@@ -1,0 +1,144 @@
+"""The one way out: every request passes the same gates, in the same order.
+
+For a task that is to be created these are: closed client, fuse, slot, brake, submit rate, money;
+then, as for every other request: pause, request rate and lane. What need not be waited for costs
+no scope and no trip through the event loop; what has to be waited for ends when the fuse blows.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from types import TracebackType
+from typing import Protocol, Self
+
+import anyio
+
+from ._fuse import Guard, RequestKind
+from ._gates import Gates
+from ._semaphore import RateLimitedSemaphore
+from ._tenant import Tenant
+
+__all__ = ["Admission", "Submission"]
+
+
+class Submission(Protocol):
+    """A task that is to be created, as far as the gates have to know it."""
+
+    type: str
+    """Name of the task model, by which its price is known."""
+    wants_slot: bool
+    """Whether it counts among the tasks in flight of `Limits`."""
+    has_slot: bool
+    """Whether it holds a slot; given back by `Account.give_back_slot`."""
+    reserved: Decimal | None
+    """The money set aside for it; the books settle it, once its fate is known."""
+
+
+class Admission:
+    """Lets one request out: `async with gates.admit(kind, tenant):` sends it inside."""
+
+    __slots__ = ("_deadline", "_error", "_gates", "_kind", "_probe", "_submission", "_tenant")
+
+    def __init__(
+        self,
+        gates: Gates,
+        kind: RequestKind,
+        tenant: Tenant,
+        submission: Submission | None,
+        deadline: float,
+    ) -> None:
+        self._gates = gates
+        self._kind: RequestKind = kind
+        self._tenant = tenant
+        self._submission = submission
+        self._deadline = deadline
+        # Set on the way in: whether it is the fuse's probe. Set inside: how the request has ended,
+        # where what leaves the block tells something else.
+        self._probe = False
+        self._error: BaseException | None = None
+
+    async def __aenter__(self) -> Self:
+        gates = self._gates
+        self._tenant.check()
+        gates.fuse.check(self._kind)
+        try:
+            if self._submission is not None:
+                await self._admit_task(self._submission)
+            await self._take(gates.requests)
+        except BaseException:
+            self._stand_back()
+            raise
+        try:
+            while gates.pause.lasts:
+                with self._guard():
+                    await gates.pause.wait(self._deadline)
+            self._tenant.check()
+            self._probe = gates.fuse.begin(self._kind)
+        except BaseException:
+            gates.requests.release()
+            self._stand_back()
+            raise
+        self._tenant.counters.requests += 1
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        gates = self._gates
+        gates.requests.release()
+        gates.note_end(
+            probe=self._probe,
+            creates=self._submission is not None,
+            error=self._error or error,
+        )
+
+    def asked_to_wait(self, seconds: float | None) -> None:
+        """Note that an answer that is no error asks all requests to wait."""
+        if seconds is not None:
+            self._gates.pause.for_seconds(seconds)
+
+    def blame(self, error: BaseException | None) -> None:
+        """Say how the request has ended, if what leaves the block is a cancellation."""
+        self._error = error
+
+    async def _admit_task(self, submission: Submission) -> None:
+        gates = self._gates
+        if submission.wants_slot and not submission.has_slot:
+            await self._take(gates.slots.semaphore)
+            submission.has_slot = True
+        if gates.pause.lasts:
+            with self._guard():
+                await gates.pause.wait(self._deadline)
+        # No slot of it: only the rate counts.
+        await self._take(gates.submits)
+        gates.submits.release()
+        submission.reserved = gates.spending.reserve_nowait(submission.type)
+        if submission.reserved is None:
+            with self._guard():
+                submission.reserved = await gates.spending.reserve(submission.type)
+        if not gates.brake.pass_nowait():
+            with self._guard():
+                await gates.brake.pass_through()
+
+    async def _take(self, semaphore: RateLimitedSemaphore) -> None:
+        try:
+            semaphore.acquire_nowait()
+        except anyio.WouldBlock:
+            with self._guard():
+                await semaphore.acquire()
+
+    def _guard(self) -> Guard:
+        return self._gates.fuse.guard(self._kind, tenant=self._tenant)
+
+    def _stand_back(self) -> None:
+        """Let others have what was taken for a task: this request does not go."""
+        submission = self._submission
+        if submission is None:
+            return
+        self._gates.brake.unused()
+        if submission.reserved is not None:
+            self._gates.spending.release(submission.type, submission.reserved)
+            submission.reserved = None

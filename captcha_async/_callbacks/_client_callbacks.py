@@ -1,0 +1,63 @@
+"""The callbacks of one client: those it expects, what it counted, and whether it gave up."""
+
+from __future__ import annotations
+
+import logging
+
+from ..errors import ServiceError
+from ._callback import Callback
+from ._receiver import CallbackReceiver
+from ._tally import CallbackStatistics, Tally
+
+__all__ = ["ClientCallbacks"]
+
+logger = logging.getLogger("captcha_async")
+
+# What CapMonster answers when it cannot reach the address, or is down. No service documents a code
+# for an address whose domain has to be registered, so the words are looked at as well.
+UNREACHABLE = "ERROR_SERVICE_NOT_AVAILABLE"
+WORDS = ("callback", "pingback")
+
+
+class ClientCallbacks:
+    """The callbacks of one client, whose receiver may serve others as well.
+
+    Args:
+        receiver: the client's receiver; None if it has none and polls.
+        service: name of its service.
+    """
+
+    def __init__(self, receiver: CallbackReceiver | None, service: str) -> None:
+        self._receiver = receiver
+        self._service = service
+        # This client's part of the receiver's numbers.
+        self._tally = Tally()
+        # Set for good by `give_up`: from then on the client polls.
+        self._refused = False
+
+    def expect(self) -> Callback | None:
+        """Make the callback of a submission; None if the task is to be polled for."""
+        if self._receiver is None or self._refused:
+            return None
+        return self._receiver.expect(self._tally)
+
+    def refuses(self, error: ServiceError) -> bool:
+        """Tell whether an error of createTask may be about the address of the callback."""
+        said = f"{error.code} {error.description}".lower()
+        return error.code == UNREACHABLE or any(word in said for word in WORDS)
+
+    def give_up(self, error: ServiceError) -> None:
+        """Poll from now on: the service takes tasks, but not with a callback of ours."""
+        if not self._refused:
+            self._refused = True
+            logger.warning(
+                "%s refuses tasks with our callback URL (%s) and takes them without, so this "
+                "client polls from now on: check that the service can reach public_url, and that "
+                "its domain is registered there if the service wants that.",
+                self._service,
+                error.code,
+            )
+
+    def statistics(self) -> CallbackStatistics | None:
+        """Return the client's numbers; None if it has no receiver."""
+        return None if self._receiver is None else self._tally.snapshot()

@@ -1,0 +1,302 @@
+"""ClientJournal: the journal as one client has it.
+
+It makes the entries of the client's submissions, answers what earlier clients have left, and knows
+which batches are under way. All questions go to the journal's thread, in pages where there may be
+many answers, so that the event loop stays punctual.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+
+from anyio.lowlevel import checkpoint
+
+from .._ref import TaskRef
+from ..errors import InvalidArgument, JournalError, invalid
+from ._batch import BatchRecord, Running
+from ._entry import Entry
+from ._options import Journal
+from ._record import Owner, Place, Record, UncertainSubmission, load_solution_text
+from ._store import Store
+from ._writer import Writer
+
+__all__ = ["ClientJournal"]
+
+logger = logging.getLogger("captcha_async")
+
+PAGE = 500
+"""Rows that are taken from the thread at a time."""
+KEYS_PAGE = 2_000
+"""Keys that the thread reads at a time, between other jobs."""
+
+
+class ClientJournal:
+    """One client's part of a journal.
+
+    Args:
+        journal: the client's journal; None if it has none.
+        service: name of its service.
+        api_key: its key, of which a digest is kept.
+    """
+
+    def __init__(self, journal: Journal | None, service: str, api_key: str) -> None:
+        self._journal = journal
+        self._writer = None if journal is None else Writer(journal)
+        self._owner = Owner.of(service, api_key)
+        # The client's batches from their beginning to their end.
+        self._running = Running()
+
+    @property
+    def journal(self) -> Journal | None:
+        """Where it is kept, and how."""
+        return self._journal
+
+    @property
+    def owner(self) -> Owner:
+        """Whose tasks are recorded."""
+        return self._owner
+
+    async def open(self) -> None:
+        """Open the file, so that trouble shows at once.
+
+        Raises:
+            JournalError: it cannot be used, and the user wants to know.
+        """
+        if self._journal is not None and self._journal.on_error == "raise":
+            await self.check()
+
+    async def check(self) -> None:
+        """Look whether the file can be used.
+
+        Raises:
+            InvalidArgument: there is no journal.
+            JournalError: it cannot be used.
+        """
+        await self._at_hand().ask(lambda _: None)
+
+    async def settled(self) -> None:
+        """Wait until all that was recorded is safe, or as long as that can be waited for."""
+        if self._writer is not None:
+            # Trouble is told by the writer, which tries again.
+            with suppress(JournalError):
+                await self._writer.flush()
+
+    async def aclose(self) -> None:
+        """Write everything and close the file, within a time that is bounded."""
+        if self._writer is not None:
+            await self._writer.aclose()
+
+    def entry(
+        self, task_type: str, place: Place | None = None, reserved: Decimal | None = None
+    ) -> Entry:
+        """Make the entry of a submission.
+
+        Args:
+            task_type: name of the task model.
+            place: where it stands in a batch.
+            reserved: the money set aside for it.
+        """
+        record = Record(self._owner, task_type, place)
+        record.reserved = None if reserved is None else str(reserved)
+        return self._entry(record)
+
+    def attached(self, ref: TaskRef) -> Entry:
+        """Make the entry of a task that is taken up by its id."""
+        record = Record(self._owner, ref.task_type, state="open", task_id=ref.task_id)
+        record.polls = ref.polls
+        return self._entry(record)
+
+    def _entry(self, record: Record) -> Entry:
+        journal = self._journal
+        if journal is None:
+            return Entry(None, record)
+        return Entry(
+            self._writer,
+            record,
+            strict=journal.on_error == "raise",
+            keep_solutions=journal.keep_solutions,
+        )
+
+    # -- what was left ----------------------------------------------------------------------------
+
+    async def left_open(self) -> list[tuple[Record, Entry]]:
+        """Return what earlier clients have paid for and not collected.
+
+        Raises:
+            InvalidArgument: there is no journal.
+            JournalError: it cannot be read.
+        """
+        records = await self._all(Store.left_open)
+        # A row that is damaged is told as uncertain.
+        return [(record, self._entry(record)) for record in records if record.state == "open"]
+
+    async def uncertain(self) -> tuple[UncertainSubmission, ...]:
+        """Return the submissions whose outcome is unknown.
+
+        Raises:
+            InvalidArgument: there is no journal.
+            JournalError: it cannot be read.
+        """
+        records = await self._all(Store.uncertain)
+        return tuple(_as_uncertain(record) for record in records if record.state == "uncertain")
+
+    async def _all(self, read: Callable[[Store, Owner, int, int], list[Record]]) -> list[Record]:
+        """Read page after page."""
+        writer, found, after = self._at_hand(), list[Record](), 0
+
+        def next_page(store: Store) -> list[Record]:
+            return read(store, self._owner, after, PAGE)
+
+        while True:
+            page = await writer.ask(next_page)
+            found += page
+            if len(page) < PAGE:
+                return found
+            after = page[-1].number or 0
+            await checkpoint()
+
+    async def forget(self, number: int) -> None:
+        """Remove an uncertain submission.
+
+        Raises:
+            InvalidArgument: there is no journal.
+            JournalError: it cannot be written.
+        """
+        await self._at_hand().ask(lambda store: store.forget(self._owner, number))
+
+    async def solution(self, record: Record) -> object:
+        """Return the solution that was stored, as the service sent it.
+
+        None if none was, or if it is damaged: then the task has to be asked for, or solved, again.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        number, text = record.number, record.stored
+        if not record.has_solution or number is None:
+            return None
+        if text is None:
+            text = await self._at_hand().ask(lambda store: store.solution(number))
+        try:
+            return None if text is None else load_solution_text(text)
+        except ValueError:
+            logger.warning("The answer of task %s in the journal is damaged.", record.task_id)
+            record.has_solution = False
+            return None
+
+    # -- batches ----------------------------------------------------------------------------------
+
+    def enter_batch(self, name: str, *, alone: bool) -> BatchRecord:
+        """Begin a batch: return what is known of it; `leave_batch` ends it.
+
+        Args:
+            name: its name.
+            alone: whether no other one of that name may run at the same time.
+
+        Raises:
+            InvalidArgument: one does.
+        """
+        self._running.enter(name, alone=alone)
+        return BatchRecord(name, self._find)
+
+    async def read_taken(self, record: BatchRecord) -> None:
+        """Let a batch know the keys of which nothing is left to do.
+
+        Raises:
+            InvalidArgument: there is no journal.
+            JournalError: the file cannot be read.
+        """
+        writer, after = self._at_hand(), ""
+
+        def next_page(store: Store) -> str | None:
+            rows = store.taken(record.name, after, KEYS_PAGE)
+            record.note_taken(rows)
+            return rows[-1][0] if len(rows) == KEYS_PAGE else None
+
+        while (last := await writer.ask(next_page)) is not None:
+            after = last
+
+    def leave_batch(self, name: str) -> None:
+        """Note the end of a batch."""
+        self._running.leave(name)
+
+    async def _find(self, place: Place) -> tuple[Record, Entry] | None:
+        record = await self._at_hand().ask(lambda store: store.find(self._owner, place))
+        return None if record is None else (record, self._entry(record))
+
+    async def forget_batch(self, name: str) -> int:
+        """Forget what is known of a batch that has ended, so that its keys are solved anew.
+
+        Returns:
+            How many keys it was.
+
+        Raises:
+            InvalidArgument: there is no journal; or the batch runs, or something of it is paid for
+                and not collected, or uncertain.
+            JournalError: the file cannot be written.
+        """
+        writer = self._at_hand()
+        if name in self._running:
+            raise invalid("name", name, "that of a batch that has ended")
+        done, still_open, uncertain = await writer.ask(
+            lambda store: store.forget_batch(self._owner, name)
+        )
+        if still_open or uncertain:
+            raise invalid(
+                "name",
+                name,
+                f"that of a batch of which nothing is left: {still_open} tasks are paid for and "
+                f"not collected (run it with resume=True), {uncertain} are uncertain (look at "
+                "`await client.uncertain()`, then forget them)",
+            )
+        return done
+
+    # -- money ------------------------------------------------------------------------------------
+
+    async def spent(self, within: float | None) -> list[tuple[float, Decimal]]:
+        """Return what the account has paid, by all clients that had the file.
+
+        What may have cost something counts with what was set aside for it. The file knows no more
+        than `Journal.keep` says.
+
+        Args:
+            within: seconds up to now, of the wall clock; None for all that the file knows.
+
+        Returns:
+            (seconds ago, cost), the oldest first; nothing without a journal.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        if self._writer is None:
+            return []
+
+        def question(store: Store) -> list[tuple[float, Decimal]]:
+            moment = 0.0 if within is None else store.now() - within
+            return store.spent_since(self._owner, moment)
+
+        return await self._writer.ask(question)
+
+    def _at_hand(self) -> Writer:
+        if self._writer is None:
+            raise self.missing()
+        return self._writer
+
+    @staticmethod
+    def missing() -> InvalidArgument:
+        """Make the error for asking a client without a journal."""
+        return invalid("journal", None, "given to the client for this, such as 'captchas.db'")
+
+
+def _as_uncertain(record: Record) -> UncertainSubmission:
+    place = record.place
+    return UncertainSubmission(
+        number=record.number or 0,
+        task_type=record.task_type,
+        age=record.age,
+        batch=None if place is None else place.batch,
+        key=record.key,
+    )

@@ -1,0 +1,1 @@
+"""What it takes to listen inside the caller's event loop."""

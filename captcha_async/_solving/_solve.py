@@ -1,0 +1,233 @@
+"""Solve: all that is known of one task, from queued to ended. One record, no I/O.
+
+What changes it is in the books (`_books`), but for the polls: their gap and cap are kept by the
+record itself, so that nobody can poll too early or too often (rule 5).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from weakref import ReferenceType
+
+import anyio
+import attrs
+
+from .._account._account import Account
+from .._account._tenant import Tenant
+from .._callbacks import Callback
+from .._events import SolveEvents
+from .._journal import Entry, Place
+from .._outcome import Solved
+from .._polling._schedule import PollState
+from .._ref import TaskId, TaskRef
+from ..errors import CaptchaError, PollLimitReached
+from ..tasks._model import Task
+from ._fate import Fate
+
+__all__ = ["Solve"]
+
+EVER = float("inf")
+
+CLOCK_TICK = 1e-6
+"""Seconds by which a timer may fire early."""
+
+
+@attrs.define(eq=False)
+class Solve:
+    """One task on its way.
+
+    It is *queued* until the service has accepted it, then *open* until it has ended: solved, or
+    failed for good. A task that is not accepted is *dropped*. What a field is set by is said with
+    it; where nothing is said it is set at the start and stays.
+    """
+
+    task: Task[Any] | None
+    """What is to be solved; None if it was taken up from a reference."""
+    type: str
+    """Name of the task model."""
+    family: str
+    account: Account
+    """The account that it is at; another one only before it was accepted there."""
+    tenant: Tenant
+    """The client, as that account knows it."""
+    key: Any = None
+    """Its key in a batch."""
+    position: int = 0
+    """Where it stands in a batch's source."""
+    deadline: float = EVER
+    """Moment at which the wait for it ends: for all of it, or from its acceptance on."""
+    wait: float | None = None
+    """The seconds that were asked for all of it; None if only the solving is bounded."""
+    callback_url: str | None = None
+    soft_id: int | str | None = None
+    wants_slot: bool = False
+
+    # -- queued -----------------------------------------------------------------------------------
+    has_slot: bool = False
+    """Set on the way out (`Admission`), cleared by `Account.give_back_slot`."""
+    reserved: Decimal | None = None
+    """The money set aside for it: set on the way out, settled by the books."""
+    callback: Callback | None = None
+    """Where its result is to be posted; made by the first createTask, ended with the task."""
+    place: Place | None = None
+    """Where it stands in a batch, if the journal is to know."""
+    entry: Entry | None = None
+    """Its line in the journal, if there is one; new for each createTask."""
+    events: SolveEvents | None = None
+    """Where to tell what happens to it, if anybody listens."""
+    fate: Fate | None = None
+    """What became of the last createTask; set by the books."""
+
+    # -- open: set by `Books.accepted` or `Books.taken_up` ----------------------------------------
+    task_id: TaskId | None = None
+    name: str = ""
+    """Under which the books know it while it is open: service and id."""
+    born: float = 0.0
+    """Moment of its submission, or of its attachment."""
+    same_as: Solve | None = None
+    """An earlier one that the service gave the same id; both are polled as one."""
+    handle: ReferenceType[Any] | None = None
+    """The user's handle, while the user has one."""
+    waiters: int = 0
+    """How many wait for it; changed by `Books.adopted` and `Books.abandoned`."""
+    busy: bool = False
+    """Whether somebody polls it, or is about to; others wait for the end of that (`idle`)."""
+    idle: anyio.Event | None = None
+
+    # -- its polls: set by `begin_poll` and `end_poll` --------------------------------------------
+    polls: int = 0
+    allowed_at: float = -EVER
+    """Earliest moment of the next poll."""
+    last: float = 0.0
+    """Age at the end of the last poll."""
+    since: float = 0.0
+    """Age at which it was last known to be unsolved."""
+    number: int = 0
+    """Serial number among the tasks that were polled; 0 before the first poll is planned."""
+    status: str | None = None
+    """What the last poll said."""
+    doubted: bool = False
+    """Whether the service has said once that there is no such task, and was not believed."""
+    doubts: int = 0
+    """Polls whose reply was neither an answer, nor "not yet", nor an error."""
+    trouble: CaptchaError | None = None
+    """Why the last poll brought no status."""
+    turn: int = 0
+    """Number of its entry in a watch's heap that counts; 0 if it is in none."""
+
+    # -- ended: set once, by `Books.answered` or `Books.failed` -----------------------------------
+    outcome: Solved[Any] | CaptchaError | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, one way or the other."""
+        return self.outcome is not None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the service has accepted it."""
+        return self.task_id is not None
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether a task may exist of which nobody knows."""
+        return self.fate is Fate.UNCERTAIN
+
+    @property
+    def allowed(self) -> float:
+        """The seconds that the wait for it may take: as asked for, or the service's default."""
+        if self.wait is not None:
+            return self.wait
+        return self.account.service.poll_times(self.type).timeout
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the answer is there."""
+        return isinstance(self.outcome, Solved)
+
+    @property
+    def ref(self) -> TaskRef:
+        """What collects it in another process; there is none before it is accepted."""
+        assert self.task_id is not None
+        return TaskRef(self.account.service.name, self.task_id, self.type, self.polls)
+
+    # -- polls ------------------------------------------------------------------------------------
+
+    def may_poll(self, now: float) -> bool:
+        """Tell whether the gap since the last poll is over."""
+        return now + CLOCK_TICK >= self.next_allowed
+
+    @property
+    def next_allowed(self) -> float:
+        """Earliest moment of the next poll."""
+        return self.allowed_at if self.same_as is None else self.same_as.next_allowed
+
+    def begin_poll(self, now: float) -> None:
+        """Count a poll that is sent *now*.
+
+        Raises:
+            PollLimitReached: the service allows no further poll of this task.
+            RuntimeError: the service's gap since the last poll is not over.
+        """
+        if not self.may_poll(now):
+            raise RuntimeError(f"task {self.task_id} may not be polled yet")
+        if self.same_as is not None:
+            self.same_as.begin_poll(now)
+        service = self.account.service
+        if self.polls >= service.max_polls:
+            raise PollLimitReached(
+                f"All {service.max_polls} polls that {service.name} allows for a task are used "
+                "up; create a new task.",
+                polls=self.polls,
+                ref=self.ref,
+            )
+        self.polls += 1
+        self.allowed_at = now + service.min_poll_gap
+
+    def end_poll(self, now: float, *, sent: bool = True, wait: float = 0.0) -> None:
+        """Note the end of a poll: the gap is counted from here.
+
+        So it holds at the service too, where a poll arrives at some moment between its start and
+        its end.
+
+        Args:
+            now: the moment.
+            sent: False if the service cannot have seen it; then it does not count.
+            wait: seconds that the service asked to wait.
+        """
+        if self.same_as is not None:
+            self.same_as.end_poll(now, sent=sent, wait=wait)
+        if not sent:
+            self.polls -= 1
+        self.allowed_at = now + max(self.account.service.min_poll_gap, wait)
+        self.last = now - self.born
+
+    def polled_before(self, polls: int, not_before: float) -> None:
+        """Count polls that were made elsewhere, the last of them up to *not_before*."""
+        self.polls, self.allowed_at = polls, not_before
+
+    def poll_state(self, deadline: float) -> PollState:
+        """Return what the schedule is told of it."""
+        return PollState(
+            type=self.type,
+            family=self.family,
+            number=self.number,
+            polls=self.polls,
+            last=self.last,
+            since=self.since,
+            deadline=deadline - self.born,
+            attached=self.task is None,
+        )
+
+    def hand_over(self) -> None:
+        """Let others find the outcome, or take over the polling."""
+        self.busy = False
+        if self.idle is not None:
+            self.idle.set()
+            self.idle = None
+
+    async def wait_idle(self) -> None:
+        """Wait until nobody polls it any more."""
+        self.idle = self.idle or anyio.Event()
+        await self.idle.wait()

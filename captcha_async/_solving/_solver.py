@@ -1,0 +1,245 @@
+"""Solver: one solve, from its queueing to its answer, under one deadline."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+from weakref import ref as weak
+
+import anyio
+
+from .._account._account import Account
+from .._account._retry import Retries
+from .._account._tenant import Tenant
+from .._callbacks import ClientCallbacks
+from .._journal import Entry
+from .._outcome import Solved
+from .._ref import TaskRef
+from ..errors import CaptchaError, JournalError, SubmitUncertain
+from ..tasks._model import Task
+from ..wire._models import model_name, spec_of
+from ._books import Books, outcome_of
+from ._collect import Collector
+from ._outcomes import Outcomes
+from ._pending import PendingTask
+from ._solve import EVER, Solve
+from ._submit import Submitter
+from ._watch import Watch
+
+__all__ = ["Solver"]
+
+
+class Solver:
+    """Solves the tasks of one client.
+
+    Args:
+        account: where they are solved.
+        tenant: the client, as the account knows it.
+        books: the client's books.
+        callbacks: the client's use of its receiver.
+        retries: how often a request is repeated.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        tenant: Tenant,
+        books: Books,
+        callbacks: ClientCallbacks,
+        retries: Retries,
+    ) -> None:
+        self.account = account
+        self.tenant = tenant
+        self.books = books
+        self.callbacks = callbacks
+        self.collector: Collector = Collector(books)
+        # Whether the journal has yet to be asked for what was spent before; it is once.
+        self._unread = True
+        self._recalling = anyio.Lock()
+        self._submitter = Submitter(books, self.collector, callbacks, retries)
+
+    async def recall_spending(self) -> None:
+        """Let the spending cap know once what earlier clients have spent, as the journal has it."""
+        async with self._recalling:
+            if not self._unread:
+                return
+            await self._read_spending()
+            self._unread = False
+
+    async def _read_spending(self) -> None:
+        limits, journal = self.account.limits, self.books.journal.journal
+        if limits.max_spend is None or journal is None:
+            return
+        gates = self.account.gates
+        # A client of the same account and journal may have done so before.
+        if gates.first_to_recall(journal.path):
+            # A journal with warnings has told its trouble.
+            with suppress(JournalError):
+                gates.spending.recall(await self.books.journal.spent(limits.per))
+
+    # -- one solve --------------------------------------------------------------------------------
+
+    def make(self, task: Any, timeout: float | None = None, **details: Any) -> Solve:
+        """Make the record of a task that is to be solved within *timeout* seconds from now."""
+        is_task = isinstance(task, Task)
+        return Solve(
+            task=task,
+            type=model_name(task) if is_task else "",
+            family=task.spec.family if is_task else "",
+            account=self.account,
+            tenant=self.tenant,
+            deadline=EVER if timeout is None else anyio.current_time() + timeout,
+            wait=timeout,
+            **details,
+        )
+
+    async def solve(self, solve: Solve) -> Solved[Any]:
+        """Create the task and collect its answer, under one deadline for both.
+
+        Raises:
+            CaptchaError: there is no answer.
+        """
+        try:
+            await self.submit(solve)
+            await self.collector.wait(solve, solve.deadline, solve.allowed)
+            solve.account.gates.slots.succeeded()
+            self.books.taken(solve)
+            return outcome_of(solve)
+        finally:
+            solve.account.give_back_slot(solve)
+
+    async def submit(self, solve: Solve) -> None:
+        """Create the task, unless it was taken up already, before its deadline.
+
+        Raises:
+            CaptchaError: it was not accepted, or nobody knows whether it was.
+        """
+        self.books.queued(solve)
+        try:
+            if solve.deadline == EVER:
+                await self._submit(solve)
+            else:
+                with anyio.CancelScope(deadline=solve.deadline):
+                    await self._submit(solve)
+                if not solve.accepted:
+                    raise self._not_accepted(solve)
+        except BaseException as caught:
+            error = caught if isinstance(caught, CaptchaError) else None
+            if solve.accepted:
+                self.books.left_alone(solve, error)
+            else:
+                self.books.dropped(solve, error)
+            raise
+        if solve.wait is None:
+            # Only the solving is bounded, and it begins now.
+            solve.deadline = anyio.current_time() + solve.allowed
+
+    async def _submit(self, solve: Solve) -> None:
+        if self._unread:
+            await self.recall_spending()
+        if not solve.accepted:
+            await self._submitter.submit(solve)
+        elif solve.wants_slot:
+            await self._take_slot(solve)
+
+    async def _take_slot(self, solve: Solve) -> None:
+        """Have a task that was taken up count among those in flight."""
+        semaphore = solve.account.gates.slots.semaphore
+        with solve.account.gates.fuse.guard("create", tenant=solve.tenant):
+            await semaphore.acquire()
+        solve.has_slot = True
+
+    def _not_accepted(self, solve: Solve) -> CaptchaError:
+        wait = solve.allowed
+        error = self.books.timed_out(solve, wait)
+        if not solve.uncertain:
+            return error
+        return SubmitUncertain(
+            f"The deadline of {wait:g} s passed while createTask was on its way and no reply came; "
+            "a task may exist, so look at the account before you send it again."
+        )
+
+    # -- what was accepted ------------------------------------------------------------------------
+
+    async def result(self, solve: Solve, timeout: float | None) -> Solved[Any]:
+        """Wait for the answer of an accepted task, and take it.
+
+        Args:
+            solve: the task.
+            timeout: seconds to wait; None for the service's default.
+
+        Raises:
+            CaptchaError: there is no answer.
+        """
+        if not solve.done:
+            solve.account.enter()
+            if timeout is None:
+                timeout = solve.account.service.poll_times(solve.type).timeout
+            await self.collector.wait(solve, anyio.current_time() + timeout, timeout)
+        self.books.taken(solve)
+        return outcome_of(solve)
+
+    async def peek(self, solve: Solve) -> Solved[Any] | None:
+        """Poll once at most, and take the answer if it is there.
+
+        Raises:
+            CaptchaError: the task failed, or the poll did.
+        """
+        if not solve.done:
+            solve.account.enter()
+            await self.collector.peek(solve)
+        if not solve.done:
+            return None
+        self.books.taken(solve)
+        return outcome_of(solve)
+
+    def take_up(self, ref: TaskRef, entry: Entry | None, task: Task[Any] | None = None) -> Solve:
+        """Return the task of *ref*: the one that is known, or a new record of it."""
+        known = self.books.find(ref.service, ref.task_id)
+        if known is not None:
+            return known
+        solve = Solve(
+            task=task,
+            type=ref.task_type,
+            family=spec_of(ref.task_type).family,
+            account=self.account,
+            tenant=self.tenant,
+        )
+        self.books.taken_up(solve, ref, entry)
+        return solve
+
+    def handle(self, solve: Solve) -> PendingTask[Any]:
+        """Return the user's handle of a task; there is one at a time."""
+        handle = None if solve.handle is None else solve.handle()
+        if handle is None:
+            handle = PendingTask(solve, self)
+            solve.handle = weak(handle)
+        return handle
+
+    # -- many -------------------------------------------------------------------------------------
+
+    def watch(self, pollers: int, outcomes: Outcomes) -> Watch:
+        """Make a watch over tasks that are collected together."""
+        return Watch(self.books, self.collector, pollers, outcomes)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for the answers that nobody waits for; they are orphans then, to be looked at."""
+        deadline = anyio.current_time() + seconds
+
+        async def wait_for(solve: Solve) -> None:
+            with suppress(CaptchaError):
+                if not solve.done:
+                    await self.collector.wait(solve, deadline, seconds)
+                outcome_of(solve)
+                self.books.kept(solve)
+
+        async with anyio.create_task_group() as group:
+            for solve in self.books.uncollected:
+                group.start_soon(wait_for, solve)
+
+    def read_callbacks(self) -> None:
+        """Take what was posted for tasks that nobody waits for; they are orphans then."""
+        for solve in self.books.open:
+            self.collector.read_callback(solve)
+            if solve.has_answer:
+                self.books.kept(solve)

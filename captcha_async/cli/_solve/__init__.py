@@ -1,0 +1,1 @@
+"""`captcha-async solve` and `collect`: one captcha, its answer alone on standard output."""
