@@ -31,6 +31,9 @@ OnOutage = Literal["keep", "stop"]
 
 GRACE_BEAT = 0.3
 """Seconds from one exchange to the next while the store gives nothing, and something is wanted."""
+USED = 0.9
+"""The part of a lease in which its share is used: what is sent at its end takes a while to arrive,
+and to be seen."""
 FIRST_CONTACT = 3.0
 """Seconds that opening waits for the store at most."""
 
@@ -74,7 +77,7 @@ class Member:
     def _reset(self) -> None:
         """Know nothing: set at opening."""
         terms, ask = self._terms, self.kick
-        # The lease ends at this moment; from then on the store may have given the share away.
+        # The share is used up to this moment; a little later the store may give it away.
         self._lease_end = float("-inf")
         self._failure: StoreUnreachable | StoreRefused | None = None
         self._version = self._born = self._joined = 0
@@ -261,7 +264,7 @@ class Member:
     def granted(self, report: Report, grant: Grant, sent: float) -> bool:
         """Take the store's answer; true if telling again frees something for others."""
         was_lost, self._failure = self._failure, None
-        self._lease_end = sent + grant.lease / SECOND
+        self._lease_end = sent + USED * grant.lease / SECOND
         self._members, self._capacity, self._epoch = grant.members, grant.capacity, grant.epoch
         if self._refused < grant.epoch:
             self._refused = -1
