@@ -21,6 +21,8 @@ if typing.TYPE_CHECKING:
     from ._callbacks import CallbackReceiver, CallbackStatistics
     from ._client import CaptchaClient
     from ._events import (
+        AccountBack,
+        AccountLost,
         Event,
         FuseBlown,
         FuseClosed,
@@ -56,6 +58,8 @@ _HOLDS = {
     "_callbacks": ("CallbackReceiver", "CallbackStatistics"),
     "_client": ("CaptchaClient",),
     "_events": (
+        "AccountBack",
+        "AccountLost",
         "Event",
         "FuseBlown",
         "FuseClosed",
@@ -96,6 +100,8 @@ __all__ = [
     "CAPTCHA69",
     "TWO_CAPTCHA",
     "Account",
+    "AccountBack",
+    "AccountLost",
     "AdaptivePolling",
     "Batch",
     "BatchProgress",
