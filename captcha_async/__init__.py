@@ -42,6 +42,7 @@ if typing.TYPE_CHECKING:
     from ._polling._adaptive import AdaptivePolling, LearnedTimes
     from ._polling._schedule import FixedPolling, PollState, Schedule
     from ._ref import TaskId, TaskRef
+    from ._sharing._port import ShareStatistics
     from ._solving._choice import Offer
     from ._solving._pending import PendingTask
     from ._transport import LaneStatistics
@@ -85,6 +86,7 @@ _HOLDS = {
     "_solving._pending": ("PendingTask",),
     "_polling._schedule": ("FixedPolling", "PollState", "Schedule"),
     "_ref": ("TaskId", "TaskRef"),
+    "_sharing._port": ("ShareStatistics",),
     "_account._retry": ("Retries",),
     "_account._statistics": ("LatencyStatistics", "Statistics"),
     "_transport": ("LaneStatistics",),
@@ -128,6 +130,7 @@ __all__ = [
     "Schedule",
     "SemaphoreStatistics",
     "Service",
+    "ShareStatistics",
     "SolveAttempts",
     "Solved",
     "Statistics",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import anyio
 
@@ -17,6 +17,9 @@ from ._fuse import Guard, RequestKind
 from ._gates import Gates
 from ._semaphore import RateLimitedSemaphore
 from ._tenant import Tenant
+
+if TYPE_CHECKING:
+    from .._sharing._gate import Gate
 
 __all__ = ["Admission", "Submission"]
 
@@ -60,6 +63,9 @@ class Admission:
     async def __aenter__(self) -> Self:
         gates = self._gates
         self._tenant.check()
+        if gates.member is not None:
+            await gates.join()
+            self._tenant.check()
         gates.fuse.check(self._kind)
         try:
             if self._submission is not None:
@@ -69,11 +75,15 @@ class Admission:
             self._stand_back()
             raise
         try:
+            if gates.member is not None:
+                await self._take(gates.member.requests)
             while gates.pause.lasts:
                 with self._guard():
                     await gates.pause.wait(self._deadline)
             self._tenant.check()
             self._probe = gates.fuse.begin(self._kind)
+            if self._probe:
+                await gates.ask_to_probe(self._kind)
         except BaseException:
             gates.requests.release()
             self._stand_back()
@@ -98,7 +108,7 @@ class Admission:
     def asked_to_wait(self, seconds: float | None) -> None:
         """Note that an answer that is no error asks all requests to wait."""
         if seconds is not None:
-            self._gates.pause.for_seconds(seconds)
+            self._gates.hold_back(seconds)
 
     def blame(self, error: BaseException | None) -> None:
         """Say how the request has ended, if what leaves the block is a cancellation."""
@@ -123,7 +133,7 @@ class Admission:
             with self._guard():
                 await gates.brake.pass_through()
 
-    async def _take(self, semaphore: RateLimitedSemaphore) -> None:
+    async def _take(self, semaphore: RateLimitedSemaphore | Gate) -> None:
         try:
             semaphore.acquire_nowait()
         except anyio.WouldBlock:

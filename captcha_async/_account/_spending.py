@@ -11,10 +11,14 @@ import bisect
 from collections import deque
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import anyio
 
 from ..errors import SpendLimitReached
+
+if TYPE_CHECKING:
+    from .._sharing._member import Member
 
 __all__ = ["Spending"]
 
@@ -30,12 +34,18 @@ class Spending:
         most: the cap; None to only keep the sum.
         per: length of the window in seconds; None for all time.
         prices: price by the name of the task model, for types whose cost the service does not tell.
+        member: of an account that several processes share: it keeps the cap, and lends the money.
     """
 
     def __init__(
-        self, most: Decimal | None, per: float | None, prices: Mapping[str, Decimal]
+        self,
+        most: Decimal | None,
+        per: float | None,
+        prices: Mapping[str, Decimal],
+        member: Member | None = None,
     ) -> None:
         self._most = most
+        self._member = member
         self._per = float("inf") if per is None else per
         # What a task of a type costs: the dearest that was seen, once the service has told.
         self._prices = dict(prices)
@@ -66,6 +76,8 @@ class Spending:
 
     def affords(self, kind: str) -> bool:
         """Tell whether a task of this *kind* fits under the cap."""
+        if self._member is not None:
+            return self._member.affords(self._prices.get(kind, ZERO))
         try:
             self._check(self._prices.get(kind, ZERO))
         except SpendLimitReached:
@@ -73,42 +85,64 @@ class Spending:
         return True
 
     def reserve_nowait(self, kind: str) -> Decimal | None:
-        """Set the price of a task of this *kind* aside; None if its price is being found out.
+        """Set the price of a task of this *kind* aside; None if `reserve` has to wait for it.
 
         Raises:
             SpendLimitReached: it does not fit under the cap any more.
         """
         price = self._prices.get(kind)
-        if self._most is None:
+        if not self._is_capped:
             price = price or ZERO
         else:
             self._check(price or ZERO)
-            if price is None:
-                if kind in self._trying:
-                    return None
-                self._trying[kind] = None
-                price = ZERO
+            if price is None and kind in self._trying:
+                return None
+        if self._member is not None:
+            try:
+                self._member.reserve_nowait(price or ZERO)
+            except anyio.WouldBlock:
+                return None
+        return self._set_aside(kind, price)
+
+    @property
+    def _is_capped(self) -> bool:
+        return self._most is not None if self._member is None else self._member.capped
+
+    def _set_aside(self, kind: str, price: Decimal | None) -> Decimal:
+        if price is None:
+            self._trying[kind] = None
+            price = ZERO
         self._reserved += price
         return price
 
     async def reserve(self, kind: str) -> Decimal:
-        """Set the price of a task aside, if need be when another one has told it.
+        """Set the price of a task aside, if need be when another one has told it, or when the
+        money for it was lent.
 
         Raises:
             SpendLimitReached: it does not fit under the cap any more.
         """
         while (price := self.reserve_nowait(kind)) is None:
-            await self._news.wait()
+            if self._member is None or kind in self._trying:
+                await self._news.wait()
+            else:
+                price = self._prices.get(kind)
+                await self._member.reserve(price or ZERO)
+                # Of a type without a price another one may have gone meanwhile.
+                if price is not None or kind not in self._trying:
+                    return self._set_aside(kind, price)
         return price
 
     def release(self, kind: str, reserved: Decimal) -> None:
         """Return what was set aside for a task that costs nothing."""
         self._settle(kind, reserved)
+        if self._member is not None:
+            self._member.release(reserved)
 
     def presume(self, kind: str, reserved: Decimal) -> None:
         """Count what was set aside as spent now: whether it was will never be known."""
         self._settle(kind, reserved)
-        self._note(reserved)
+        self._note(reserved, reserved)
 
     def spend(self, kind: str, reserved: Decimal, cost: Decimal | None) -> Decimal:
         """Replace what was set aside by the real *cost*; None if the service does not tell it.
@@ -124,7 +158,7 @@ class Spending:
             self._told.add(kind)
         self._settle(kind, reserved)
         self.total += cost
-        self._note(cost)
+        self._note(reserved, cost)
         return cost
 
     def recall(self, spent: Iterable[tuple[float, Decimal]]) -> None:
@@ -152,7 +186,9 @@ class Spending:
             ago: seconds since then.
         """
         self._reserved += reserved
-        if self._has_recalled and reserved:
+        if self._member is not None:
+            self._member.inherit(reserved)
+        elif self._has_recalled and reserved:
             # It was recalled as spent. This leaves the window before that does, not after it.
             bisect.insort(self._recent, (anyio.current_time() - ago - 2 * A_SECOND, -reserved))
             self._sum -= reserved
@@ -164,6 +200,9 @@ class Spending:
         self._news = anyio.Event()
 
     def _check(self, price: Decimal) -> None:
+        if self._member is not None:
+            # It says so itself, when it cannot lend any more.
+            return
         most = self._most
         self._drop_old()
         if most is not None and (self._sum + self._reserved + price > most or self._sum >= most):
@@ -176,14 +215,16 @@ class Spending:
 
     def _settle(self, kind: str, reserved: Decimal) -> None:
         self._reserved -= reserved
-        if self._most is not None:
+        if self._is_capped:
             self._trying.pop(kind, None)
             self._news.set()
             self._news = anyio.Event()
 
-    def _note(self, cost: Decimal) -> None:
-        """Let *cost* count for the length of the window."""
-        if self._most is not None and cost:
+    def _note(self, reserved: Decimal, cost: Decimal) -> None:
+        """Let *cost* count for the length of the window, in place of what was *reserved*."""
+        if self._member is not None:
+            self._member.spend(reserved, cost)
+        elif self._most is not None and cost:
             if self._first is None:
                 self._first = anyio.current_time()
             self._recent.append((anyio.current_time(), cost))

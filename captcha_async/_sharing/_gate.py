@@ -189,6 +189,10 @@ class Gate:
 
     # -- the share --------------------------------------------------------------------------------
 
+    def inherit(self, used: int) -> None:
+        """Count who has entered a gate before this one, and is going to leave here."""
+        self._used = used
+
     def ask(self, now: float, *, leaving: bool = False) -> Ask:
         """Tell what is used and wanted."""
         self._drop_old(now)

@@ -72,10 +72,16 @@ class Member:
         self.records: Records = Records(store, lambda: self.id)
         self._contact: Contact | None = None
         self._held: OwnTask[None] | None = None
+        # Whether nothing can have been taken before; cleared by the first `_reset`, set again
+        # when all that was taken is gone with its event loop.
+        self._first = True
         self._reset()
 
     def _reset(self) -> None:
-        """Know nothing: set at opening."""
+        """Know nothing: set at opening, but for what was taken before and will be given back."""
+        held = 0 if self._first else self.slots.statistics().borrowed
+        reserved = Decimal(0) if self._first else self._purse.open
+        self._first = False
         terms, ask = self._terms, self.kick
         # The share is used up to this moment; a little later the store may give it away.
         self._lease_end = float("-inf")
@@ -86,10 +92,12 @@ class Member:
         self._pause = 0.0
         self._grace = False
         self.slots: Gate = Gate(self._in_force, ask)
+        self.slots.inherit(held)
         self.submits: Gate = Gate(self._in_force, ask, terms.submits_window / SECOND)
         # What was paid for is asked for during an outage, too.
         self.requests: Gate = Gate(self._kept, ask, terms.requests_window / SECOND)
-        self._purse = Purse(ask, lambda: self._failure is None, capped=terms.cap > 0)
+        self._purse: Purse = Purse(ask, lambda: self._failure is None, capped=terms.cap > 0)
+        self._purse.inherit(reserved)
         self._fuse = FuseSide(self._egress, ask, self._fuse_changed)
         tokens = CallbackTokens(self.id, self._secret)
         self.callbacks: SharedCallbacks = SharedCallbacks(self._store, tokens)
@@ -130,6 +138,11 @@ class Member:
         if contact is not None and held is not None:
             self._purse.give_back()
             await held.__aexit__(None, None, None)
+
+    def abandon(self) -> None:
+        """Forget an event loop that has ended, with the contact and all that was taken in it."""
+        self._contact = self._held = None
+        self._first = True
 
     def kick(self) -> None:
         """Have an exchange made soon."""
@@ -173,6 +186,19 @@ class Member:
     def spend(self, reserved: Decimal, cost: Decimal) -> None:
         """Replace what was set aside by the cost."""
         self._purse.spend(reserved, cost)
+
+    @property
+    def capped(self) -> bool:
+        """Whether there is a cap, by the newest member's limits."""
+        return self._purse.capped
+
+    def affords(self, price: Decimal) -> bool:
+        """Tell whether there is money for a price, as far as is known."""
+        return self._purse.affords(price)
+
+    def inherit(self, price: Decimal) -> None:
+        """Take over what a process that is gone has set aside, for a task of it."""
+        self._purse.inherit(price)
 
     def blow(self, error: ServiceError, seconds: float) -> None:
         """Stop the others, too."""

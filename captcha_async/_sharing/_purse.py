@@ -50,6 +50,9 @@ class Purse:
         self.returned: int = 0
         self.acknowledged: int = 0
         self._reserved = 0
+        # Set aside in an earlier life of the member, or by a process that is gone: the store has
+        # counted it as spent then, so that settling it frees nothing here.
+        self._foreign = 0
         # What all have spent within the window, and the cap.
         self.known: int = 0
         self.cap: int = 0
@@ -62,7 +65,24 @@ class Purse:
     @property
     def left(self) -> int:
         """What may yet be set aside."""
-        return self.lent - self.spent - self.returned - self._reserved
+        return self.lent - self.spent - self.returned - (self._reserved - self._foreign)
+
+    @property
+    def open(self) -> Decimal:
+        """What is set aside."""
+        return to_money(self._reserved)
+
+    def inherit(self, price: Decimal) -> None:
+        """Take over what was set aside before, and is settled here."""
+        units = to_units(price)
+        self._reserved += units
+        self._foreign += units
+
+    def affords(self, price: Decimal) -> bool:
+        """Tell whether there is money for a price, as far as is known."""
+        if not self.capped or self.left >= max(to_units(price), 1):
+            return True
+        return self._reachable() and (not self.cap or self.known < self.cap)
 
     def reserve_nowait(self, price: Decimal) -> None:
         """Set money aside.
@@ -121,12 +141,19 @@ class Purse:
 
     def release(self, price: Decimal) -> None:
         """Return what was set aside for what costs nothing."""
-        self._reserved -= to_units(price)
+        self._settle(to_units(price))
 
     def spend(self, reserved: Decimal, cost: Decimal) -> None:
         """Replace what was set aside by the real cost."""
-        self._reserved -= to_units(reserved)
-        self.spent += to_units(cost)
+        foreign = self._settle(to_units(reserved))
+        self.spent += max(0, to_units(cost) - foreign)
+
+    def _settle(self, units: int) -> int:
+        """Take away what was set aside; return how much of it counted as spent already."""
+        foreign = min(units, self._foreign)
+        self._foreign -= foreign
+        self._reserved -= units
+        return foreign
 
     # -- the store --------------------------------------------------------------------------------
 
