@@ -64,12 +64,14 @@ async def work(
     while True:
         async with member.slots:
             await member.submits.acquire()
+            # The clock of all processes of the machine.
+            moment = anyio.current_time()
             try:
                 await member.reserve(cost)
             except CaptchaError:
                 await anyio.sleep(0.2)
                 continue
-            name = f"{number}.{count}"
+            name = f"{number}.{count}.{moment:.6f}"
             count += 1
             event = waiting[name] = anyio.Event()
             async with sending:

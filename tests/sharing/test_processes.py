@@ -44,6 +44,7 @@ class Referee:
         self.in_flight = self.most = self.breaches = 0
         # {process: tasks done}
         self.done: dict[int, int] = {}
+        # When each had its turn, as the process tells it.
         self.submits: list[float] = []
 
     async def serve(self, stream: SocketStream) -> None:
@@ -65,7 +66,7 @@ class Referee:
 
     async def solve(self, stream: SocketStream, sending: anyio.Lock, pid: int, name: bytes) -> None:
         """One task."""
-        self.submits.append(anyio.current_time())
+        self.submits.append(float(name.split(b".", 2)[2]))
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
         self.breaches += self.in_flight > self.limit
@@ -81,7 +82,7 @@ class Referee:
     async def see_work(self, pid: int, tasks: int = 5) -> None:
         """Wait until a process has done some more."""
         goal = self.done.get(pid, 0) + tasks
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while self.done.get(pid, 0) < goal:  # noqa: ASYNC110 (another process does it)
                 await anyio.sleep(0.01)
 
@@ -277,8 +278,8 @@ async def test_a_rate_is_exact_over_processes(tmp_path: Path) -> None:
         os.kill(first, signal.SIGKILL)
         await referee.see_work(second, 15)
         await referee.see_work(third, 15)
-    submits = referee.submits
-    # The moments are those of arrival: a busy machine may deliver two turns closer together.
+    submits = sorted(referee.submits)
+    # A busy machine may stop a process between its turn and its look at the clock.
     close = [b - a for a, b in zip(submits, submits[10:], strict=False) if b - a < 0.9]
     assert not close
 
@@ -292,8 +293,8 @@ async def test_money_is_never_spent_above_the_cap(tmp_path: Path) -> None:
         await referee.see_work(second, 1)
         os.kill(first, signal.SIGKILL)
         third = processes.start(**limits)
-        with anyio.fail_after(30):
-            while third not in referee.done:  # noqa: ASYNC110 (another process does it)
+        with anyio.fail_after(60):
+            while third not in referee.done or len(referee.submits) < 50:  # noqa: ASYNC110 (others)
                 await anyio.sleep(0.05)
         await anyio.sleep(2 * LEASE)
     assert 50 <= len(referee.submits) <= 100
