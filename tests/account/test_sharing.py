@@ -29,6 +29,7 @@ from captcha_async import (
     Limits,
     QueueTimeout,
     RateLimited,
+    Solved,
     SpendLimitReached,
 )
 from captcha_async._sharing import _open
@@ -158,6 +159,41 @@ async def test_slots_hold_over_processes(store: Patchy) -> None:
         assert numbers.share.reachable
     assert len(emulator.tasks) == 36
     assert most_in_flight(emulator) == 6
+
+
+async def test_slots_hold_over_batches(store: Patchy) -> None:
+    """A batch counts among the tasks in flight of all processes, as single solves do."""
+    emulator = Emulator(latency=TIMES, slots=5)
+    limits = Limits(in_flight=5)
+    solved: list[object] = []
+    async with processes(emulator) as make, make(limits) as one, make(limits) as two:
+
+        async def run(client: CaptchaClient) -> None:
+            solved.extend(await client.solve_all([TOKEN_TASK] * 15))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(run, one)
+            group.start_soon(run, two)
+        assert one.statistics().retries == two.statistics().retries == 0
+    assert [type(outcome) for outcome in solved] == [Solved] * 30
+    assert most_in_flight(emulator) == 5
+
+
+async def test_what_another_process_submitted_is_collected_as_the_first_thing(
+    store: Patchy,
+) -> None:
+    """A poll joins the others, too, for the rate of requests is shared."""
+    emulator = Emulator(latency=TIMES)
+    limits = Limits(requests_per_second=2)
+    async with processes(emulator) as make, make(limits) as one:
+        pending = await one.submit(TOKEN_TASK)
+        other = make(limits)
+        solved = await other.attach(pending.ref).result()
+        assert solved.ref.task_id == pending.task_id
+        share = other.statistics().share
+        assert share is not None
+        assert share.members == 2
+        await other.aclose()
 
 
 async def test_a_refusal_lowers_the_slots_of_all(store: Patchy) -> None:
