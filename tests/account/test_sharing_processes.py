@@ -8,13 +8,16 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 from redis_servers import redis_server
 
+from captcha_async import Account, CaptchaClient, FixedPolling, RecaptchaV2Task
 from captcha_async.emulator import Emulator, Latency, serve
 
 pytestmark = [
@@ -108,3 +111,37 @@ async def test_a_cap_is_spent_to_the_last_coin(tmp_path: Path, anyio_backend: ob
         await anyio.sleep(3)
     assert len(emulator.tasks) == 40
     assert emulator.statistics().spent == 40
+
+
+def test_an_account_joins_again_in_the_next_event_loop(
+    tmp_path: Path, anyio_backend: object
+) -> None:
+    """One `run` after the other with one account, with and without closing its client."""
+    emulator = Emulator(latency=Latency.fixed(0))
+    task = RecaptchaV2Task(website_url="https://example.com", website_key="key")
+    members: list[int] = []
+    account = Account(
+        "emulator-key",
+        service=emulator.service,
+        http_client=httpx.AsyncClient(transport=httpx.ASGITransport(app=emulator)),
+        polling=FixedPolling(first=0, interval=2),
+        share=tmp_path / "account.db",
+    )
+
+    async def solve(client: CaptchaClient, *, close: bool) -> None:
+        await client.solve(task)
+        share = client.statistics().share
+        assert share is not None
+        assert share.reachable
+        members.append(share.members)
+        if close:
+            await client.aclose()
+
+    for _ in range(2):
+        anyio.run(partial(solve, CaptchaClient(account=account), close=True))
+    left_open = CaptchaClient(account=account)
+    for _ in range(2):
+        anyio.run(partial(solve, left_open, close=False))
+    # Who has said no goodbye counts until the end of its lease.
+    assert members == [1, 1, 1, 2]
+    assert len(emulator.tasks) == 4
