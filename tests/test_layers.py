@@ -25,6 +25,7 @@ LAYERS = [
     ("wire",),
     ("_outcome", "_transport"),
     ("_polling", "_journal", "_events"),
+    ("_sharing",),
     ("_callbacks",),
     ("_arguments",),
     ("_account",),
