@@ -265,6 +265,34 @@ async def test_the_price_is_found_out_one_at_a_time(store: Patchy) -> None:
         assert moments[1] - moments[0] >= 10
 
 
+async def test_a_task_that_nobody_awaits_tells_no_price(store: Patchy) -> None:
+    """As without a share: the next one of an unknown price waits a while, and says what to do."""
+    emulator = Emulator(latency=TIMES, price=1, balance=100)
+    async with processes(emulator) as make, make(Limits(max_spend=5)) as client:
+        pending = await client.submit(TOKEN_TASK)
+        with anyio.fail_after(2000), pytest.raises(SpendLimitReached, match="await that one"):
+            await client.submit(TOKEN_TASK)
+        await pending
+        await client.submit(TOKEN_TASK)
+    assert len(emulator.tasks) == 2
+
+
+async def test_what_was_uncertain_without_a_price_counts_for_all(store: Patchy) -> None:
+    """Once its type's price is told, it is spent of the cap of both."""
+    emulator = Emulator(latency=TIMES, price=1, balance=100)
+    emulator.break_http("createTask", status=502, effect=True, times=1)
+    limits = Limits(max_spend=3)
+    async with processes(emulator) as make, make(limits) as one, make(limits) as two:
+        assert await solve_many(one, 1) == ["SubmitUncertain"]
+        assert await solve_many(one, 1) == []
+        await anyio.sleep(10)
+        assert await solve_many(two, 2) == ["SpendLimitReached"]
+        share = two.statistics().share
+        assert share is not None
+        assert share.spent == 3
+    assert len(emulator.requests_to("createTask")) == 3
+
+
 async def test_a_failed_task_gives_its_money_back(store: Patchy) -> None:
     """What the service does not charge for is not spent of the shared cap either."""
     emulator = Emulator(latency=TIMES, price=1, balance=100)
@@ -360,6 +388,23 @@ async def test_one_probe_goes_over_all_processes(store: Patchy) -> None:
         await two.solve(TOKEN_TASK)
         assert one.statistics().fuse == "closed"
         assert not await solve_many(one, 3)
+
+
+async def test_a_handler_that_interrupts_keeps_nothing_from_the_others(store: Patchy) -> None:
+    """The others hear of the fuse, though the one that tells its own client of it is stopped."""
+
+    def interrupt(event: object) -> None:
+        if isinstance(event, FuseBlown):
+            raise KeyboardInterrupt
+
+    emulator = Emulator(latency=TIMES)
+    emulator.refuse("ERROR_ZERO_BALANCE", method="createTask", times=1)
+    async with processes(emulator) as make, make(on_event=interrupt) as one, make() as two:
+        with pytest.raises(KeyboardInterrupt):
+            await one.submit(TOKEN_TASK)
+        await anyio.sleep(1)
+        with pytest.raises(InsufficientBalance, match="No request was sent"):
+            await two.submit(TOKEN_TASK)
 
 
 async def test_a_pause_holds_for_all(store: Patchy) -> None:
