@@ -298,7 +298,7 @@ def main() -> None:
     profile = cProfile.Profile()
     if given.profile:
         profile.enable()
-    results = asyncio.run(run(names, 1 if given.quick else 5, 0.5 if given.quick else 2.0))
+    results = asyncio.run(run(names, 1 if given.quick else 5, 0.5 if given.quick else 1.2))
     if given.profile:
         profile.disable()
         pstats.Stats(profile).sort_stats("tottime").print_stats(40)

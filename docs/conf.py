@@ -72,7 +72,7 @@ READ_ONLY = {
     *(kind.__name__ for kind in get_args(captcha_async.Event)),
 }
 SECTIONS = {"Args:": "param", "Raises:": "raises", "Returns:": "returns"}
-TYPE_VARIABLES = {"S", "S_co"}
+TYPE_VARIABLES = {"S", "S_co", "T"}
 LONGEST_DEFAULT = 24
 
 

@@ -10,7 +10,7 @@ import httpx
 from local import joined
 
 from captcha_async import CallbackReceiver, CaptchaClient
-from captcha_async._asgi import Message
+from captcha_async._serving._asgi import Message
 from captcha_async.emulator import Emulator, Latency
 
 PUBLIC = "https://crawler.example/captcha"

@@ -16,9 +16,9 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 # From the lowest layer to the highest; a line holds layers that do not know each other.
 LAYERS = [
-    ("_ref", "_secrets", "_clock", "_library"),
+    ("_ref", "_secrets", "_clock"),
     ("errors",),
-    ("_asgi", "_checks", "_virtual_time"),
+    ("_checks",),
     ("_serving",),
     ("tasks",),
     ("services",),
@@ -43,7 +43,6 @@ RANK = {name: rank for rank, line in enumerate(LAYERS) for name in line}
 # The emulator plays the service: it knows the protocol, and nothing of the client.
 EMULATOR_MAY_IMPORT = {
     "emulator",
-    "_asgi",
     "_serving",
     "wire",
     "services",

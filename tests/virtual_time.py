@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from captcha_async._virtual_time import VirtualTimeLoop
+from captcha_async.testing._virtual_time import VirtualTimeLoop
 
 __all__ = ["VirtualTimeLoop"]

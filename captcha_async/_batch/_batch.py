@@ -21,8 +21,8 @@ from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 
 from .._account._semaphore import RateLimitedSemaphore
 from .._journal import OtherTasks
-from .._library import name_library
 from .._outcome import Failed, Solved
+from .._serving._library import name_library
 from .._solving._group import single
 from .._solving._outcomes import Outcomes
 from .._solving._solve import Solve

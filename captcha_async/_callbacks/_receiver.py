@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from .._asgi import Receive, Scope, Send
+from .._serving._asgi import Receive, Scope, Send
 from .._serving._messages import Bounds, Response
 from ..errors import invalid
 from ..tasks._fields import check_url

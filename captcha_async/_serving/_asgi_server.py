@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import anyio
 from anyio.abc import TaskGroup
 
-from .._asgi import App, Message, Scope
+from ._asgi import App, Message, Scope
 from ._messages import Bounds, Exchange, Request, Response
 from ._own_task import OwnTask
 from ._server import bind, serve

@@ -12,10 +12,10 @@ from typing import cast
 import anyio
 from anyio.abc import TaskGroup
 
-from .._library import name_library
 from ._connections import BUSY, READ_AHEAD, Connections
 from ._conversation import Conversation
 from ._first_read import Accepter, Movable
+from ._library import name_library
 from ._messages import Bounds, Handler, Response
 
 __all__ = ["serve_by_protocol"]

@@ -7,7 +7,7 @@ others wait for the end of that and find the outcome, or take over if it was can
 from __future__ import annotations
 
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -378,8 +378,7 @@ class Collector:
             self._books.answered(solve, read, created.cost, "reply", created.details)
 
 
-def _ask(solve: Solve) -> Coroutine[Any, Any, TaskResult]:
-    # No coroutine of its own: each poll would wait through it.
+def _ask(solve: Solve) -> Awaitable[TaskResult]:
     assert solve.task_id is not None
     api = solve.account.api
     return api.get_task_result(solve.task_id, solve.task, solve.told_url)

@@ -19,7 +19,7 @@ import anyio
 from .._account._account import Account
 from .._account._fuse import RequestKind
 from .._events import each
-from .._library import name_library
+from .._serving._library import name_library
 from ..errors import CaptchaError
 from ._books import Books, outcome_of
 from ._collect import Collector

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from .._asgi import App
+from .._serving._asgi import App
 
 __all__ = ["in_process"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._asgi import Receive, Scope, Send
+from .._serving._asgi import Receive, Scope, Send
 from ._exchange import Request
 from ._replies import Reply
 

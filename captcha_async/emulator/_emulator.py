@@ -15,8 +15,8 @@ import attrs
 from anyio.abc import TaskGroup
 from anyio.lowlevel import EventLoopToken, current_token
 
-from .._asgi import Receive, Scope, Send
 from .._ref import TaskId
+from .._serving._asgi import Receive, Scope, Send
 from .._serving._own_task import OwnTask
 from ..services import Service
 from ._app import read_request, send_reply, wait_for_hang_up

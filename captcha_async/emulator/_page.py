@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 import orjson
 
-from .._asgi import Receive, Scope, Send
+from .._serving._asgi import Receive, Scope, Send
 from ._app import send_reply, wait_for_hang_up
 from ._dialect import CREATE_TASK, GET_TASK_RESULT
 from ._ledger import EmulatedTask

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import pytest
 
 if TYPE_CHECKING:
-    from ._client import CaptchaClient
-    from .emulator import Emulator, LatencyModel, Violation
+    from .._client import CaptchaClient
+    from ..emulator import Emulator, LatencyModel, Violation
 
 __all__ = [
     "captcha_client",
@@ -62,10 +62,10 @@ def captcha_client(
     """
     from anyio.from_thread import start_blocking_portal
 
-    from ._account._retry import Retries
-    from ._client import CaptchaClient
-    from ._polling._schedule import FixedPolling
-    from ._transport._in_process import in_process
+    from .._account._retry import Retries
+    from .._client import CaptchaClient
+    from .._polling._schedule import FixedPolling
+    from .._transport._in_process import in_process
 
     defaults: dict[str, Any] = {
         "api_key": captcha_emulator.api_key,
@@ -90,7 +90,7 @@ def captcha_emulator_url(captcha_emulator: Emulator) -> Generator[str]:
     """
     from anyio.from_thread import start_blocking_portal
 
-    from .emulator import serve
+    from ..emulator import serve
 
     with (
         start_blocking_portal() as portal,
@@ -111,7 +111,7 @@ def virtual_time(backend: str = "asyncio") -> tuple[str, dict[str, Any]]:
     Raises:
         InvalidArgument: it is neither.
     """
-    from .errors import invalid
+    from ..errors import invalid
 
     if backend == "asyncio":
         from ._virtual_time import VirtualTimeLoop
@@ -148,8 +148,8 @@ def _make_emulator(
     *, allow: str | Iterable[str] = (), latency: LatencyModel | float = 0, **options: Any
 ) -> tuple[Emulator, frozenset[str]]:
     """Return an emulator, and the rules that may be broken."""
-    from .emulator import Breach, Emulator, Latency
-    from .errors import invalid
+    from ..emulator import Breach, Emulator, Latency
+    from ..errors import invalid
 
     allowed = frozenset([allow] if isinstance(allow, str) else allow)
     if unknown := allowed - set(get_args(Breach)):
