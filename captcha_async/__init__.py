@@ -21,6 +21,8 @@ if typing.TYPE_CHECKING:
     from ._callbacks import CallbackReceiver, CallbackStatistics
     from ._client import CaptchaClient
     from ._events import (
+        AccountBack,
+        AccountLost,
         Event,
         FuseBlown,
         FuseClosed,
@@ -40,6 +42,7 @@ if typing.TYPE_CHECKING:
     from ._polling._adaptive import AdaptivePolling, LearnedTimes
     from ._polling._schedule import FixedPolling, PollState, Schedule
     from ._ref import TaskId, TaskRef
+    from ._sharing._port import ShareStatistics
     from ._solving._choice import Offer
     from ._solving._pending import PendingTask
     from ._transport import LaneStatistics
@@ -57,6 +60,8 @@ _HOLDS = {
     "_callbacks": ("CallbackReceiver", "CallbackStatistics"),
     "_client": ("CaptchaClient",),
     "_events": (
+        "AccountBack",
+        "AccountLost",
         "Event",
         "FuseBlown",
         "FuseClosed",
@@ -82,6 +87,7 @@ _HOLDS = {
     "_solving._pending": ("PendingTask",),
     "_polling._schedule": ("FixedPolling", "PollState", "Schedule"),
     "_ref": ("TaskId", "TaskRef"),
+    "_sharing._port": ("ShareStatistics",),
     "_account._retry": ("Retries",),
     "_account._statistics": ("LatencyStatistics", "Statistics"),
     "_transport": ("LaneStatistics",),
@@ -98,7 +104,9 @@ __all__ = [
     "CAPTCHA69",
     "TWO_CAPTCHA",
     "Account",
+    "AccountBack",
     "AccountFacts",
+    "AccountLost",
     "AdaptivePolling",
     "Batch",
     "BatchProgress",
@@ -127,6 +135,7 @@ __all__ = [
     "Schedule",
     "SemaphoreStatistics",
     "Service",
+    "ShareStatistics",
     "SolveAttempts",
     "Solved",
     "SpendingSpan",

@@ -161,6 +161,7 @@ class CaptchaClient:
         try:
             self._seats.enter()
             await self._books.journal.open()
+            await self._solver.join()
             await self._solver.recall_spending()
         except BaseException:
             await self.aclose()

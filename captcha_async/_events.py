@@ -22,6 +22,8 @@ from .services import Service
 from .tasks._model import Task
 
 __all__ = [
+    "AccountBack",
+    "AccountLost",
     "Event",
     "Events",
     "FuseBlown",
@@ -202,6 +204,21 @@ class FuseClosed(_Moment):
     service: Service
 
 
+@attrs.frozen(kw_only=True)
+class AccountLost(_Moment):
+    """The store of a shared account does not answer: this process goes on with what it has."""
+
+    service: Service
+    error: CaptchaError
+
+
+@attrs.frozen(kw_only=True)
+class AccountBack(_Moment):
+    """The store of a shared account answers again."""
+
+    service: Service
+
+
 Event = (
     TaskQueued
     | SubmitFailed
@@ -215,6 +232,8 @@ Event = (
     | TaskAbandoned
     | FuseBlown
     | FuseClosed
+    | AccountLost
+    | AccountBack
 )
 """What a handler is called with."""
 

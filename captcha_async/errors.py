@@ -25,6 +25,7 @@ CaptchaError
 │   └── QueueTimeout         it passed before createTask was sent: nothing was paid, call again
 ├── JournalError           the journal file cannot be used; what was paid for is still collected
 ├── SpendLimitReached      the client's own spending cap is reached; nothing was sent
+├── AccountUnavailable     the shared account's store does not answer; nothing was sent, try again
 ├── PollLimitReached       the service's poll cap is used up
 └── ProtocolError          the reply could not be understood
     └── UnreadableSolution   an answer came but not of the known shape: it is in `error.raw`
@@ -42,6 +43,7 @@ from ._secrets import without_login
 __all__ = [
     "AccountBlocked",
     "AccountError",
+    "AccountUnavailable",
     "CapacityError",
     "CaptchaError",
     "ClientClosed",
@@ -280,6 +282,15 @@ class SpendLimitReached(CaptchaError):
 
     spent: Decimal = Decimal(0)
     """What was spent within the cap's window."""
+
+
+class AccountUnavailable(CaptchaError):
+    """The store of a shared account cannot be used, so nobody can tell what this process may do.
+
+    Nothing was sent. What is paid for is collected all the same.
+    """
+
+    retryable = True
 
 
 class PollLimitReached(CaptchaError):

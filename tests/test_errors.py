@@ -25,6 +25,7 @@ CODE_TABLES = ("tasks.toml", "errors_new.toml")
 REF = TaskRef("capmonster", 7654321, "RecaptchaV2Task", polls=3)
 
 RETRYABLE = {
+    "AccountUnavailable",
     "CapacityError",
     "NoSlotAvailable",
     "QueueTimeout",

@@ -25,6 +25,7 @@ LAYERS = [
     ("wire",),
     ("_outcome", "_transport"),
     ("_polling", "_journal", "_events"),
+    ("_sharing",),
     ("_callbacks",),
     ("_arguments",),
     ("_account",),
@@ -65,6 +66,8 @@ BESIDE = {
     # Modules that are imported where httptools is there, and functions for trio alone.
     "_transport": {"httptools"},
     "_serving": {"httptools", "trio"},
+    # In the functions that open a store in Redis.
+    "_sharing": {"coredis"},
 }
 
 # Attributes by which code would read or pass time beside `anyio.current_time` and `anyio.sleep`.

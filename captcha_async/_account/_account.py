@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import ssl
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import anyio
 
@@ -30,12 +31,17 @@ from ._tenant import Tenant
 if TYPE_CHECKING:
     import httpx
 
+    from .._sharing._member import Member
+
 __all__ = ["Account"]
 
 requests = logging.getLogger("captcha_async.requests")
 
 QUIET_FOR = 10.0
 """Seconds in which trouble is told once."""
+
+A_YEAR = 365 * 86400.0
+"""Seconds for which a shared account counts what was spent, where the cap is one for all time."""
 
 
 @final
@@ -66,6 +72,13 @@ class Account:
         ssl_context: TLS settings; httpx's default without.
         name: what `Solved.account` and the client's statistics call it; the service's name
             without.
+        share: where processes meet that share the account: a file's path, or a Redis URL
+            (`captcha-async[redis]`). All whose service and key are the same keep the limits
+            together; those of the newest hold.
+        on_outage: what to do while that place does not answer: `keep` the last share, never more,
+            or `stop` until it does.
+        egress: names the address by which this process goes out, if the processes have several: a
+            ban is an address's.
 
     Raises:
         InvalidArgument: an argument is certainly wrong; the message names it.
@@ -83,6 +96,9 @@ class Account:
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         name: str | None = None,
+        share: str | os.PathLike[str] | None = None,
+        on_outage: Literal["keep", "stop"] = "keep",
+        egress: str | None = None,
     ) -> None:
         if name is not None and (not isinstance(name, str) or not name):
             raise invalid("name", name, "a string that is not empty")
@@ -104,11 +120,46 @@ class Account:
         }
         self._build_api()
         self.schedule: Schedule = polling or AdaptivePolling(self._service)
-        prices = prices_by_model(limits.prices, self._service)
-        self.gates: Gates = Gates(self._service, limits, prices)
+        self.gates: Gates = self._build_gates(self._member_of(share, on_outage, egress))
         self._home = Home()
         # Moment up to which trouble is not told aloud again.
         self._quiet_until = float("-inf")
+
+    def _member_of(
+        self,
+        share: str | os.PathLike[str] | None,
+        on_outage: Literal["keep", "stop"],
+        egress: str | None,
+    ) -> Member | None:
+        if share is None:
+            if egress is not None or on_outage != "keep":
+                name = "on_outage" if egress is None else "egress"
+                raise invalid(name, egress or on_outage, "left out without share")
+            return None
+        # Only who shares an account pays for this import.
+        from .._sharing._open import make_member
+
+        limits = self._limits
+        member = make_member(
+            share,
+            service=self._service.name,
+            api_key=self._key,
+            in_flight=limits.in_flight,
+            submits_per_second=limits.submits_per_second,
+            requests_per_second=limits.requests_per_second,
+            max_spend=limits.max_spend,
+            per=A_YEAR if limits.per is None else limits.per,
+            on_outage=on_outage,
+            egress=egress,
+        )
+        if isinstance(self.schedule, AdaptivePolling):
+            member.listener.take_learned = self.schedule.take_learned
+            member.listener.learned = self.schedule.absorb
+        return member
+
+    def _build_gates(self, member: Member | None) -> Gates:
+        prices = prices_by_model(self._limits.prices, self._service)
+        return Gates(self._service, self._limits, prices, member)
 
     def _build_api(self) -> None:
         # The lanes belong to an event loop; a new loop gets new ones.
@@ -168,8 +219,12 @@ class Account:
         if self.gates.tenants.pop(tenant, tenant) is None and not self.gates.tenants:
             if self._home.is_gone:
                 self._transport.abandon()
-            else:
+                self.gates.abandon()
+                return
+            try:
                 await self._transport.aclose()
+            finally:
+                await self.gates.part()
 
     @property
     def is_homeless(self) -> bool:

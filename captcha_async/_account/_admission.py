@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import anyio
 
@@ -20,6 +20,9 @@ from ._fuse import Guard, RequestKind
 from ._gates import Gates
 from ._semaphore import RateLimitedSemaphore
 from ._tenant import Tenant
+
+if TYPE_CHECKING:
+    from .._sharing._gate import Gate
 
 __all__ = ["Admission", "Submission"]
 
@@ -73,6 +76,9 @@ class Admission:
     async def __aenter__(self) -> Self:
         gates = self._gates
         self._tenant.check()
+        if gates.member is not None:
+            await gates.join()
+            self._tenant.check()
         gates.fuse.check(self._kind)
         try:
             await self._take_turn()
@@ -82,8 +88,10 @@ class Admission:
         try:
             self._tenant.check()
             self._probe = gates.fuse.begin(self._kind)
+            if self._probe:
+                await gates.ask_to_probe(self._kind)
         except BaseException:
-            gates.requests.release()
+            self._release_turn()
             self._stand_back()
             raise
         self._tenant.counters.requests += 1
@@ -95,9 +103,8 @@ class Admission:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        gates = self._gates
-        gates.requests.release()
-        gates.note_end(
+        self._release_turn()
+        self._gates.note_end(
             probe=self._probe,
             trial=self._trial,
             creates=self._submission is not None,
@@ -107,7 +114,7 @@ class Admission:
     def asked_to_wait(self, seconds: float | None) -> None:
         """Note that an answer that is no error asks all requests to wait."""
         if seconds is not None:
-            self._gates.pause.for_seconds(seconds)
+            self._gates.hold_back(seconds)
 
     def blame(self, error: BaseException | None) -> None:
         """Say how the request has ended, if what leaves the block is a cancellation."""
@@ -122,10 +129,28 @@ class Admission:
                     await gates.pause.wait(self._deadline)
             if submission is not None and await self._held_back(submission):
                 continue
-            await self._take(gates.requests)
+            await self._take_lane()
             if not gates.pause.lasts and (submission is None or not self._is_braked):
                 return
+            self._release_turn()
+
+    async def _take_lane(self) -> None:
+        """Take the lane, and a turn of the processes that share the account."""
+        gates = self._gates
+        await self._take(gates.requests)
+        if gates.member is None:
+            return
+        try:
+            await self._take(gates.member.requests)
+        except BaseException:
             gates.requests.release()
+            raise
+
+    def _release_turn(self) -> None:
+        gates = self._gates
+        gates.requests.release()
+        if gates.member is not None:
+            gates.member.requests.release()
 
     async def _held_back(self, submission: Submission) -> bool:
         """Take what a task needs; tell whether there was something to wait for after its turn."""
@@ -155,7 +180,7 @@ class Admission:
     def _is_braked(self) -> bool:
         return self._gates.brake.holds_back(self._trial)
 
-    async def _take(self, semaphore: RateLimitedSemaphore) -> None:
+    async def _take(self, semaphore: RateLimitedSemaphore | Gate) -> None:
         try:
             semaphore.acquire_nowait()
         except anyio.WouldBlock:

@@ -124,6 +124,11 @@ class Fuse:
         return self._error
 
     @property
+    def window(self) -> float:
+        """Seconds that a ban lasts."""
+        return self._window
+
+    @property
     def until(self) -> float:
         """Moment from which on a probe may go, while it is blown."""
         return self._until
@@ -144,12 +149,25 @@ class Fuse:
         Returns:
             Whether it was closed before.
         """
-        was_closed, self._error = self._error is None, error
         seconds = max(self._window if window is None else window, error.retry_after or 0.0)
+        return self.hold(error, seconds)
+
+    def hold(self, error: ServiceError, seconds: float) -> bool:
+        """Open the fuse for so many *seconds*, and fail everything that waits.
+
+        Returns:
+            Whether it was closed before.
+        """
+        was_closed, self._error = self._error is None, error
         self._until = anyio.current_time() + seconds
         stopped = [guard for guard in self.guards if self._stops(guard.kind)]
         each(lambda guard: guard.stop(self._refusal(error)), stopped)
         return was_closed
+
+    def put_off(self, seconds: float) -> None:
+        """Send no probe after all, and none for so many *seconds*."""
+        self._probing = False
+        self._until = anyio.current_time() + seconds
 
     def shift(self, seconds: float) -> None:
         """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""

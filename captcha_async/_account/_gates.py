@@ -1,20 +1,24 @@
 """Gates: all that decides whether a request of an account may go.
 
-This is the state that may one day live outside of the process, shared by several: `Admission` asks
-it on the way out and tells it what has come back, and nothing else reaches it. What need not wait
-is decided at once, without a trip through the event loop.
+`Admission` asks it on the way out and tells it what has come back, and nothing else reaches it.
+What need not wait is decided at once, without a trip through the event loop. Of an account that
+several processes share, a `Member` holds this process's part; then what happens here is told to the
+others, and what happens there is heard.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 
-from .._events import FuseBlown, FuseClosed, each
+from .._events import AccountBack, AccountLost, Event, FuseBlown, FuseClosed, each
 from ..errors import (
+    AccountError,
     CaptchaError,
     ClientClosed,
     ProtocolError,
@@ -26,13 +30,17 @@ from ..errors import (
 )
 from ..services import Service
 from ._brake import FAILURES_TO_STOP, OUTAGE_WINDOW, Brake, Trial
-from ._fuse import Fuse, FuseChange
+from ._fuse import Fuse, FuseChange, RequestKind
 from ._limits import Limits
 from ._pause import Pause
 from ._semaphore import RateLimitedSemaphore
-from ._slots import Slots
+from ._slots import SharedSlots, Slots
 from ._spending import Spending
 from ._tenant import Tenant
+
+if TYPE_CHECKING:
+    from .._sharing._gate import Gate
+    from .._sharing._member import Member
 
 __all__ = ["Gates"]
 
@@ -44,6 +52,9 @@ OUTAGE_AFTER = 60.0
 PRICE_AFTER = 60.0
 """Seconds in which a task that is to tell its type's price is accepted, and somebody awaits it."""
 
+PROBE_AGAIN = 1.0
+"""Seconds after which it is asked again whether the probe that another process sends has passed."""
+
 
 class Gates:
     """The gates of one account, and its clients, who share them.
@@ -52,26 +63,43 @@ class Gates:
         service: whose account it is.
         limits: what the account may do at once.
         prices: what a task costs, by the name of its model.
+        member: this process's part of an account that several processes share.
     """
 
-    def __init__(self, service: Service, limits: Limits, prices: Mapping[str, Decimal]) -> None:
+    def __init__(
+        self,
+        service: Service,
+        limits: Limits,
+        prices: Mapping[str, Decimal],
+        member: Member | None = None,
+    ) -> None:
         self._service = service
+        self.member: Member | None = member
+        # Whether the member is open: set by `join`, cleared by `part`, and by a new event loop.
+        self._is_member = False
+        self._joining = anyio.Lock()
         self.fuse: Fuse = Fuse(service.ban_window)
         self.pause: Pause = Pause()
         self.brake: Brake = Brake()
-        self.slots: Slots = Slots(limits.in_flight)
-        self.submits: RateLimitedSemaphore = RateLimitedSemaphore(None, limits.submits_per_second)
-        # As many at once as there are lanes, so that no request ever queues inside httpx.
-        self.requests: RateLimitedSemaphore = RateLimitedSemaphore(
-            limits.connections, limits.requests_per_second
-        )
-        self.spending: Spending = Spending(limits.max_spend, limits.per, prices)
+        self.slots: Slots | SharedSlots
+        self.submits: RateLimitedSemaphore | Gate
+        rate = limits.requests_per_second
+        if member is None:
+            self.slots = Slots(limits.in_flight)
+            self.submits = RateLimitedSemaphore(None, limits.submits_per_second)
+        else:
+            self.slots, self.submits, rate = SharedSlots(member), member.submits, None
+        # As many at once as there are lanes, so that no request ever queues inside httpx. The rate
+        # of a shared account is that of `member.requests`.
+        self.requests: RateLimitedSemaphore = RateLimitedSemaphore(limits.connections, rate)
+        self.spending: Spending = Spending(limits.max_spend, limits.per, prices, member)
         # The clients that have joined and not left.
         self.tenants: dict[Tenant, None] = {}
         # Moment of the first of the requests that had no reply, since there was one.
         self._silent_since: float | None = None
         # The journals that have told what was spent before.
         self._recalled: set[str] = set()
+        self._listen()
 
     def first_to_recall(self, journal: str) -> bool:
         """Tell whether the journal at that path has yet to tell what was spent, and note that."""
@@ -135,13 +163,13 @@ class Gates:
         """
         if error is None:
             self._silent_since = None
-            self.tell(self.fuse.end(probe=probe, error=None))
+            self._end(probe=probe, error=None)
             if creates:
                 self.brake.answered()
             return
         asked = error.retry_after if isinstance(error, CaptchaError) else None
         if asked is not None:
-            self.pause.for_seconds(asked)
+            self.hold_back(asked)
         unanswered = isinstance(error, TransportError | SubmitUncertain)
         answered = isinstance(error, ServiceError | ProtocolError)
         if answered:
@@ -156,9 +184,16 @@ class Gates:
             self.brake.answered()
         else:
             self.brake.unused(trial)
-        self.tell(self.fuse.end(probe=probe, error=error))
+        self._end(probe=probe, error=error)
         if creates and unanswered:
             self._stop_in_outage()
+
+    def _end(self, *, probe: bool, error: BaseException | None) -> None:
+        """Let the fuse know how a request has ended; the handlers of events come last."""
+        change = self.fuse.end(probe=probe, error=error)
+        if self.member is not None and (change is not None or probe):
+            self._tell_others(change, error)
+        self.tell(change)
 
     def _stop_in_outage(self) -> None:
         """Open the fuse, if too many createTask calls in a row brought no reply."""
@@ -168,12 +203,28 @@ class Gates:
                 f"{count} createTask calls in a row brought no reply, and each may have created a "
                 "task: the service, or a gateway before it, is out of order."
             )
-            self.tell("blown" if self.fuse.blow(error, OUTAGE_WINDOW) else None)
+            change: FuseChange | None = "blown" if self.fuse.blow(error, OUTAGE_WINDOW) else None
+            if self.member is not None and change is not None:
+                self.member.blow(error, OUTAGE_WINDOW)
+            self.tell(change)
+
+    def hold_back(self, seconds: float) -> None:
+        """Hold all requests back, as the service has asked."""
+        self.pause.for_seconds(seconds)
+        if self.member is not None:
+            self.member.pause(seconds)
 
     def reset_fuse(self) -> None:
         """Close the fuse by hand, for example after topping up the account."""
+        # What a handler of events raises must not keep it from the others.
+        change = self._close_fuse()
+        if self.member is not None:
+            self.member.mend(by_hand=True)
+        self.tell(change)
+
+    def _close_fuse(self) -> FuseChange | None:
         self.brake.answered()
-        self.tell("closed" if self.fuse.reset() else None)
+        return "closed" if self.fuse.reset() else None
 
     def tell(self, change: FuseChange | None) -> None:
         """Log that the fuse has blown or is closed again, and tell it to all clients."""
@@ -185,15 +236,96 @@ class Gates:
             logger.info("The fuse is closed again.", extra=told)
         else:
             return
-        listeners = [tenant.events for tenant in self.tenants if tenant.events]
-        if not listeners:
-            return
-        event: FuseClosed | FuseBlown
         if change == "closed" or error is None:
-            event = FuseClosed(at=anyio.current_time(), service=self._service)
+            self._emit(FuseClosed)
         else:
-            event = FuseBlown(at=anyio.current_time(), service=self._service, error=error)
-        each(lambda events: events.emit(event), listeners)
+            self._emit(partial(FuseBlown, error=error))
+
+    def _emit(self, event: Callable[..., Event]) -> None:
+        """Make an event and give it to all clients that listen; without one none is made."""
+        listeners = [tenant.events for tenant in self.tenants if tenant.events]
+        if listeners:
+            happened = event(at=anyio.current_time(), service=self._service)
+            each(lambda events: events.emit(happened), listeners)
+
+    # -- other processes --------------------------------------------------------------------------
+
+    async def join(self) -> None:
+        """Become one of the processes that share the account, if it is shared.
+
+        Raises:
+            AccountUnavailable: the store refuses; waiting would not help.
+        """
+        if self.member is None or self._is_member:
+            return
+        async with self._joining:
+            # A client that was closed meanwhile does not need it any more.
+            if not self._is_member and self.tenants:
+                await self.member.open()
+                self.submits = self.member.submits
+                self._is_member = True
+
+    async def part(self) -> None:
+        """Give this process's share back, once no client is left."""
+        if self.member is None:
+            return
+        with anyio.CancelScope(shield=True):
+            async with self._joining:
+                if self._is_member and not self.tenants:
+                    self._is_member = False
+                    await self.member.aclose()
+
+    def abandon(self) -> None:
+        """Forget the membership of an event loop that has ended."""
+        if self.member is not None and self._is_member:
+            self._is_member = False
+            self._joining = anyio.Lock()
+            self.member.abandon()
+
+    def _listen(self) -> None:
+        """Have the member tell what happens in other processes."""
+        if self.member is not None:
+            listener = self.member.listener
+            listener.fuse, listener.pause = self._hear_of_fuse, self.pause.for_seconds
+            listener.lost, listener.back = self._lost, self._back
+
+    async def ask_to_probe(self, kind: RequestKind) -> None:
+        """Ask whether the probe that was begun may go: one does, of all processes.
+
+        Raises:
+            AccountError: another process sends it, or nobody can be asked; nothing was sent.
+        """
+        if self.member is None:
+            return
+        allowed = False
+        try:
+            allowed = await self.member.may_probe(self.fuse.window)
+        finally:
+            if not allowed:
+                self.fuse.put_off(PROBE_AGAIN)
+        if not allowed:
+            self.fuse.check(kind)
+
+    def _tell_others(self, change: FuseChange | None, error: BaseException | None) -> None:
+        """Tell how the fuse has changed here, or that a probe was refused."""
+        assert self.member is not None
+        if isinstance(error, AccountError):
+            self.member.blow(error, self.fuse.until - anyio.current_time())
+        elif change == "closed":
+            self.member.mend(by_hand=False)
+
+    def _hear_of_fuse(self, error: ServiceError | None, seconds: float) -> None:
+        if error is None:
+            change = self._close_fuse()
+        else:
+            change = "blown" if self.fuse.hold(error, seconds) else None
+        self.tell(change)
+
+    def _lost(self, error: CaptchaError) -> None:
+        self._emit(partial(AccountLost, error=error))
+
+    def _back(self) -> None:
+        self._emit(AccountBack)
 
     # -- clients and event loops ------------------------------------------------------------------
 
@@ -205,6 +337,7 @@ class Gates:
 
     def shift(self, seconds: float) -> None:
         """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""
+        self.abandon()
         self.fuse.shift(seconds)
         self.pause.shift(seconds)
         self.brake.shift(seconds)

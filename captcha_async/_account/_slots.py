@@ -8,10 +8,15 @@ then grows by a twentieth with each round of solves, to find out whether there i
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from ._semaphore import RateLimitedSemaphore
 
-__all__ = ["Slots"]
+if TYPE_CHECKING:
+    from .._sharing._gate import Gate
+    from .._sharing._member import Member
+
+__all__ = ["SharedSlots", "Slots"]
 
 logger = logging.getLogger("captcha_async")
 
@@ -66,3 +71,45 @@ class Slots:
     def _resize(self, limit: float) -> None:
         self._limit = min(max(limit, 1.0), float(self._most))
         self.semaphore.resize(self.limit)
+
+
+class SharedSlots:
+    """This process's part of the slots of an account that several processes share.
+
+    Args:
+        member: what this process holds of the account.
+    """
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+
+    def __repr__(self) -> str:
+        return f"<SharedSlots {self.limit} of {self._member.capacity}>"
+
+    @property
+    def semaphore(self) -> Gate:
+        """Where a slot is taken; another one whenever the member is opened anew."""
+        return self._member.slots
+
+    @property
+    def epoch(self) -> int:
+        """Counts the reductions, by any process."""
+        return self._member.epoch
+
+    @property
+    def limit(self) -> int:
+        """Tasks that this process may have in flight now."""
+        return self.semaphore.statistics().capacity or 0
+
+    @property
+    def waiting(self) -> int:
+        """Solves that wait for a slot."""
+        return self.semaphore.statistics().waiting
+
+    def refused(self, epoch: int, crowd: int) -> None:
+        """Note that the service had no slot for a task sent in that *epoch*."""
+        self._member.refused(epoch, crowd)
+
+    def succeeded(self) -> None:
+        """Note that a task of ours ended well."""
+        self._member.succeeded()

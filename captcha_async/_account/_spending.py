@@ -11,10 +11,14 @@ import bisect
 from collections import deque
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import anyio
 
 from ..errors import SpendLimitReached
+
+if TYPE_CHECKING:
+    from .._sharing._member import Member
 
 __all__ = ["Spending"]
 
@@ -32,12 +36,18 @@ class Spending:
         most: the cap; None to only keep the sum.
         per: length of the window in seconds; None for all time.
         prices: price by the name of the task model, for types whose cost the service does not tell.
+        member: of an account that several processes share: it keeps the cap, and lends the money.
     """
 
     def __init__(
-        self, most: Decimal | None, per: float | None, prices: Mapping[str, Decimal]
+        self,
+        most: Decimal | None,
+        per: float | None,
+        prices: Mapping[str, Decimal],
+        member: Member | None = None,
     ) -> None:
         self._most = most
+        self._member = member
         self._per = float("inf") if per is None else per
         # What a task of a type costs: the dearest that was seen, once the service has told.
         self._prices = dict(prices)
@@ -72,6 +82,8 @@ class Spending:
 
     def affords(self, kind: str) -> bool:
         """Tell whether a task of this *kind* fits under the cap."""
+        if self._member is not None:
+            return self._member.affords(self._prices.get(kind, ZERO))
         try:
             self._check(self._prices.get(kind, ZERO))
         except SpendLimitReached:
@@ -79,23 +91,36 @@ class Spending:
         return True
 
     def reserve_nowait(self, kind: str) -> Decimal | None:
-        """Set the price of a task of this *kind* aside; None if its price is being found out.
+        """Set the price of a task of this *kind* aside; None if `reserve` has to wait for it.
 
         Raises:
             SpendLimitReached: it does not fit under the cap any more.
         """
         price = self._prices.get(kind)
-        if self._most is None:
+        if not self._is_capped:
             price = price or ZERO
         else:
             self._check(price or ZERO)
-            if price is None:
-                return None if self._trying.get(kind) else self._try(kind)
+            if price is None and self._trying.get(kind):
+                return None
+        if self._member is not None:
+            try:
+                self._member.reserve_nowait(price or ZERO)
+            except anyio.WouldBlock:
+                return None
+        return self._try(kind) if price is None else self._set_aside(price)
+
+    @property
+    def _is_capped(self) -> bool:
+        return self._most is not None if self._member is None else self._member.capped
+
+    def _set_aside(self, price: Decimal) -> Decimal:
         self._reserved += price
         return price
 
     async def reserve(self, kind: str, longest: float) -> Decimal:
-        """Set the price of a task aside, if need be when another one has told it.
+        """Set the price of a task aside, if need be when another one has told it, or when the
+        money for it was lent.
 
         Args:
             kind: the task's type.
@@ -106,17 +131,32 @@ class Spending:
             SpendLimitReached: it does not fit under the cap any more, or nobody knows.
         """
         while (price := self.reserve_nowait(kind)) is None:
+            if self._member is not None and not self._trying.get(kind):
+                lent = await self._borrow(kind, self._member)
+                if lent is not None:
+                    return lent
+                continue
             until = self._tried_at[kind] + longest
             if anyio.current_time() >= until:
                 raise SpendLimitReached(
                     f"What a {kind} costs is not known, and the one that was to tell it has not "
                     "ended: await that one, or give the price in Limits(prices=...); nothing was "
                     "sent.",
-                    spent=self._sum,
+                    spent=self._sum if self._member is None else self._member.statistics().spent,
                 )
             with anyio.CancelScope(deadline=until):
                 await self._news.wait()
         return price
+
+    async def _borrow(self, kind: str, member: Member) -> Decimal | None:
+        """Set the price of a task aside once it was lent; None if meanwhile a type without a
+        price has got one, or another task went that is to tell it.
+        """
+        price = self._prices.get(kind)
+        await member.reserve(price or ZERO)
+        if price is not None:
+            return self._set_aside(price)
+        return None if kind in self._prices or self._trying.get(kind) else self._try(kind)
 
     def _try(self, kind: str) -> Decimal:
         """Let a task go whose price is to be found out by it."""
@@ -127,16 +167,19 @@ class Spending:
     def release(self, kind: str, reserved: Decimal) -> None:
         """Return what was set aside for a task that costs nothing."""
         self._settle(kind, reserved)
+        if self._member is not None:
+            self._member.release(reserved)
 
     def presume(self, kind: str, reserved: Decimal) -> None:
         """Count what was set aside as spent now: whether it was will never be known."""
         self._settle(kind, reserved)
+        cost = reserved
         if reserved is UNPRICED:
             if kind in self._prices:
-                reserved = self._prices[kind]
+                cost = self._prices[kind]
             else:
                 self._unpriced.setdefault(kind, []).append(anyio.current_time())
-        self._note(reserved)
+        self._note(reserved, cost)
 
     def spend(self, kind: str, reserved: Decimal, cost: Decimal | None) -> Decimal:
         """Replace what was set aside by the real *cost*; None if the service does not tell it.
@@ -150,12 +193,10 @@ class Spending:
             dearest = self._prices.get(kind, ZERO) if kind in self._told else ZERO
             self._prices[kind] = max(dearest, cost)
             self._told.add(kind)
-            for moment in self._unpriced.pop(kind, ()):
-                bisect.insort(self._recent, (moment, self._prices[kind]))
-                self._sum += self._prices[kind]
+            self._price(self._unpriced.pop(kind, ()), self._prices[kind])
         self._settle(kind, reserved)
         self.total += cost
-        self._note(cost)
+        self._note(reserved, cost)
         return cost
 
     def recall(self, spent: Iterable[tuple[float, Decimal]]) -> None:
@@ -186,10 +227,12 @@ class Spending:
         Returns:
             What is set aside now.
         """
-        if not reserved and self._most is not None and kind not in self._prices:
+        if not reserved and self._is_capped and kind not in self._prices:
             return self._try(kind)
         self._reserved += reserved
-        if self._has_recalled and reserved:
+        if self._member is not None:
+            self._member.inherit(reserved)
+        elif self._has_recalled and reserved:
             # It was recalled as spent. This leaves the window before that does, not after it.
             bisect.insort(self._recent, (anyio.current_time() - ago - 2 * A_SECOND, -reserved))
             self._sum -= reserved
@@ -207,6 +250,9 @@ class Spending:
         self._news = anyio.Event()
 
     def _check(self, price: Decimal) -> None:
+        if self._member is not None:
+            # It says so itself, when it cannot lend any more.
+            return
         most = self._most
         self._drop_old()
         if most is not None and (self._sum + self._reserved + price > most or self._sum >= most):
@@ -219,19 +265,33 @@ class Spending:
 
     def _settle(self, kind: str, reserved: Decimal) -> None:
         self._reserved -= reserved
-        if self._most is not None:
-            if reserved is UNPRICED:
-                self._trying[kind] -= 1
+        unpriced = reserved is UNPRICED
+        if unpriced:
+            self._trying[kind] -= 1
+        # The cap of a shared account may have gone since: others wait all the same.
+        if unpriced or self._is_capped:
             self._news.set()
             self._news = anyio.Event()
 
-    def _note(self, cost: Decimal) -> None:
-        """Let *cost* count for the length of the window."""
-        if self._most is not None and cost:
+    def _note(self, reserved: Decimal, cost: Decimal) -> None:
+        """Let *cost* count for the length of the window, in place of what was *reserved*."""
+        if self._member is not None:
+            self._member.spend(reserved, cost)
+        elif self._most is not None and cost:
             if self._first is None:
                 self._first = anyio.current_time()
             self._recent.append((anyio.current_time(), cost))
             self._sum += cost
+
+    def _price(self, moments: Iterable[float], price: Decimal) -> None:
+        """Count what was presumed to be spent at those *moments*, now that its price is known."""
+        for moment in moments:
+            if self._member is not None:
+                # The store counts from now on, which is longer than need be.
+                self._member.spend(ZERO, price)
+            else:
+                bisect.insort(self._recent, (moment, price))
+                self._sum += price
 
     def _drop_old(self) -> None:
         limit = anyio.current_time() - self._per

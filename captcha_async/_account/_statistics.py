@@ -9,6 +9,7 @@ from decimal import Decimal
 import attrs
 
 from .._callbacks import CallbackStatistics
+from .._sharing._port import ShareStatistics
 from .._transport import LaneStatistics
 from ._fuse import FuseState
 
@@ -139,6 +140,9 @@ class Statistics:
     """Tokens of a stock that expired unused."""
     wasted_cost: Decimal = Decimal(0)
     """What those have cost; it is in `spent` too."""
+    share: ShareStatistics | None = None
+    """What is known of the account's other processes; None if it is not shared, and for the sum of
+    several accounts."""
     accounts: Mapping[str, Statistics] = attrs.field(factory=dict)
     """The same for each account of the client, by its name; there this is empty."""
 

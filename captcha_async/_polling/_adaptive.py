@@ -120,6 +120,18 @@ class AdaptivePolling:
         """Return what was learned, by task type."""
         return {name: model.learned() for name, model in self._models.items()}
 
+    def take_learned(self) -> dict[str, list[int]]:
+        """Return what was seen since the last call, by task type, to be added up with others'."""
+        return {name: model.times.take_news() for name, model in self._models.items()}
+
+    def absorb(self, task_type: str, sums: list[int]) -> None:
+        """Take what several processes have seen of a type, this one among them, for its own."""
+        model = self._models.get(task_type)
+        if model is not None:
+            model.times.absorb(sums)
+            model.polls = max(model.polls, _ENOUGH)
+            model.replan(self._plan(model.times, model.polls), self._pressure)
+
     def next_poll(self, task: PollState) -> float:
         """Return the age at which the task should be polled next."""
         earliest = task.last + self._service.min_poll_gap if task.polls else 0.0

@@ -53,12 +53,14 @@ class SolveTimes:
         half_life: number of tasks seen in a bin after which the older ones weigh half.
     """
 
-    __slots__ = ("_forgetting", "_prior", "_seconds", "_solved", "rates")
+    __slots__ = ("_forgetting", "_news", "_prior", "_seconds", "_solved", "rates")
 
     def __init__(self, typical: float, half_life: float) -> None:
         self._forgetting = math.log(2) / half_life
         self._seconds = [0.0] * BINS
         self._solved = [0.0] * BINS
+        # Seconds, then solves, that were seen since `take_news`, for who adds them up.
+        self._news = [0.0] * (2 * BINS)
         self._prior = _prior(typical)
         self.rates = self._learned()
 
@@ -85,7 +87,28 @@ class SolveTimes:
             later -= share
             self._add(number, seconds * (later + share / 2) / total, share / total)
 
+    def take_news(self) -> list[int]:
+        """Return what was seen since the last call, in thousandths: seconds by bin, then solves."""
+        news, self._news = self._news, [0.0] * (2 * BINS)
+        return [round(1000 * value) for value in news]
+
+    def absorb(self, sums: Sequence[int]) -> None:
+        """Take the sums of what several processes have seen, this one among them, for its own.
+
+        They weigh no more than what one process remembers, so that drift is followed as before.
+        """
+        if len(sums) != 2 * BINS or not any(sums[BINS:]):
+            return
+        seconds, solved = sums[:BINS], sums[BINS:]
+        seen = max(time / (1000 * width) for time, width in zip(seconds, WIDTHS, strict=True))
+        factor = 1e-3 * min(1.0, 1 / (self._forgetting * max(seen, _MOMENT)))
+        self._seconds = [factor * value for value in seconds]
+        self._solved = [factor * value for value in solved]
+        self.refresh()
+
     def _add(self, number: int, seconds: float, solved: float) -> None:
+        self._news[number] += seconds
+        self._news[BINS + number] += solved
         keep = max(0.0, 1.0 - self._forgetting * seconds / WIDTHS[number])
         self._seconds[number] = self._seconds[number] * keep + seconds
         self._solved[number] = self._solved[number] * keep + solved

@@ -36,6 +36,7 @@ def statistics_of(seats: Seats, books: Books) -> Statistics:
 
 def _part(seat: Seat, books: Books) -> Statistics:
     account, counters = seat.account, seat.tenant.counters
+    member = account.gates.member
     return Statistics(
         submitted=counters.submitted,
         solved=counters.solved,
@@ -58,6 +59,7 @@ def _part(seat: Seat, books: Books) -> Statistics:
         hedged=counters.hedged,
         wasted=counters.wasted,
         wasted_cost=counters.wasted_cost,
+        share=None if member is None else member.statistics(),
     )
 
 

@@ -63,11 +63,22 @@ class Solver:
         self.collector: Collector = Collector(books)
         # Whether the journal has yet to be asked for what was spent before; it is once.
         self._unread = True
+        # The accounts that have to be joined with other processes first; most clients have none.
+        self._shared = [seat.account for seat in seats if seat.account.gates.member is not None]
         self._recalling = anyio.Lock()
         submitter = Submitter(books, self.collector, retries)
         self._router = Router(seats, submitter, books, retries)
         hedges = hedge is not None and len(seats) > 1
         self._hedge = Hedge(hedge or 0.0, seats, self.collector, self) if hedges else None
+
+    async def join(self) -> None:
+        """Join the processes that share the accounts, where these are shared.
+
+        Raises:
+            AccountUnavailable: a store refuses; waiting would not help.
+        """
+        for account in self._shared:
+            await account.gates.join()
 
     async def recall_spending(self) -> None:
         """Let the spending cap know once what earlier clients have spent, as the journal has it."""
@@ -83,6 +94,9 @@ class Solver:
         if limits.max_spend is None or journal is None:
             return
         gates = seat.account.gates
+        # Of a shared account its store knows what was spent.
+        if gates.member is not None:
+            return
         # A client of the same account and journal may have done so before.
         if gates.first_to_recall(journal.path):
             # A journal with warnings has told its trouble.
@@ -204,6 +218,8 @@ class Solver:
             solve.deadline = anyio.current_time() + solve.allowed
 
     async def _submit(self, solve: Solve) -> None:
+        if self._shared:
+            await self.join()
         if self._unread:
             await self.recall_spending()
         if not solve.accepted:
@@ -220,9 +236,10 @@ class Solver:
 
     def _not_accepted(self, solve: Solve) -> CaptchaError:
         wait = solve.allowed
-        error = self.books.timed_out(solve, wait)
+        error: CaptchaError = self.books.timed_out(solve, wait)
         if not solve.uncertain:
-            return error
+            member = solve.account.gates.member
+            return (None if member is None else member.unavailable()) or error
         return SubmitUncertain(
             f"The deadline of {wait:g} s passed while createTask was on its way and no reply came; "
             "a task may exist, so look at the account before you send it again."

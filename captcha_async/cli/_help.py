@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "collect": ("Solve", "_solve._collect", "get the answer of a task that is paid for"),
     "types": ("Look up", "_types._command", "what can be solved, and with which fields"),
     "balance": ("Look up", "_balance", "the account's money"),
+    "account": ("Look up", "_account", "an account that processes share: members, limits, fuse"),
     "report": ("Look up", "_report", "tell the service that an answer was wrong"),
     "bench": ("Measure", "_bench._command", "throughput and latency over levels of concurrency"),
 }

@@ -228,3 +228,18 @@ def test_bad_settings_are_named(field: str, value: Any) -> None:
     """The error says which one is wrong."""
     with pytest.raises(InvalidArgument, match=field):
         AdaptivePolling(CAPMONSTER, **{field: value})
+
+
+def test_what_one_process_has_learned_another_takes_over() -> None:
+    """A process that has just begun plans as one that has seen hundreds of tasks."""
+    old, new = taught(USUAL * 300), taught([(0.0, 1.0, 0.1, False)])
+    for task_type, news in old.take_learned().items():
+        new.absorb(task_type, news)
+    known, taken = old.statistics()[FRESH.type], new.statistics()[FRESH.type]
+    assert taken.p50 == pytest.approx(known.p50, rel=0.1)
+    assert taken.p90 == pytest.approx(known.p90, rel=0.1)
+    assert new.slow_age(FRESH) is not None
+    # Nothing is told twice, and a type that was never polled waits for its first task.
+    assert not any(any(news) for news in old.take_learned().values())
+    new.absorb("OtherTask", [1] * 240)
+    assert "OtherTask" not in new.statistics()

@@ -131,3 +131,41 @@ def test_a_plan_goes_forward(
         assert plan.after(age + 1e-6) > age
     quantiles = [plan.quantile(share) for share in (0.1, 0.5, 0.9)]
     assert quantiles == sorted(quantiles)
+
+
+def test_two_that_add_up_what_they_saw_know_what_both_saw() -> None:
+    """News add up in whole numbers, are taken once, and the sum tells more than each part."""
+    fast, slow, new = (SolveTimes(10.0, 150.0) for _ in range(3))
+    for _ in range(200):
+        fast.see_ready(3.0, 4.0)
+        slow.see_processing(0.0, 10.0)
+        slow.see_ready(10.0, 12.0)
+    sums = [a + b for a, b in zip(fast.take_news(), slow.take_news(), strict=True)]
+    assert not any(fast.take_news())
+    new.absorb(sums)
+    left = surviving(new.rates)
+    assert left[bin_of(5.0)] == pytest.approx(0.5, abs=0.1)
+    assert left[bin_of(14.0)] < 0.15
+
+
+def test_what_others_saw_does_not_outweigh_what_is_seen_later() -> None:
+    """However much was added up, drift is followed as fast as by one process alone."""
+    times, alone = SolveTimes(10.0, 150.0), SolveTimes(10.0, 150.0)
+    for _ in range(100_000):
+        times.see_ready(3.0, 4.0)
+    times.absorb([100 * number for number in times.take_news()])
+    for _ in range(1000):
+        times.see_processing(0.0, 8.0)
+        alone.see_processing(0.0, 8.0)
+    times.refresh()
+    alone.refresh()
+    assert surviving(times.rates)[bin_of(8.0)] > 0.9 * surviving(alone.rates)[bin_of(8.0)]
+
+
+@pytest.mark.parametrize("sums", [[], [1], [0] * 240, [5] * 241])
+def test_sums_of_another_form_change_nothing(sums: list[int]) -> None:
+    """Members of another version may keep other bins."""
+    times = SolveTimes(10.0, 150.0)
+    before = list(times.rates)
+    times.absorb(sums)
+    assert times.rates == before

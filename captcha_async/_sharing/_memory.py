@@ -1,0 +1,134 @@
+"""The store in this process's memory: for the clients of one process, and for tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from ._learned import merged
+from ._messages import SECOND, Grant, Mail, Report
+from ._rules import exchange
+from ._state import State
+from ._store import PATIENCE, RESULT_LIFE, post_key
+
+__all__ = ["MemoryStore"]
+
+
+def _now() -> int:
+    # Never 0, which stands for a state that knows no time.
+    return int(anyio.current_time() * SECOND) + 1
+
+
+class MemoryStore:
+    """One account's store in memory; several members of one event loop may have it."""
+
+    def __init__(self) -> None:
+        self._state = State()
+        # {member: messages that it has not read}, while it is connected
+        self._boxes: dict[str, list[str]] = {}
+        self._arrived: dict[str, anyio.Event] = {}
+        # {key: (value, moment of its end, owner)}
+        self._records: dict[str, tuple[bytes, float, str]] = {}
+        self._learned: dict[str, list[int]] = {}
+
+    def __repr__(self) -> str:
+        return f"<MemoryStore of {self._state.live} members>"
+
+    @asynccontextmanager
+    async def opened(self, me: str) -> AsyncGenerator[None]:
+        """Take messages for *me*, while inside."""
+        self._boxes[me], self._arrived[me] = [], anyio.Event()
+        try:
+            yield
+        finally:
+            del self._boxes[me], self._arrived[me]
+
+    async def exchange(self, me: str, report: Report) -> Grant:
+        """Run the rules."""
+        await checkpoint()
+        grant, mails = exchange(self._state, _now(), me, report)
+        for mail in mails:
+            self._deliver(mail)
+        return grant
+
+    def _deliver(self, mail: Mail) -> None:
+        for name in [mail.to] if mail.to != "*" else list(self._boxes):
+            if name in self._boxes:
+                self._boxes[name].append(mail.text)
+                self._arrived[name].set()
+
+    async def messages(self, me: str) -> list[str]:
+        """Wait for messages."""
+        with anyio.move_on_after(PATIENCE):
+            await self._arrived[me].wait()
+        self._arrived[me] = anyio.Event()
+        texts, self._boxes[me] = self._boxes[me], []
+        return texts
+
+    async def post(self, to: str, token: str, body: bytes) -> None:
+        """Leave a callback."""
+        await self.write(post_key(token), body, RESULT_LIFE)
+        self._deliver(Mail(to, f"post {token}"))
+
+    async def read(self, key: str) -> bytes | None:
+        """Return a record."""
+        await checkpoint()
+        return self._get(key)
+
+    def _get(self, key: str) -> bytes | None:
+        value, end, _ = self._records.get(key, (None, 0.0, ""))
+        return value if anyio.current_time() < end else None
+
+    def _put(self, key: str, value: bytes, seconds: float, owner: str) -> None:
+        now = anyio.current_time()
+        self._records.pop(key, None)
+        self._records[key] = (value, now + seconds, owner)
+        # About in the order of their ends, so looking at the oldest is enough in the long run.
+        while self._records and next(iter(self._records.values()))[1] <= now:
+            del self._records[next(iter(self._records))]
+
+    async def write(self, key: str, value: bytes, seconds: float, owner: str = "") -> None:
+        """Keep a record."""
+        await checkpoint()
+        self._put(key, value, seconds, owner)
+
+    async def claim(self, key: str, value: bytes, seconds: float, owner: str = "") -> bytes | None:
+        """Keep a record unless there is one."""
+        await checkpoint()
+        known = self._get(key)
+        if known is None:
+            self._put(key, value, seconds, owner)
+        return known
+
+    async def adopt(self, me: str) -> list[tuple[str, bytes]]:
+        """Take over what the dead have left."""
+        await checkpoint()
+        members, now = self._state.members, anyio.current_time()
+        living = {name for name, entry in members.items() if not entry.gone} | {"", me}
+        found = [
+            (key, value, end)
+            for key, (value, end, owner) in self._records.items()
+            if owner not in living and now < end
+        ]
+        for key, value, end in found:
+            self._records[key] = (value, end, me)
+        return [(key, value) for key, value, _ in found]
+
+    async def remove(self, key: str) -> None:
+        """Remove a record."""
+        await checkpoint()
+        self._records.pop(key, None)
+
+    async def merge(self, kind: str, numbers: list[int]) -> list[int]:
+        """Add up what was learned."""
+        await checkpoint()
+        self._learned[kind] = merged(self._learned.get(kind, []), numbers)
+        return list(self._learned[kind])
+
+    async def state(self) -> State:
+        """Return a copy of what is kept."""
+        await checkpoint()
+        return State.load(self._state.dump()).at(_now())

@@ -1,0 +1,380 @@
+"""The store in Redis, for a fleet; the one place that knows coredis (extra `redis`).
+
+All keys of an account have one hash tag, and live on for a while after the last contact only.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from importlib import resources
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import anyio
+from anyio.abc import ByteStream
+
+from ..errors import invalid
+from ._messages import REPORT_FIELDS, SECOND, Grant, Report
+from ._redis_state import NUMBERS, read_state
+from ._state import State
+from ._store import PATIENCE, RESULT_LIFE, StoreRefused, StoreUnreachable, post_key
+
+__all__ = ["PREFIX", "RedisStore", "masked"]
+
+PREFIX = "captcha-async"
+PORT = 6379
+TIMEOUT = 2.0
+"""Seconds for one call; an exchange takes less than a millisecond."""
+LIFE = 24 * 3600.0
+"""Seconds that the keys live without contact; at least twice the window of the spending cap."""
+SCHEMES = ("redis", "rediss", "unix")
+
+_HEADER = "local FIELDS, NUMBERS = {%s}, {%s}\n"
+
+_POST = """
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', 10000, '*', 'm', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+"""
+
+# KEYS: the record, the hash of owners. ARGV: value, milliseconds, key, owner, whether it may be
+# replaced.
+_WRITE = """
+local known = redis.call('GET', KEYS[1])
+if known and ARGV[5] == '0' then return known end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if ARGV[4] == '' then
+  redis.call('HDEL', KEYS[2], ARGV[3])
+else
+  redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+  redis.call('PEXPIRE', KEYS[2], ARGV[6])
+end
+return false
+"""
+
+# KEYS: the hash of owners, members. ARGV: what the records' keys begin with, member, cursor.
+# A member that is gone has a 1 in the fourth place; see ENTRY in exchange.lua.
+_ADOPT = """
+local page = redis.call('HSCAN', KEYS[1], ARGV[3], 'COUNT', 500)
+local found, living = {page[1]}, {[ARGV[2]] = true}
+for i = 1, #page[2], 2 do
+  local key, owner = page[2][i], page[2][i + 1]
+  if living[owner] == nil then
+    local entry = redis.call('HGET', KEYS[2], owner)
+    living[owner] = entry and string.match(entry, '^%S+ %S+ %S+ (%S+)') == '0' or false
+  end
+  if not living[owner] then
+    local value = redis.call('GET', ARGV[1] .. key)
+    if value then
+      redis.call('HSET', KEYS[1], key, ARGV[2])
+      found[#found + 1] = key
+      found[#found + 1] = value
+    else
+      redis.call('HDEL', KEYS[1], key)
+    end
+  end
+end
+return found
+"""
+
+# Numbers in thousandths, as `merged` in `_learned.py`.
+_MERGE = """
+local numbers, sum, i = {}, 0, 0
+local known = redis.call('GET', KEYS[1]) or ''
+for word in string.gmatch(known, '%S+') do i = i + 1; numbers[i] = tonumber(word) end
+i = 0
+for word in string.gmatch(ARGV[1], '%S+') do
+  i = i + 1
+  numbers[i] = (numbers[i] or 0) + tonumber(word)
+end
+for _, number in ipairs(numbers) do sum = sum + number end
+for n, number in ipairs(numbers) do
+  if sum > tonumber(ARGV[2]) then number = math.floor(number / 2) end
+  numbers[n] = string.format('%.0f', number)
+end
+local text = table.concat(numbers, ' ')
+redis.call('SET', KEYS[1], text, 'PX', ARGV[3])
+return text
+"""
+
+
+def _script() -> str:
+    def quoted(names: tuple[str, ...]) -> str:
+        return ", ".join(f"'{name}'" for name in names)
+
+    body = (
+        resources.files("captcha_async._sharing")
+        .joinpath("exchange.lua")
+        .read_text(encoding="utf-8")
+    )
+    return _HEADER % (quoted(REPORT_FIELDS), quoted(NUMBERS)) + body
+
+
+SCRIPTS: tuple[tuple[str, Callable[[], str]], ...] = (
+    ("exchange", _script),
+    ("post", lambda: _POST),
+    ("write", lambda: _WRITE),
+    ("adopt", lambda: _ADOPT),
+    ("merge", lambda: _MERGE),
+)
+
+
+def masked(url: str) -> str:
+    """Return a store's URL without what is secret in it."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return f"unix://{parts.path}"
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{'***@' if '@' in parts.netloc else ''}{host}{port}{parts.path}"
+
+
+@contextmanager
+def _told(place: str) -> Generator[None]:
+    """Turn what goes wrong with Redis into the store's errors; its URL holds a password."""
+    from coredis import exceptions
+
+    try:
+        yield
+    except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
+        raise StoreRefused(f"{place} refuses the user or a command: {error}") from None
+    except (
+        exceptions.ConnectionError,
+        exceptions.ReadOnlyError,
+        exceptions.ClusterError,
+        OSError,
+        TimeoutError,
+        anyio.ClosedResourceError,
+        anyio.BrokenResourceError,
+        anyio.EndOfStream,
+    ) as error:
+        raise StoreUnreachable(f"{place} cannot be reached ({type(error).__name__})") from None
+    except exceptions.RedisError as error:
+        text = str(error)
+        # Loading, failing over, out of memory, or busy with a script of somebody else.
+        if text.split(" ")[0] in (
+            "LOADING",
+            "MASTERDOWN",
+            "OOM",
+            "BUSY",
+            "TRYAGAIN",
+            "CLUSTERDOWN",
+        ):
+            raise StoreUnreachable(f"{place} cannot be used now ({text})") from None
+        raise StoreRefused(f"{place} does not do as it should: {text}") from None
+
+
+class RedisStore:
+    """One account's store in Redis, Valkey, or what else speaks their protocol.
+
+    Args:
+        url: `redis://`, `rediss://` (TLS) or `unix://`; `?prefix=` names what keys begin with.
+        name: the account's name there.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query))
+        prefix = options.pop("prefix", PREFIX)
+        self.place: str = masked(url)
+        self._url = urlunsplit(parts._replace(query=urlencode(options)))
+        self._tls = parts.scheme == "rediss"
+        # The hash tag keeps the keys of an account together in a cluster.
+        self._prefix = f"{prefix}:{{{name}}}:"
+        self._client: Any = None
+        self._last: dict[str, str] = {}
+        self._scripts: dict[str, Any] = {}
+        names = (
+            "state",
+            "members",
+            "leases",
+            "queue0",
+            "queue1",
+            "queue2",
+            "spent",
+            "fuses",
+            "news",
+        )
+        self._keys = [self._prefix + name for name in names]
+
+    def __repr__(self) -> str:
+        return f"<RedisStore {self.place}>"
+
+    def _connect(self) -> Any:
+        from coredis import Redis
+
+        options: dict[str, Any] = {"connect_timeout": TIMEOUT, "max_connections": 8}
+        if self._tls and "ssl_" not in self._url:
+            options["ssl_context"] = ssl.create_default_context()
+        return Redis.from_url(self._url, verify_version=False, **options)
+
+    @asynccontextmanager
+    async def opened(self, me: str) -> AsyncGenerator[None]:
+        """Connect; whoever has entered has to leave in the same task."""
+        failure: Exception | None = None
+        with _told(self.place):
+            await self._knock()
+            async with self._connect() as client:
+                self._client = client
+                try:
+                    self._scripts = {name: client.register_script(text()) for name, text in SCRIPTS}
+                    with anyio.fail_after(2 * TIMEOUT):
+                        await self._find_ends(me)
+                    yield
+                except Exception as error:
+                    # Its task group would wrap it.
+                    failure = error
+                finally:
+                    self._client = None
+            if failure is not None:
+                raise failure
+
+    async def _knock(self) -> None:
+        """See whether somebody answers there; coredis logs a traceback for each failure."""
+        parts = urlsplit(self._url)
+        with anyio.fail_after(TIMEOUT):
+            stream: ByteStream
+            if parts.scheme == "unix":
+                stream = await anyio.connect_unix(parts.path)
+            else:
+                stream = await anyio.connect_tcp(parts.hostname or "", parts.port or PORT)
+        await stream.aclose()
+
+    async def _find_ends(self, me: str) -> None:
+        """News of before are in the next grant; the mailbox is read on from where it was."""
+        news, box = self._prefix + "news", self._prefix + "in:" + me
+        newest = {key: await self._client.xrevrange(key, count=1) for key in (news, box)}
+        found = {key: _text(got[0].identifier) if got else "0-0" for key, got in newest.items()}
+        self._last[news] = found[news]
+        # A server that lost its memory may number anew.
+        known = self._last.get(box, "0-0")
+        self._last[box] = known if _order(known) <= _order(found[box]) else "0-0"
+
+    async def _call(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
+        client = self._client
+        if client is None:
+            raise StoreUnreachable(f"{self.place} is not connected")
+        with _told(self.place), anyio.fail_after(TIMEOUT):
+            return await self._scripts[script](keys=keys, args=arguments)
+
+    async def exchange(self, me: str, report: Report, wall: int | None = None) -> Grant:
+        """Run the rules on the server; *wall* replaces its clock in tests."""
+        life = int(1000 * max(LIFE, 2 * report.terms.per / SECOND))
+        head = [self._prefix + "in:", me, "" if wall is None else wall, life]
+        values = await self._call("exchange", self._keys, [*head, *report.flat()])
+        return Grant.of([_text(value) if isinstance(value, bytes) else value for value in values])
+
+    async def messages(self, me: str) -> list[str]:
+        """Wait for messages in one blocking read; a dropped connection loses none."""
+        client = self._client
+        if client is None:
+            raise StoreUnreachable(f"{self.place} is not connected")
+        keys = (self._prefix + "news", self._prefix + "in:" + me)
+        streams = {key: self._last.get(key, "0-0") for key in keys}
+        with _told(self.place), anyio.fail_after(PATIENCE + TIMEOUT):
+            got = await client.xread(streams, block=int(PATIENCE * 1000), count=500)
+        texts: list[str] = []
+        for key, entries in (got or {}).items():
+            for entry in entries:
+                self._last[_text(key)] = _text(entry.identifier)
+                texts += [_text(value) for value in entry.field_values.values()]
+        return texts
+
+    # -- records ----------------------------------------------------------------------------------
+
+    async def post(self, to: str, token: str, body: bytes) -> None:
+        """Leave a callback."""
+        keys = [self._prefix + "in:" + to, self._record(post_key(token))]
+        await self._call("post", keys, [f"post {token}", body, int(RESULT_LIFE * 1000)])
+
+    def _record(self, key: str) -> str:
+        return f"{self._prefix}record:{key}"
+
+    async def read(self, key: str) -> bytes | None:
+        """Return a record."""
+        client = self._client
+        if client is None:
+            raise StoreUnreachable(f"{self.place} is not connected")
+        with _told(self.place), anyio.fail_after(TIMEOUT):
+            value: bytes | None = await client.get(self._record(key))
+        return value
+
+    async def write(self, key: str, value: bytes, seconds: float, owner: str = "") -> None:
+        """Keep a record."""
+        await self._write(key, value, seconds, owner, replace=1)
+
+    async def claim(self, key: str, value: bytes, seconds: float, owner: str = "") -> bytes | None:
+        """Keep a record unless there is one."""
+        return await self._write(key, value, seconds, owner, replace=0)
+
+    async def _write(
+        self, key: str, value: bytes, seconds: float, owner: str, *, replace: int
+    ) -> bytes | None:
+        keys = [self._record(key), self._prefix + "owners"]
+        life = max(1, int(seconds * 1000))
+        arguments = [value, life, key, owner, replace, int(LIFE * 1000)]
+        known: bytes | None = await self._call("write", keys, arguments)
+        return known
+
+    async def adopt(self, me: str) -> list[tuple[str, bytes]]:
+        """Take over what the dead have left, page by page."""
+        keys = [self._prefix + "owners", self._prefix + "members"]
+        found: list[tuple[str, bytes]] = []
+        cursor = "0"
+        while True:
+            head, *page = await self._call("adopt", keys, [self._record(""), me, cursor])
+            found += zip(map(_text, page[::2]), page[1::2], strict=True)
+            cursor = _text(head)
+            if cursor == "0":
+                return found
+
+    async def remove(self, key: str) -> None:
+        """Remove a record."""
+        client = self._client
+        if client is None:
+            raise StoreUnreachable(f"{self.place} is not connected")
+        with _told(self.place), anyio.fail_after(TIMEOUT):
+            await client.delete([self._record(key)])
+            await client.hdel(self._prefix + "owners", [key])
+
+    async def merge(self, kind: str, numbers: list[int]) -> list[int]:
+        """Add up what was learned."""
+        from ._learned import FULL
+
+        arguments = [" ".join(map(str, numbers)), FULL, int(LIFE * 1000)]
+        text = await self._call("merge", [f"{self._prefix}learned:{kind}"], arguments)
+        return [int(word) for word in _text(text).split()]
+
+    async def state(self) -> State:
+        """Return what is kept."""
+        client = self._client
+        if client is None:
+            raise StoreUnreachable(f"{self.place} is not connected")
+        state, members, _, *queues, spent, fuses, _ = self._keys
+        with _told(self.place), anyio.fail_after(TIMEOUT):
+            kept = read_state(
+                await client.get(state),
+                await client.hgetall(members),
+                [await client.zrange(queue, 0, -1) for queue in queues],
+                await client.hgetall(spent),
+                await client.hgetall(fuses),
+            )
+            return kept.at(int((await client.time()).timestamp() * SECOND))
+
+
+def check_redis_url(url: str) -> None:
+    """Check the address of a store."""
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES or not (parts.hostname or parts.scheme == "unix"):
+        raise invalid("share", masked(url), "a file's path, or redis://, rediss:// or unix://")
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _order(identifier: str) -> tuple[int, int]:
+    first, _, second = identifier.partition("-")
+    return int(first), int(second or 0)

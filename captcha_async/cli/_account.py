@@ -1,0 +1,172 @@
+"""`captcha-async account`: an account that several processes share, as it is now."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from typing import Annotated, Any
+
+import anyio
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+
+from .._sharing._open import account_name, make_store
+from .._sharing._overview import close_fuses, overview
+from .._sharing._store import StoreRefused, StoreUnreachable
+from ..services import find_service
+from ._exits import FAILED, fail, reporting_errors
+from ._options import JsonOutput, ServiceOption, read_key
+
+__all__ = ["account"]
+
+EVERY = 0.5
+"""Seconds from one look to the next."""
+PLAIN = 120
+"""Columns where there is no terminal."""
+
+ShareArgument = Annotated[
+    str, typer.Argument(help="Where it is shared: a file's path, or redis://…", show_default=False)
+]
+WatchOption = Annotated[bool, typer.Option("--watch", help="Look twice a second until Ctrl-C.")]
+ResetOption = Annotated[
+    bool, typer.Option("--reset-fuse", help="Let all processes send again, after topping up.")
+]
+
+
+def account(
+    share: ShareArgument,
+    service: ServiceOption = "capmonster",
+    watch: WatchOption = False,
+    json_output: JsonOutput = False,
+    reset_fuse: ResetOption = False,
+) -> None:
+    """Show an account that several processes share: members, slots, rates, spending and fuse.
+
+    The key is read from CAPTCHA_API_KEY, or asked for. With --watch and --json each look is a line.
+
+    Examples:
+
+        captcha-async account account.db
+
+        captcha-async account redis://redis:6379/0 --watch
+
+        captcha-async account redis://redis:6379/0 --reset-fuse
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    """
+    with reporting_errors():
+        store = make_store(share, account_name(find_service(service).name, read_key()))
+        try:
+            anyio.run(_show, store, watch, json_output, reset_fuse)
+        except (StoreRefused, StoreUnreachable) as error:
+            fail(str(error), FAILED)
+
+
+async def _show(store: Any, watch: bool, json_output: bool, reset_fuse: bool) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console.width = PLAIN
+    async with AsyncExitStack() as stack:
+        looks = _looks(store, reset_fuse, for_ever=watch)
+        stack.push_async_callback(looks.aclose)
+        if json_output:
+            async for seen in looks:
+                typer.echo(json.dumps(seen))
+            return
+        live: Live | None = None
+        if watch and console.is_terminal:
+            live = stack.enter_context(Live(console=console, auto_refresh=False))
+        async for seen in looks:
+            if live is None:
+                console.print(_view(seen))
+            else:
+                live.update(_view(seen), refresh=True)
+
+
+async def _looks(
+    store: Any, reset_fuse: bool, *, for_ever: bool
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Look once, or again and again; a store that goes away is waited for while watching."""
+    me = secrets.token_hex(8)
+    while True:
+        try:
+            async with store.opened(me):
+                state = await store.state()
+                if not state.born:
+                    fail("no process has shared this account there in the last day", FAILED)
+                if reset_fuse:
+                    reset_fuse = False
+                    await close_fuses(store, state, me)
+                while True:
+                    yield overview(await store.state())
+                    if not for_ever:
+                        return
+                    await anyio.sleep(EVERY)
+        except StoreUnreachable as error:
+            if not for_ever:
+                raise
+            yield {"unreachable": str(error)}
+        await anyio.sleep(EVERY)
+
+
+def _view(seen: dict[str, Any]) -> RenderableType:
+    if "unreachable" in seen:
+        return f"[bold red]{seen['unreachable']}[/]"
+    parts: list[RenderableType] = [_pools(seen), _money(seen)]
+    parts += [_fuse(fuse) for fuse in seen["fuses"]]
+    if seen["pause"]:
+        parts.append(f"The service has asked all to wait for another {seen['pause']:.1f} s.")
+    if seen["settling"]:
+        parts.append(
+            f"For {seen['settling']:.1f} s nobody is given more: the store has lost something, or "
+            "was away."
+        )
+    return Group(*parts, _members(seen["members"]))
+
+
+def _pools(seen: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("", "of", "booked", "used", "waiting"):
+        table.add_column(name, justify="left" if not name else "right")
+    for name in ("slots", "submits", "requests"):
+        pool = seen.get(name)
+        if pool is None:
+            continue
+        window = f" in {pool['window']:g} s" if "window" in pool else ""
+        numbers = (pool["capacity"], pool["booked"], pool["used"], pool["waiting"])
+        table.add_row(name + window, *map(str, numbers))
+    return table
+
+
+def _money(seen: dict[str, Any]) -> str:
+    cap = "" if seen["max_spend"] is None else f" of {seen['max_spend']:g}, {seen['lent']:.4f} lent"
+    return f"spent {seen['spent']:.4f}{cap} in {seen['per']:g} s"
+
+
+def _fuse(fuse: dict[str, Any]) -> str:
+    where = "" if fuse["egress"] is None else f" of egress {fuse['egress']}"
+    left = f"for {fuse['left']:.0f} s" if fuse["left"] else "until a probe passes"
+    # What the service said may look like markup.
+    message = fuse["message"].replace("[", "\\[")
+    return f"[bold red]The fuse{where} is open {left}:[/] {fuse['error']}: {message}"
+
+
+def _members(members: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("member", "slots", "used", "waiting", "lent", "lease", ""):
+        table.add_column(name, justify="left" if name in ("member", "") else "right")
+    for one in members:
+        table.add_row(
+            one["id"],
+            str(one["slots"]),
+            str(one["used"]),
+            str(one["waiting"]),
+            f"{one['lent']:.4f}",
+            f"{one['lease']:.1f} s",
+            "" if one["state"] == "there" else one["state"],
+        )
+    return table

@@ -1,0 +1,136 @@
+"""`captcha-async account`: what it shows of a shared account, and that it can close the fuse."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from command_line import KEY, processes
+from redis_servers import redis_server
+from typer.testing import CliRunner
+
+from captcha_async._sharing._messages import Ask, Report
+from captcha_async._sharing._open import account_name, make_store, make_terms
+from captcha_async.cli._app import app
+
+TERMS = make_terms(in_flight=10, submits_per_second=30, max_spend=None)
+ERROR = '{"kind": "InsufficientBalance", "message": "No money [left]."}'
+
+
+def run(*arguments: str) -> Any:
+    """Run the command in this process."""
+    runner = CliRunner(env={"CAPTCHA_API_KEY": KEY, "NO_COLOR": "1"})
+    return runner.invoke(app, ["account", *arguments])
+
+
+def use(share: str, work: Callable[[Any], Awaitable[None]]) -> None:
+    """Do something with an account's store."""
+
+    async def main() -> None:
+        store = make_store(share, account_name("capmonster", KEY))
+        async with store.opened("me"):
+            await work(store)
+
+    anyio.run(main)
+
+
+async def two_members(store: Any) -> None:
+    """Two members; the second has blown the fuse."""
+    ask = Ask(used=0, firm=7)
+    await store.exchange("first", Report(terms=TERMS, asks=(ask, Ask(), Ask()), spent=10**9))
+    blow = Report(
+        terms=TERMS,
+        asks=(ask, Ask(), Ask()),
+        fuse_do="blow",
+        fuse_span=60 * 10**6,
+        fuse_error=ERROR,
+    )
+    await store.exchange("second", blow)
+
+
+@pytest.fixture(params=["file", "redis"])
+def share(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A place where an account is shared."""
+    if request.param == "file":
+        yield str(tmp_path / "account.db")
+    else:
+        with redis_server(tmp_path) as server:
+            yield server.url
+
+
+def test_it_shows_members_slots_rates_money_and_fuse(share: str) -> None:
+    """As a table for people."""
+    use(share, two_members)
+    result = run(share)
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    assert "slots 10 10 0 14" in words
+    assert "submits in 1 s 30 0 0 0" in words
+    assert "spent 1.0000 in 3600 s" in words
+    assert "InsufficientBalance: No money [left]." in words
+    assert "first 7 0 7" in words
+    assert "second 3 0 7" in words
+
+
+def test_it_shows_the_same_as_json(share: str) -> None:
+    """As one object for programs."""
+    use(share, two_members)
+    seen = json.loads(run(share, "--json").output)
+    assert [member["id"] for member in seen["members"]] == ["first", "second"]
+    assert seen["slots"]["capacity"] == seen["in_flight"] == 10
+    assert seen["fuses"][0]["error"] == "InsufficientBalance"
+    assert seen["spent"] == 1.0
+
+
+def test_it_closes_the_fuse_and_changes_nothing_else(share: str) -> None:
+    """The limits, and who is a member, stay as they are."""
+    use(share, two_members)
+    result = run(share, "--reset-fuse", "--json")
+    seen = json.loads(result.output)
+    assert seen["fuses"] == []
+    assert [member["id"] for member in seen["members"]] == ["first", "second"]
+    assert (seen["in_flight"], seen["submits"]["capacity"]) == (10, 30)
+
+
+def test_an_account_that_nobody_shares(tmp_path: Path) -> None:
+    """It says so; it is no member itself."""
+    result = run(str(tmp_path / "account.db"))
+    assert result.exit_code == 1
+    assert "no process has shared this account" in " ".join(result.output.split())
+
+
+def test_a_place_that_is_none(tmp_path: Path) -> None:
+    """Wrong usage, a file that is none, and a server that is away each have their message."""
+    assert run("http://host").exit_code == 2
+    path = tmp_path / "notes.txt"
+    path.write_text("no database at all, but long enough to be taken for one" * 30)
+    result = run(str(path))
+    assert result.exit_code == 1
+    assert "notes.txt" in " ".join(result.output.split())
+    pytest.importorskip("coredis", reason="needs coredis (captcha-async[redis])")
+    result = run("redis://user:secret@127.0.0.1:1/0")
+    assert result.exit_code == 1
+    assert "cannot be reached" in " ".join(result.output.split())
+    assert "secret" not in result.output
+
+
+def test_watching_ends_with_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look is a line of JSON, as long as somebody looks."""
+    monkeypatch.setenv("CAPTCHA_API_KEY", KEY)
+    path = str(tmp_path / "account.db")
+    use(path, two_members)
+    with processes("account") as start:
+        watcher = start(path, "--watch", "--json")
+        assert watcher.stdout is not None
+        lines = [json.loads(watcher.stdout.readline()) for _ in range(3)]
+        watcher.send_signal(signal.SIGINT)
+        _, complaints = watcher.communicate(timeout=30)
+    assert all(line["in_flight"] == 10 for line in lines)
+    assert lines[2]["members"][0]["lease"] < lines[0]["members"][0]["lease"]
+    assert watcher.returncode == 130
+    assert "Traceback" not in complaints
