@@ -159,7 +159,7 @@ async def test_trouble_with_the_account_ends_it() -> None:
     assert type(slots.stopped).__name__ == "KeyRejected"
     # The others are cancelled, or refused as well, whichever comes first.
     assert 1 <= slots.failed <= 3
-    assert len(emulator.requests) == 3
+    assert len(emulator.requests) <= 3
 
 
 def test_failures_have_an_exit_code(emulator: Emulator, base_url: str, task_file: str) -> None:
