@@ -11,8 +11,8 @@ import anyio
 import httpx
 import pytest
 
-from captcha_async._serving._asgi import App, Receive, Scope, Send
 from captcha_async._serving import _asgi_server
+from captcha_async._serving._asgi import App, Receive, Scope, Send
 from captcha_async._serving._asgi_server import serve_app
 from captcha_async._serving._messages import Bounds
 
