@@ -2,7 +2,9 @@
 
 Strings, whole numbers, True, False, None and finite floats are the JSON that they look like, and a
 tuple is an array. Any other key is an object with one field, which names its kind:
-`{"uuid": "…"}`, so that `UUID(x)` and `str(UUID(x))` stay two keys.
+`{"uuid": "…"}`, so that `UUID(x)` and `str(UUID(x))` stay two keys. A moment is written with its
+offset; where a zone's clocks are changed, with the zone, because to Python such a moment equals
+none of another zone (PEP 495).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -32,6 +35,12 @@ RULE = (
 DEEPEST = 50
 """Tuples in tuples; no reader of JSON gives up at that depth."""
 
+
+def _moment(parts: list[Any]) -> datetime.datetime:
+    text, fold, zone = parts
+    return datetime.datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold)
+
+
 # By the name of the kind: what reads such a key.
 _LOADERS: dict[str, Callable[[Any], Any]] = {
     # Text with half a character in it, which is no JSON.
@@ -39,6 +48,7 @@ _LOADERS: dict[str, Callable[[Any], Any]] = {
     "path": lambda text: Path(_load(text)),
     "uuid": uuid.UUID,
     "datetime": datetime.datetime.fromisoformat,
+    "moment": _moment,
     "date": datetime.date.fromisoformat,
     "decimal": Decimal,
     "bytes": bytes.fromhex,
@@ -104,7 +114,7 @@ def _tagged(key: object) -> dict[str, Any]:
     if isinstance(key, uuid.UUID):
         return {"uuid": str(key)}
     if isinstance(key, datetime.datetime):
-        return {"datetime": key.isoformat()}
+        return _dated(key)
     if isinstance(key, datetime.date):
         return {"date": key.isoformat()}
     if isinstance(key, Decimal) and key.is_finite():
@@ -112,6 +122,15 @@ def _tagged(key: object) -> dict[str, Any]:
     if isinstance(key, bytes):
         return {"bytes": key.hex()}
     raise TypeError
+
+
+def _dated(key: datetime.datetime) -> dict[str, Any]:
+    zone = key.tzinfo
+    if isinstance(zone, ZoneInfo) and zone.key:
+        other = key.replace(fold=1 - key.fold)
+        if other.utcoffset() != key.utcoffset():
+            return {"moment": [key.replace(tzinfo=None).isoformat(), key.fold, zone.key]}
+    return {"datetime": key.isoformat()}
 
 
 def _is_unicode(text: str) -> bool:
@@ -134,7 +153,14 @@ def load_key(text: str) -> Any:
     """
     try:
         return _load(json.loads(text))
-    except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+    except (
+        TypeError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise ValueError(f"no key: {error}") from None
 
 

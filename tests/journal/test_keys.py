@@ -8,6 +8,7 @@ import uuid
 from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -51,6 +52,35 @@ def test_a_key_comes_back_as_it_was(key: Any) -> None:
     back = load_key(text)
     assert back == key
     assert type(back) is type(key)
+
+
+OSLO = ZoneInfo("Europe/Oslo")
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime.datetime(2026, 3, 29, 2, 30, tzinfo=OSLO),
+        datetime.datetime(2026, 10, 25, 2, 30, tzinfo=OSLO),
+    ],
+    ids=["left out", "twice"],
+)
+def test_a_moment_at_which_clocks_are_changed_comes_back(
+    moment: datetime.datetime, fold: int
+) -> None:
+    """To Python it equals no moment of another zone, so only its own zone will do."""
+    key = moment.replace(fold=fold)
+    back = load_key(dump_key(key))
+    assert back == key
+    assert {key: "found"}[back]
+    assert (back.fold, back.utcoffset()) == (fold, key.utcoffset())
+
+
+def test_a_zone_that_is_not_known_here_is_told() -> None:
+    """As damage is."""
+    with pytest.raises(ValueError, match="no key"):
+        load_key('{"moment":["2026-10-25T02:30:00",0,"Nowhere/At_All"]}')
 
 
 @given(KEYS, KEYS)
