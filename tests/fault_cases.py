@@ -49,6 +49,8 @@ class Case:
     tls: bool = False
     pause: float = 0.0
     """Seconds for which nothing may be sent afterwards."""
+    request_timeout: float = 30.0
+    """Seconds; short only where the fault is that nothing comes, else a busy machine is a fault."""
 
 
 def unsent(fault: Fault | str, *, tls: bool = False) -> Case:
@@ -76,6 +78,11 @@ def lost(fault: Fault, report: Outcome = TransportError) -> Case:
     return Case(fault, SubmitUncertain, None, report, None)
 
 
+def silent(fault: Fault) -> Case:
+    """Only the time-out ends it."""
+    return attrs.evolve(lost(fault), request_timeout=1.0)
+
+
 def unreadable(fault: Fault) -> Case:
     """A reply came, but tells nothing; only a poll may be followed by another."""
     return Case(fault, SubmitUncertain, None, ProtocolError, ProtocolError)
@@ -97,9 +104,9 @@ CASES = {
     "cut in the reply": lost(f.cut_reply),
     "half-closed": lost(f.half_close),
     "restart in the middle": lost(f.restart),
-    "stall after the request": lost(f.stall),
-    "stall before the request is read": lost(f.stall_unread),
-    "bytes that are too slow": lost(f.drip),
+    "stall after the request": silent(f.stall),
+    "stall before the request is read": silent(f.stall_unread),
+    "bytes that are too slow": silent(f.drip),
     "500": lost(f.page(b"500 Internal Server Error"), report=None),
     "502": lost(f.page(b"502 Bad Gateway"), report=None),
     "503": lost(f.page(b"503 Service Unavailable"), report=None),
@@ -236,7 +243,7 @@ async def world(
                 "the-key",
                 service=service,
                 journal=folder / "captchas.db",
-                limits=Limits(request_timeout=0.4),
+                limits=Limits(request_timeout=case.request_timeout),
                 polling=FixedPolling(first=0, interval=0.01),
                 retries=Retries(attempts=20, backoff=0.02, max_backoff=0.05),
                 **options,
