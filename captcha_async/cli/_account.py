@@ -19,6 +19,7 @@ from .._sharing._overview import close_fuses, overview
 from .._sharing._store import StoreRefused, StoreUnreachable
 from ..services import find_service
 from ._exits import FAILED, fail, reporting_errors
+from ._messages import sentence
 from ._options import JsonOutput, ServiceOption, read_key
 
 __all__ = ["account"]
@@ -63,7 +64,7 @@ def account(
         try:
             anyio.run(_show, store, watch, json_output, reset_fuse)
         except (StoreRefused, StoreUnreachable) as error:
-            fail(str(error), FAILED)
+            fail(sentence(error), FAILED)
 
 
 async def _show(store: Any, watch: bool, json_output: bool, reset_fuse: bool) -> None:

@@ -18,7 +18,7 @@ from ..emulator import Emulator, Latency, serve
 from ..errors import CaptchaError
 from ..tasks import Task
 from ._exits import FAILED, INTERRUPTED, reporting_errors
-from ._messages import messages, output
+from ._messages import messages, output, sentence
 from ._options import JsonOutput, PlainService, SeedOption
 from ._progress import watch
 from ._samples import sample_tasks
@@ -146,7 +146,7 @@ class DemoRun:
         numbers = self.emulator.statistics()
         console.print(self._table(total))
         for name, error in self.tally.errors.items():
-            console.print(f"last {name}: {error}", markup=False, soft_wrap=True)
+            console.print(f"last {name}: {sentence(error)}", markup=False, soft_wrap=True)
         if unfinished:
             console.print(f"{unfinished} of {len(self.tasks)} tasks had not ended")
         console.print(

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ...errors import CaptchaError, SpendLimitReached
+from .._messages import sentence
 from .._tally import Row
 from ._bad import BadLines
 from ._formats import WrongFormat
@@ -29,7 +30,7 @@ def print_summary(run: BatchRun, console: Console) -> None:
     """Print the table by task type, and what is to say beside it."""
     if run.tally.rows():
         console.print(summary_table(run, narrow=console.is_terminal and console.width < NARROW))
-    errors = [f"last {name}: {error}" for name, error in run.tally.errors.items()]
+    errors = [f"last {name}: {sentence(error)}" for name, error in run.tally.errors.items()]
     for text in (*errors, *grouped(run.lines.bad), _counts(run)):
         # In a pipe a line stays whole.
         console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
@@ -180,7 +181,7 @@ def _reason(run: BatchRun, error: CaptchaError) -> str:
         # What was in flight has ended meanwhile; with a journal earlier runs may count as well.
         spent = max(run.spent, error.spent)
         return f"--max-spend is reached: {spent} of {run.settings.max_spend} spent"
-    return str(error)
+    return sentence(error)
 
 
 def _where(run: BatchRun) -> str:
@@ -201,4 +202,4 @@ def describe_error(error: Exception, results: str) -> str:
     if isinstance(error, OSError):
         name = error.filename or results
         return f"{name}: {error.strerror or type(error).__name__}"
-    return str(error) or type(error).__name__
+    return sentence(error) or type(error).__name__
