@@ -11,11 +11,11 @@ from typing import Any
 
 import anyio
 import typer
-from rich import box
 from rich.table import Table
 
 from .._exits import FAILED, USAGE, fail
 from .._messages import output
+from .._tables import ruled_table
 from ._files import Files
 from ._formats import WrongFormat
 from ._lines import TaskLines
@@ -120,7 +120,7 @@ def _print(
 
 
 def _table(counts: Counter[str], prices: Mapping[str, Decimal], total: Decimal) -> Table:
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False, show_footer=True)
+    table = ruled_table(footer=True)
     table.add_column("task type", footer="all types", no_wrap=True)
     for title, footer in (("tasks", f"{counts.total():,}"), ("price", ""), ("sum", f"{total}")):
         table.add_column(title, footer=footer, justify="right", no_wrap=True)

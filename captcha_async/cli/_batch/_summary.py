@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import attrs
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from ...errors import CaptchaError, SpendLimitReached
 from .._messages import sentence
+from .._tables import ruled_table
 from .._tally import Row
 from ._bad import BadLines
 from ._formats import WrongFormat
@@ -41,14 +41,15 @@ def grouped(bad: BadLines, *, unit: str = "line") -> list[str]:
     groups = list(bad)
     width = max((len(f"{group.count:,}") for group in groups), default=0)
     texts = [
-        f"  {group.count:>{width},}  {group.rule} ({unit} {group.numbers})" for group in groups
+        f"  {group.count:>{width},}  {group.rule} ({unit}{'s' * (group.count > 1)} {group.numbers})"
+        for group in groups
     ]
     return [f"bad {unit}s:", *texts] if texts else []
 
 
 def summary_table(run: BatchRun, *, narrow: bool = False) -> Table:
     """Return the outcomes by task type; *narrow* leaves the times out."""
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False, show_footer=True)
+    table = ruled_table(footer=True)
     footers = _cells(run.tally.total())
     shown = [title for title in footers if not narrow or title in MAIN]
     for title in shown:
