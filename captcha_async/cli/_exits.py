@@ -82,6 +82,8 @@ def told(error: CaptchaError, options: Mapping[str, str] | None = None) -> str:
         # What follows speaks of Python; the command that collects it is told besides.
         return message.partition("; it is paid")[0]
     field = error.field if isinstance(error, InvalidArgument) else ""
+    if field == "service":
+        message = message.replace("a Service or one of", "one of")
     option = {**_OPTIONS, **(options or {})}.get(field)
     return message if option is None else f"{option}{message.removeprefix(field)}"
 

@@ -20,7 +20,7 @@ from ._files import Files
 from ._formats import WrongFormat
 from ._lines import TaskLines
 from ._results import NotResults, read_costs
-from ._summary import grouped
+from ._summary import counted, grouped
 from ._tasks import Reading
 
 __all__ = ["check_tasks"]
@@ -104,10 +104,9 @@ def _print(
         console.print(_table(counts, prices, total))
     for text in grouped(lines.bad):
         say(text)
-    one = counts.total() == 1
-    parts = [f"{counts.total():,} task{'' if one else 's'} to solve"]
+    parts = [f"{counted(counts.total(), 'task')} to solve"]
     parts += [f"{lines.skipped:,} solved earlier"] if lines.skipped else []
-    parts += [f"{len(lines.bad):,} bad lines"] if lines.bad else []
+    parts += [counted(len(lines.bad), "bad line")] if lines.bad else []
     say(", ".join(parts) + "; nothing was sent")
     unpriced = sum(count for name, count in counts.items() if name not in prices)
     if unpriced:

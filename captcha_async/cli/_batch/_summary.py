@@ -18,7 +18,15 @@ from ._formats import WrongFormat
 from ._frame import duration
 from ._run import BatchRun
 
-__all__ = ["Hints", "end_of", "grouped", "print_summary", "summary_json", "summary_table"]
+__all__ = [
+    "Hints",
+    "counted",
+    "end_of",
+    "grouped",
+    "print_summary",
+    "summary_json",
+    "summary_table",
+]
 
 # What a terminal of fewer columns is shown.
 NARROW = 64
@@ -86,7 +94,7 @@ def _counts(run: BatchRun) -> str:
     parts = [
         f"{run.solved:,} solved, {run.failed:,} failed",
         f"{run.lines.skipped:,} solved earlier" if run.lines.skipped else "",
-        f"{len(run.lines.bad):,} bad lines" if run.lines.bad else "",
+        counted(len(run.lines.bad), "bad line") if run.lines.bad else "",
         "" if run.complete else _left(run),
     ]
     rate = run.solved / run.seconds if run.seconds else 0.0
@@ -98,7 +106,12 @@ def _left(run: BatchRun) -> str:
     """Return how much is left of a run that ended early."""
     if run.total is None:
         return f"{run.unsent:,} read and not sent" if run.unsent else "not all read"
-    return f"{run.total - run.done:,} lines left"
+    return f"{counted(run.total - run.done, 'line')} left"
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number of things."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def summary_json(run: BatchRun, resume: str | None) -> dict[str, Any]:
