@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,16 @@ def test_an_account_error_stops_it(folder: Path, emulator: Emulator, base_url: s
     emulator.balance = 10
     assert batch(base_url, "--resume").exit_code == 0
     assert [line["key"] for line in results()] == list(range(1, 201))
+
+
+def test_a_ban_is_told_with_its_end(folder: Path, emulator: Emulator, base_url: str) -> None:
+    """To go on before it is over would make it longer."""
+    emulator.refuse("ERROR_IP_BANNED")
+    write(page(1), page(2))
+    result = batch(base_url)
+    assert result.exit_code == 3
+    ending = r"banned until \d\d:\d\d \(ERROR_IP_BANNED\); then go on with:\n  captcha-async batch"
+    assert re.search(ending, result.stderr)
 
 
 def test_a_spending_cap_stops_it(folder: Path, emulator: Emulator, base_url: str) -> None:

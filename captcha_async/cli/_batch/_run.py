@@ -105,6 +105,8 @@ class BatchRun:
     interrupted: bool = attrs.field(default=False, init=False)
     fatal: CaptchaError | None = attrs.field(default=None, init=False)
     """What no later task could have got by."""
+    state: str = attrs.field(default="", init=False)
+    """What the service was like in the end."""
     series: Series = attrs.field(factory=Series, init=False)
     failures: Failures = attrs.field(factory=Failures, init=False)
     error: Exception | None = attrs.field(default=None, init=False)
@@ -274,6 +276,7 @@ class BatchRun:
     def _sum_up(self) -> None:
         """Take down what can only be told by an open client."""
         self.spent = self._spent_so_far()
+        self.state = self._service(anyio.current_time())[0]
         self.uncollected += [pending.task_id for pending in self.client.orphans]
         if self._batch is not None:
             progress = self._batch.progress()
@@ -338,8 +341,7 @@ class BatchRun:
         numbers = self.client.statistics()
         taken = 0 if self._batch is None else self._batch.progress().skipped
         waiting = max(0, self._under_way() - numbers.in_flight)
-        over = self.fatal is not None or self.interrupted
-        state, mood = self.health.words(now, waiting=waiting > 0, again=numbers.retry_in, over=over)
+        state, mood = self._service(now, waiting=waiting > 0)
         return Frame(
             lines=self.done + taken,
             total=self.total,
@@ -362,6 +364,12 @@ class BatchRun:
             elapsed=now - started,
             note=self._note(now),
         )
+
+    def _service(self, now: float, *, waiting: bool = False) -> tuple[str, str]:
+        """Return what the service is like, and how bad that is."""
+        again = self.client.statistics().retry_in
+        over = self.fatal is not None or self.interrupted
+        return self.health.words(now, waiting=waiting, again=again, over=over)
 
     def _note(self, now: float) -> str:
         if self.interrupted:

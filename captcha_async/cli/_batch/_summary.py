@@ -9,7 +9,7 @@ import attrs
 from rich.console import Console
 from rich.table import Table
 
-from ...errors import CaptchaError, SpendLimitReached
+from ...errors import AccountBlocked, CaptchaError, SpendLimitReached
 from .._messages import sentence
 from .._tables import ruled_table
 from .._tally import Row
@@ -180,7 +180,9 @@ def _how_to_go_on(run: BatchRun, hints: Hints) -> Iterator[str]:
     if hints.resume is None:
         return
     if not run.complete:
-        yield f"go on with:\n  {hints.resume}"
+        # Everything else that stops a run says what to do before it goes on.
+        when = f"{run.state}; then " if isinstance(run.fatal, AccountBlocked) else ""
+        yield f"{when}go on with:\n  {hints.resume}"
     elif run.again:
         yield f"try the failed ones again with:\n  {hints.resume}"
     if run.uncertain:
