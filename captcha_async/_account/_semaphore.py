@@ -148,7 +148,8 @@ class RateLimitedSemaphore:
         if not self._borrowed:
             raise RuntimeError("release() without acquire()")
         self._borrowed -= 1
-        self._line.wake()
+        if self._line.places:
+            self._line.wake()
 
     async def _wait(self) -> None:
         with Place(self._line) as place:
