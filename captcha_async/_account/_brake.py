@@ -54,6 +54,11 @@ class Brake:
         left = max(0.0, self._until - anyio.current_time())
         return left if self._trial is None else max(left, FIRST_WAIT)
 
+    @property
+    def is_trying(self) -> bool:
+        """Whether a trial is on its way."""
+        return self._trial is not None
+
     def holds_back(self, trial: Trial | None) -> bool:
         """Tell whether a createTask may not go now, as what it was let out for before."""
         return self._failures > 0 and (trial is None or trial is not self._trial)

@@ -138,6 +138,8 @@ class Gates:
             return None
         if self.fuse.state == "open":
             return max(0.0, self.fuse.until - now)
+        if self.brake.is_trying:
+            return 0.0
         left = self.next_attempt.left()
         if self.brake.waiting:
             left = 0.0

@@ -145,7 +145,7 @@ class Statistics:
     several accounts."""
     retry_in: float | None = None
     """Seconds until something that has failed is sent again, or may be: while the fuse is open, its
-    probe. None if nothing is."""
+    probe; 0 while it is on its way. None if nothing is."""
     accounts: Mapping[str, Statistics] = attrs.field(factory=dict)
     """The same for each account of the client, by its name; there this is empty."""
 

@@ -148,7 +148,9 @@ class Health:
 
 
 def _trying_again(seconds: float | None) -> str:
-    return "; trying again" + ("" if seconds is None else f" in {max(1, round(seconds))} s")
+    if not seconds:
+        return "; trying again" + ("" if seconds is None else " now")
+    return f"; trying again in {max(1, round(seconds))} s"
 
 
 def cause_of(error: BaseException) -> str:

@@ -94,10 +94,11 @@ async def test_those_on_their_way_together_are_one_failure() -> None:
     brake = Brake()
     for _ in range(9):
         brake.failed(None, uncertain=True)
-    assert (brake.hold, brake.uncertain) == (0.5, 9)
+    assert (brake.hold, brake.uncertain, brake.is_trying) == (0.5, 9, False)
     for expected in (1.0, 2.0):
         await anyio.sleep(brake.hold)
         trial = brake.try_nowait()
+        assert brake.is_trying
         brake.failed(None, uncertain=False)
         brake.failed(trial, uncertain=False)
         assert brake.hold == pytest.approx(expected)
@@ -131,3 +132,8 @@ async def test_the_next_attempt_is_told() -> None:
                 solving.start_soon(_lost, client)
                 await anyio.sleep(0.1)
                 assert client.statistics().retry_in == pytest.approx(expected - 0.1, abs=0.01)
+        brake = client.account.gates.brake
+        await anyio.sleep(brake.hold)
+        trial = brake.try_nowait()
+        assert client.statistics().retry_in == 0.0
+        brake.unused(trial)

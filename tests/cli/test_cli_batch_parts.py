@@ -281,6 +281,13 @@ def test_a_terminal_of_ascii_gets_ascii() -> None:
     assert "\n".join(draw(BUSY, 80, ascii_only=True)).isascii()
 
 
+def test_in_an_outage_nobody_knows_how_long_it_takes() -> None:
+    """The rate of before tells nothing then."""
+    frame = Frame(lines=1, total=11, rate=1.0)
+    assert frame.eta == 10.0
+    assert attrs.evolve(frame, mood="bad").eta is None
+
+
 @pytest.mark.parametrize(("encoding", "line"), [("ascii", "-"), ("utf-8", "─")])
 def test_a_table_has_no_crossings(encoding: str, line: str) -> None:
     """What rich has for ASCII would put a bar behind each cell."""

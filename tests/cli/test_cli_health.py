@@ -68,6 +68,7 @@ def test_trouble_lasts_until_an_answer() -> None:
     assert health.silence(17.0) == 12.0
     assert health.words(17.0, again=8.4)[0].endswith("why; trying again in 8 s")
     assert health.words(17.0, again=0.1)[0].endswith("why; trying again in 1 s")
+    assert health.words(17.0, again=0.0)[0].endswith("why; trying again now")
     assert health.words(17.0, again=8.4, over=True)[0].endswith("for 12 s: ConnectError: why")
     health(polled(18.0))
     assert (health.silence(20.0), health.words(20.0)[1]) == (0.0, "good")

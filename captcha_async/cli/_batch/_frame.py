@@ -50,7 +50,7 @@ class Frame:
     @property
     def eta(self) -> float | None:
         """Seconds to go; None if that cannot be told."""
-        if self.total is None or not self.rate or self.note:
+        if self.total is None or not self.rate or self.note or self.mood == "bad":
             return None
         return max(0, self.total - self.lines) / self.rate
 
