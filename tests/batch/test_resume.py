@@ -14,6 +14,7 @@ from local import TOKEN_TASK, joined
 
 from captcha_async import (
     CaptchaClient,
+    Event,
     Failed,
     InvalidArgument,
     Journal,
@@ -25,6 +26,7 @@ from captcha_async import (
     SubmitUncertain,
     TaskExpired,
     TaskRef,
+    TaskSubmitted,
     TurnstileTask,
     Unsolvable,
 )
@@ -361,9 +363,16 @@ async def test_several_readers_are_each_done_with_their_own(path: Path) -> None:
 async def test_orphans_are_drained_on_closing_if_asked(path: Path) -> None:
     """Their answers are there to be looked at, and the journal has them for the next client."""
     emulator = quick_emulator(0.1)
-    async with journalled(emulator, Journal(path, keep_solutions=True)) as client:
+    scope = anyio.CancelScope()
+
+    def leave(event: Event) -> None:
+        if isinstance(event, TaskSubmitted):
+            scope.cancel()
+
+    journal = Journal(path, keep_solutions=True)
+    async with journalled(emulator, journal, on_event=leave) as client:
         for _ in range(3):
-            with anyio.move_on_after(0.02):
+            with anyio.CancelScope() as scope:
                 await client.solve(TOKEN_TASK)
         assert len(client.orphans) == 3
         await client.aclose(drain=5)
