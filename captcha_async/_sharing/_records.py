@@ -37,8 +37,9 @@ AT_ONCE = 200
 """Records in one call."""
 LONG = 24 * 3600.0
 """Seconds for which it is remembered that nobody knows whether a key was paid for."""
-LONGEST = 10.0
-"""Seconds that a question waits for the store."""
+LONGEST = 15.0
+"""Seconds that a question waits for the store: longer than it gives nothing when it has lost its
+memory, which is one lease."""
 AGAIN = 0.3
 """Seconds from one look whether the store has settled to the next."""
 
