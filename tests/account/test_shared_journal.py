@@ -10,7 +10,7 @@ import pytest
 from local import TOKEN_TASK
 from sharing_fleet import fleet, jobs, run, tokens
 
-from captcha_async import Failed, Journal, SubmitUncertain, TaskExpired
+from captcha_async import Failed, Journal, Limits, SubmitUncertain, TaskExpired
 from captcha_async.emulator import Emulator, Latency
 
 pytestmark = pytest.mark.real_time
@@ -141,7 +141,7 @@ async def test_a_doubt_of_both_is_one(path: Path) -> None:
     emulator = quick()
     emulator.hang("createTask", times=1)
     async with fleet(emulator) as processes:
-        first = await processes.start(journal=path)
+        first = await processes.start(journal=path, limits=Limits(request_timeout=1))
         with pytest.raises(SubmitUncertain):
             await first.submit(TOKEN_TASK, key="order-17", timeout=0.5)
         (left,) = await first.uncertain()
