@@ -309,6 +309,7 @@ class Gates:
             listener = self.member.listener
             listener.fuse, listener.pause = self._hear_of_fuse, self.pause.for_seconds
             listener.lost, listener.back = self._lost, self._back
+            listener.posted = self._posted
 
     async def ask_to_probe(self, kind: RequestKind) -> None:
         """Ask whether the probe that was begun may go: one does, of all processes.
@@ -341,6 +342,12 @@ class Gates:
         else:
             change = "blown" if self.fuse.hold(error, seconds) else None
         self.tell(change)
+
+    def _posted(self, token: str, body: bytes) -> None:
+        """Give a callback that was handed over to the client whose it is, if it is there."""
+        for tenant in self.tenants:
+            if tenant.callbacks.posted(token, body):
+                return
 
     def _lost(self, error: CaptchaError) -> None:
         self._emit(partial(AccountLost, error=error))
