@@ -116,9 +116,11 @@ class RateLimitedSemaphore:
         Raises:
             anyio.WouldBlock: there is no slot, it is too early, or others wait.
         """
+        if self._waiters or not self._has_slot():
+            raise anyio.WouldBlock
         # Without a rate the moment matters to nobody, and need not be asked for.
         now = anyio.current_time() if self._windows else 0.0
-        if self._waiters or not self._has_slot() or (self._windows and self._due() > now):
+        if self._windows and self._due() > now:
             raise anyio.WouldBlock
         self._enter(now)
 
@@ -156,7 +158,8 @@ class RateLimitedSemaphore:
         if not self._borrowed:
             raise RuntimeError("release() without acquire()")
         self._borrowed -= 1
-        self._wake_first()
+        if self._waiters:
+            self._wake_first()
 
     async def _wait_for_turn(self) -> None:
         waiter = _Waiter()
