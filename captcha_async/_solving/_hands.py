@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from .._clock import clock
 from .._serving._library import name_library
 from .._transport import Loop, Turn, asyncio_loop, stand_alone
-from ._solve import EVER
+from ._solve import CLOCK_TICK, EVER
 
 __all__ = ["Hands"]
 
@@ -44,9 +44,10 @@ class Hands(Generic[T]):
         self._work = work
         self._most = most
         self._enough = min(FEW, most)
-        # What was given, and that no hand has taken yet; and since when there is something.
+        # What was given, and that no hand has taken yet; since when there is something, or there
+        # were more hands; and when it is to be looked at.
         self._given: deque[T] = deque()
-        self._since = 0.0
+        self._since = self._look_at = 0.0
         # Those that are not at rest, and the turns of those that are; the last is woken first.
         self._at_work = 0
         self._resting: list[Turn] = []
@@ -71,6 +72,7 @@ class Hands(Generic[T]):
         """Have a piece of work done, by a hand in *group*."""
         if not self._given:
             self._since = self._now()
+            self._look_at = self._since + PATIENCE
         self._given.append(piece)
         self._lend(group)
 
@@ -85,19 +87,21 @@ class Hands(Generic[T]):
     @property
     def look_again(self) -> float:
         """Moment at which `lend_more` is to be called; none if that would not help."""
-        helps = self._given and self._enough < self._most
-        return self._now() + PATIENCE if helps else EVER
+        return self._look_at if self._given and self._enough < self._most else EVER
 
     def lend_more(self, group: TaskGroup) -> None:
         """Have twice as many hands, if something has been lying for too long."""
-        if not self._given:
+        now = self._now()
+        if not self._given or now + CLOCK_TICK < self._look_at:
             return
-        lain = self._now() - self._since
-        if PATIENCE <= lain < 2 * PATIENCE or lain >= LATE:
-            self._since = self._now()
-            self._enough = min(2 * self._enough, self._most)
-            for _ in range(len(self._given)):
-                self._lend(group)
+        is_late = now > self._look_at + PATIENCE
+        self._look_at = now + PATIENCE
+        if is_late and now < self._since + LATE:
+            return
+        self._since = now
+        self._enough = min(2 * self._enough, self._most)
+        for _ in range(len(self._given)):
+            self._lend(group)
 
     async def all_taken(self, group: TaskGroup) -> None:
         """Wait until all that was given is taken, by more hands if need be."""

@@ -26,7 +26,7 @@ from ..errors import CaptchaError, PollLimitReached
 from ..tasks._model import Task
 from ._fate import Fate
 
-__all__ = ["Solve"]
+__all__ = ["CLOCK_TICK", "EVER", "Solve"]
 
 EVER = float("inf")
 
