@@ -214,7 +214,8 @@ class Gates:
         change = self.fuse.end(probe=probe, error=error)
         if self.member is not None and (change is not None or probe):
             self._tell_others(change, error)
-        self.tell(change)
+        if change is not None:
+            self.tell(change)
 
     def _stop_in_outage(self) -> None:
         """Open the fuse, if too many createTask calls in a row brought no reply."""
