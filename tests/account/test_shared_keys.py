@@ -202,7 +202,7 @@ async def test_without_keys_the_store_is_not_asked() -> None:
 
 
 async def test_records_of_many_keys_go_together() -> None:
-    """A batch of a thousand needs no call for each: what goes over the lanes at once goes together."""
+    """A batch of a thousand needs no call for each: what goes at once goes together."""
     async with fleet(Emulator(latency=TIMES)) as processes:
         client = await processes.start()
         processes.views[client].lag = 0.02
