@@ -216,7 +216,8 @@ class Gates:
         change = self.fuse.end(probe=probe, error=error)
         if self.member is not None and (change is not None or probe):
             self._tell_others(change, error)
-        self.tell(change)
+        if change is not None:
+            self.tell(change)
 
     def _stop_in_outage(self) -> None:
         """Open the fuse, if too many createTask calls in a row brought no reply."""
@@ -311,6 +312,7 @@ class Gates:
             listener = self.member.listener
             listener.fuse, listener.pause = self._hear_of_fuse, self.pause.for_seconds
             listener.lost, listener.back = self._lost, self._back
+            listener.posted = self._posted
 
     async def ask_to_probe(self, kind: RequestKind) -> None:
         """Ask whether the probe that was begun may go: one does, of all processes.
@@ -343,6 +345,12 @@ class Gates:
         else:
             change = "blown" if self.fuse.hold(error, seconds) else None
         self.tell(change)
+
+    def _posted(self, token: str, body: bytes) -> None:
+        """Give a callback that was handed over to the client whose it is, if it is there."""
+        for tenant in self.tenants:
+            if tenant.callbacks.posted(token, body):
+                return
 
     def _lost(self, error: CaptchaError) -> None:
         self._emit(partial(AccountLost, error=error))

@@ -21,6 +21,7 @@ from .._callbacks import Callback
 from .._polling._overdue import overdue_age
 from ..errors import (
     AccountError,
+    AccountUnavailable,
     CapacityError,
     CaptchaError,
     ClientClosed,
@@ -38,6 +39,7 @@ from ..wire._replies import Created, TaskResult
 from ._books import Books, outcome_of
 from ._grain import on_grain
 from ._solve import EVER, Solve
+from ._told import polled_elsewhere, told_by
 
 __all__ = ["Collector"]
 
@@ -62,7 +64,7 @@ JUST_CREATED = 10.0
 """Seconds after createTask in which a first "no such task" is not believed yet."""
 
 
-@attrs.frozen
+@attrs.define
 class Answer:
     """A task's solution as it arrived."""
 
@@ -153,12 +155,14 @@ class Collector:
         """Return the moment of the next poll; with a callback that has come, the present."""
         callback, schedule = solve.callback, solve.account.schedule
         if callback is not None and callback.arrived:
-            return anyio.current_time()
+            return solve.account.now()
+        if solve.record is not None and not solve.record.ours:
+            return max(solve.record.due, solve.account.now())
         solve.number = solve.number or next(self._numbers)
         state = solve.poll_state(deadline)
-        if callback is not None and callback.awaited:
+        if callback is not None and callback.awaited and not callback.resumed:
             overdue = solve.born + overdue_age(schedule, state, solve.account.service)
-            if anyio.current_time() < overdue:
+            if solve.account.now() < overdue:
                 return max(overdue, solve.next_allowed)
         return max(solve.born + schedule.next_poll(state), solve.next_allowed)
 
@@ -203,6 +207,8 @@ class Collector:
         if callback is not None and callback.arrived and not callback.verify:
             self._read_posted(solve)
             return
+        if solve.record is not None and not solve.record.ours and not await self._follow(solve):
+            return
         if callback is None or not callback.arrived:
             try:
                 answer = await self._request(solve, deadline, due)
@@ -216,6 +222,35 @@ class Collector:
             answer = await self._confirm(solve, callback, deadline)
         if answer is not None:
             self._books.answered(solve, answer.solution, answer.cost, "poll", answer.details)
+
+    async def _follow(self, solve: Solve) -> bool:
+        """Ask after a task that other processes may collect; tell whether to poll for it now."""
+        assert solve.record is not None
+        try:
+            record = await solve.record.follow()
+        except AccountUnavailable as error:
+            solve.trouble = error
+            return False
+        if record is None:
+            solve.status = "processing"
+        elif solve.record.ours:
+            polled_elsewhere(solve, record)
+            await self.recall(solve, record.token)
+            self._read_posted(solve)
+        else:
+            self._books.told(solve, told_by(solve, record), record.since)
+        may_poll = not solve.done and solve.may_poll(anyio.current_time())
+        return solve.record.ours and may_poll
+
+    async def recall(self, solve: Solve, token: str) -> None:
+        """Expect the callback of a task that was taken up: it may have come meanwhile."""
+        callbacks = solve.tenant.callbacks
+        if not token or solve.done or solve.callback is not None:
+            return
+        solve.callback = callbacks.expect_again(token)
+        if solve.callback is not None:
+            solve.callback.bind(solve.ref.task_id)
+            await callbacks.fetch(token)
 
     async def _confirm(self, solve: Solve, callback: Callback, deadline: float) -> Answer | None:
         """Ask the service itself about what was posted."""
@@ -237,7 +272,7 @@ class Collector:
         """
         if not isinstance(error, TaskExpired) or solve.doubted or solve.task is None:
             return False
-        solve.doubted = anyio.current_time() - solve.born < JUST_CREATED
+        solve.doubted = solve.account.now() - solve.born < JUST_CREATED
         return solve.doubted
 
     async def peek(self, solve: Solve) -> None:
@@ -247,11 +282,11 @@ class Collector:
             CaptchaError: the task has failed, or the poll has.
         """
         self.read_callback(solve)
-        if solve.done or solve.busy or not solve.may_poll(anyio.current_time()):
+        if solve.done or solve.busy or not solve.may_poll(solve.account.now()):
             return
         solve.busy = True
         try:
-            await self._look(solve, anyio.current_time(), None)
+            await self._look(solve, solve.account.now(), None)
         except CaptchaError as error:
             error.ref = error.ref or solve.ref
             if _is_our_own(error) or self._is_too_early(solve, error):
@@ -261,6 +296,8 @@ class Collector:
             raise
         finally:
             solve.hand_over()
+            if solve.record is not None and not solve.waiters and not solve.done:
+                solve.record.let_go(solve.polls)
 
     # -- what was posted --------------------------------------------------------------------------
 
@@ -322,15 +359,15 @@ class Collector:
             CaptchaError: the task failed, the poll did, or no further poll is allowed.
         """
         account = solve.account
-        called = anyio.current_time() if due is None else due
+        called = account.now() if due is None else due
         async with account.admit("poll", solve.tenant, deadline=deadline) as admission:
-            begun = anyio.current_time()
+            begun = account.now()
             if not solve.may_poll(begun):
                 # The one with the same id was polled meanwhile.
                 return None
+            state = solve.poll_state(deadline)
             solve.begin_poll(begun)
             account.schedule.observe_queueing(begun - called, begun)
-            state = solve.poll_state(deadline)
             result: TaskResult | None = None
             failure: CaptchaError | None = None
             try:
@@ -341,7 +378,7 @@ class Collector:
                 failure.ref = solve.ref
                 raise
             finally:
-                now = anyio.current_time()
+                now = account.now()
                 sent = failure.sent if isinstance(failure, TransportError) else True
                 told = failure or result
                 asked = None if told is None else told.retry_after

@@ -7,6 +7,7 @@ turns that into JSON and back. Nothing here knows of HTTP or of a particular cap
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import (
     Any,
     ClassVar,
@@ -191,6 +192,12 @@ class Task(Declared, Generic[S_co]):
 
 def solution_type(model: type[Task[Any]]) -> type[Solution]:
     """Return the solution model that a task model names as its parameter."""
+    known: Any = model
+    return _solution_type(known)
+
+
+@cache
+def _solution_type(model: Any) -> type[Solution]:
     for cls in model.__mro__:
         for base in getattr(cls, "__orig_bases__", ()):
             for argument in get_args(base):
