@@ -35,6 +35,7 @@ from ._limits import Limits
 from ._pause import Pause
 from ._semaphore import RateLimitedSemaphore
 from ._slots import SharedSlots, Slots
+from ._slow_start import SlowStart
 from ._spending import Spending
 from ._tenant import Tenant
 
@@ -92,6 +93,7 @@ class Gates:
         # As many at once as there are lanes, so that no request ever queues inside httpx. The rate
         # of a shared account is that of `member.requests`.
         self.requests: RateLimitedSemaphore = RateLimitedSemaphore(limits.connections, rate)
+        self.start: SlowStart = SlowStart(limits.connections)
         self.spending: Spending = Spending(limits.max_spend, limits.per, prices, member)
         # The clients that have joined and not left.
         self.tenants: dict[Tenant, None] = {}
@@ -166,6 +168,7 @@ class Gates:
             self._end(probe=probe, error=None)
             if creates:
                 self.brake.answered()
+                self.start.accepted()
             return
         asked = error.retry_after if isinstance(error, CaptchaError) else None
         if asked is not None:
@@ -182,6 +185,8 @@ class Gates:
             self.brake.failed(trial, uncertain=isinstance(error, SubmitUncertain))
         elif creates and answered:
             self.brake.answered()
+            if isinstance(error, AccountError):
+                self.start.refused()
         else:
             self.brake.unused(trial)
         self._end(probe=probe, error=error)
