@@ -19,7 +19,7 @@ from ._records import Records, Seen, TaskRecord, new_tag
 __all__ = ["KeyedEntry"]
 
 CLAIM = 2.0
-"""Seconds that a createTask which has its turn waits for its key."""
+"""Seconds that a createTask which has its turn waits for its key, and a poll for a record."""
 ACCEPT = 2.0
 """Seconds that an accepted task waits for being written down."""
 FOLLOW = 1.0
@@ -40,7 +40,17 @@ class KeyedEntry:
         found: what there is, for a task that was taken up.
     """
 
-    __slots__ = ("_begun", "_expected", "_record", "_records", "asking", "due", "ours", "place")
+    __slots__ = (
+        "_begun",
+        "_expected",
+        "_record",
+        "_records",
+        "asking",
+        "due",
+        "lost",
+        "ours",
+        "place",
+    )
 
     def __init__(
         self,
@@ -60,6 +70,8 @@ class KeyedEntry:
         self.ours: bool = found is None
         # Whether the store is being asked, so that a time-out is its fault.
         self.asking: bool = False
+        # How often it has broken off while the key was being taken.
+        self.lost: int = 0
         # Moment of the next look, while it is not ours.
         self.due: float = float("-inf")
 
@@ -94,7 +106,11 @@ class KeyedEntry:
             at=wall_time(),
         )
         self.asking = True
-        taken = await self._records.claim(record, self._expected, CLAIM)
+        try:
+            taken = await self._records.claim(record, self._expected, CLAIM)
+        except AccountUnavailable as error:
+            self.lost += error.retryable
+            raise
         self.asking = False
         if taken:
             self._record, self._expected, self._begun = record, "", True
@@ -145,8 +161,10 @@ class KeyedEntry:
         Raises:
             AccountUnavailable: the store does not answer.
         """
-        self.due = anyio.current_time() + FOLLOW
-        seen = await self._records.look(self.place)
+        now = anyio.current_time()
+        self.due = now + FOLLOW
+        # Others are polled meanwhile, and by few hands.
+        seen = await self._records.look(self.place, now + CLAIM)
         if seen is not None:
             if not self._is_it(seen.record):
                 # The key is another task's by now, and this one has no record any more.
@@ -166,7 +184,7 @@ class KeyedEntry:
         expected = "" if seen is None else seen.record.tag
         # Cut off, it is left to whoever comes next.
         undo = attrs.evolve(record, free=True)
-        if not await self._records.claim(record, expected, undo=undo):
+        if not await self._records.claim(record, expected, CLAIM, undo=undo):
             # Another one was quicker.
             return None
         self._record, self.ours = record, True

@@ -29,7 +29,7 @@ from ._fate import Fate
 if TYPE_CHECKING:
     from .._sharing._keyed import KeyedEntry
 
-__all__ = ["EVER", "Solve"]
+__all__ = ["Solve"]
 
 EVER = float("inf")
 

@@ -443,3 +443,23 @@ async def test_an_expired_task_of_the_dead_is_not_polled() -> None:
         assert await second.lookup("order-17") is None
         assert (await second.submit(TOKEN_TASK, key="order-17")).task_id != pending.task_id
         assert TaskExpired is not None
+
+
+async def test_a_batch_lives_through_a_short_outage() -> None:
+    """A server that is restarted in the midst of it costs some seconds, and no task."""
+    async with fleet(Emulator(latency=TIMES)) as processes:
+        client = await processes.start()
+        got: dict[Any, Any] = {}
+
+        async def work() -> None:
+            got.update(await run(client, jobs(60), max_in_flight=5))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            for _ in range(4):
+                await anyio.sleep(14.97)
+                processes.views[client].away = True
+                await anyio.sleep(5)
+                processes.views[client].away = False
+        assert len(tokens(got)) == 60
+        assert processes.paid == 60
