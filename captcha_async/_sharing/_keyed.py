@@ -38,10 +38,12 @@ class KeyedEntry:
         place: where the task stands.
         expected: tag of a record that may be replaced.
         found: what there is, for a task that was taken up.
+        certain: whether our own journal has the task, whatever the records say.
     """
 
     __slots__ = (
         "_begun",
+        "_certain",
         "_expected",
         "_record",
         "_records",
@@ -59,6 +61,7 @@ class KeyedEntry:
         *,
         expected: str = "",
         found: TaskRecord | None = None,
+        certain: bool = False,
     ) -> None:
         self._records = records
         self.place: Place = place
@@ -67,6 +70,7 @@ class KeyedEntry:
         self._record = found
         # Whether it was this entry that has sent the task.
         self._begun = False
+        self._certain = certain
         self.ours: bool = found is None
         # Whether the store is being asked, so that a time-out is its fault.
         self.asking: bool = False
@@ -167,14 +171,21 @@ class KeyedEntry:
         seen = await self._records.look(self.place, now + CLAIM)
         if seen is not None:
             if not self._is_it(seen.record):
-                # The key is another task's by now, and this one has no record any more.
-                self.ours = True
-                return self._record
+                return self._replaced()
             if seen.record.state in ("solved", "failed"):
                 return seen.record
             if seen.living and not seen.record.free:
                 return None
         return await self._take_over(seen)
+
+    def _replaced(self) -> TaskRecord:
+        """Return the end of a task whose key has another one by now, so that it has failed."""
+        assert self._record is not None
+        if self._certain:
+            # Nobody but us knows of it, or the user has said that it may be paid again.
+            self.ours = True
+            return self._record
+        return attrs.evolve(self._record, state="failed", error=None)
 
     async def _take_over(self, seen: Seen | None) -> TaskRecord | None:
         known = self._record if seen is None or seen.record.ref is None else seen.record

@@ -172,7 +172,7 @@ class SharedKeys:
             ref=None if ours.task_id is None else ours.ref(),
             polls=ours.polls,
         )
-        return KeyedEntry(self._records, place, found=known)
+        return KeyedEntry(self._records, place, found=known, certain=True)
 
     # -- what the dead have left ------------------------------------------------------------------
 
