@@ -128,7 +128,9 @@ class SharedKeys:
         if ref is None or self._is_too_old(record, ref):
             return None
         ref = attrs.evolve(ref, polls=record.polls)
-        solve = self._solver.take_up(ref, await self._entry(record, ref, found), task)
+        entry = await self._entry(record, ref, found)
+        # Two batches of ours may have the same key; the second follows the first.
+        solve = self._solver.take_up(ref, entry, task, apart=True)
         if solve.record is not None:
             return solve
         solve.place, solve.key = record.place, load_key(record.key)
