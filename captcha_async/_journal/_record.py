@@ -172,7 +172,7 @@ class UncertainSubmission:
     """A createTask whose outcome is unknown: a task may exist and be charged for."""
 
     number: int
-    """Its number in the journal."""
+    """Its number in the journal; 0 if only the records of a shared account have it."""
     task_type: str
     """Name of the task model."""
     age: float

@@ -46,7 +46,8 @@ def account(
     json_output: JsonOutput = False,
     reset_fuse: ResetOption = False,
 ) -> None:
-    """Show an account that several processes share: members, slots, rates, spending and fuse.
+    """Show an account that several processes share: members, slots, rates, spending, fuse and
+    callbacks.
 
     The key is read from CAPTCHA_API_KEY, or asked for. With --watch and --json each look is a line.
 
@@ -104,7 +105,7 @@ async def _looks(
                     reset_fuse = False
                     await close_fuses(store, state, me)
                 while True:
-                    yield overview(await store.state())
+                    yield overview(await store.state(), await store.posts())
                     if not for_ever:
                         return
                     await anyio.sleep(EVERY)
@@ -119,6 +120,12 @@ def _view(seen: dict[str, Any]) -> RenderableType:
     if "unreachable" in seen:
         return Text(str(seen["unreachable"]), "bold red")
     parts: list[RenderableType] = [_pools(seen), _money(seen)]
+    callbacks = seen["callbacks"]
+    if callbacks["handed_over"]:
+        parts.append(
+            f"{callbacks['handed_over']} callbacks handed over, {callbacks['kept']} kept for "
+            "tasks that have not ended"
+        )
     parts += [_fuse(fuse) for fuse in seen["fuses"]]
     if seen["pause"]:
         parts.append(f"The service has asked all to wait for another {seen['pause']:.1f} s.")

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from captcha_async._sharing._messages import Ask, Report
 from captcha_async._sharing._open import account_name, make_store, make_terms
+from captcha_async._sharing._store import Post
 from captcha_async.cli._app import app
 
 TERMS = make_terms(in_flight=10, submits_per_second=30, max_spend=None)
@@ -51,6 +52,8 @@ async def two_members(store: Any) -> None:
         fuse_error=ERROR,
     )
     await store.exchange("second", blow)
+    await store.post([Post("first", "token", b"x"), Post("first", "other", b"x")])
+    await store.unpost(["other"])
 
 
 @pytest.fixture(params=["file", "redis"])
@@ -75,6 +78,7 @@ def test_it_shows_members_slots_rates_money_and_fuse(share: str) -> None:
     assert "InsufficientBalance: No money [left]." in words
     assert "first 7 0 7" in words
     assert "second 3 0 7" in words
+    assert "2 callbacks handed over, 1 kept" in words
 
 
 def test_it_shows_the_same_as_json(share: str) -> None:
@@ -85,6 +89,7 @@ def test_it_shows_the_same_as_json(share: str) -> None:
     assert seen["slots"]["capacity"] == seen["in_flight"] == 10
     assert seen["fuses"][0]["error"] == "InsufficientBalance"
     assert seen["spent"] == 1.0
+    assert seen["callbacks"] == {"handed_over": 2, "kept": 1}
 
 
 def test_it_closes_the_fuse_and_changes_nothing_else(share: str) -> None:
