@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from ..errors import ServiceError
 from ..services import Service
 from ._callback import Callback
-from ._receiver import CallbackReceiver
 from ._tally import CallbackStatistics, Tally
+
+if TYPE_CHECKING:
+    from ._receiver import CallbackReceiver
 
 __all__ = ["ClientCallbacks"]
 
