@@ -55,9 +55,12 @@ LEARNED_FROM = 4
 ARRIVAL = 0.1
 """Seconds before its arrival at which the result of a callback was not there yet."""
 
-WORTH_A_WAIT, OF_ITS_AGE = 0.05, 0.05
-"""Seconds, and share of its age, by which a poll must have been put off for its task to sleep once
-more: while polls get dearer all the time, each would be put off by a little again and again."""
+WORTH_A_WAIT = 0.05
+"""Seconds by which a poll must have been put off for its task to sleep once more."""
+
+OLD, OF_MORE = 10.0, 0.05
+"""Beyond this age, by this share of what it is older: while polls get dearer all the time, those of
+slow tasks would be put off by a little again and again."""
 
 JUST_CREATED = 10.0
 """Seconds after createTask in which a first "no such task" is not believed yet."""
@@ -166,7 +169,7 @@ class Collector:
     def put_off(self, solve: Solve, due: float, deadline: float) -> float | None:
         """Return a later moment for a poll that is *due*, if it has become worth while."""
         later = self.next_poll(solve, deadline)
-        least = max(WORTH_A_WAIT, OF_ITS_AGE * (due - solve.born))
+        least = max(WORTH_A_WAIT, OF_MORE * (due - solve.born - OLD))
         return later if later > due + least else None
 
     # -- looking ----------------------------------------------------------------------------------
