@@ -278,11 +278,12 @@ class Account:
             self.gates.slots.semaphore.release()
 
     def tell_retry(self, error: CaptchaError, delay: float, attempt: int) -> None:
-        """Log that a request is going to be sent again.
+        """Note and log that a request is going to be sent again.
 
         The first time it is a warning, so that nobody waits without knowing what for; but not for
         each of the many tasks that have the same trouble.
         """
+        self.gates.next_attempt.note(delay)
         now = anyio.current_time()
         aloud = attempt == 1 and now >= self._quiet_until
         if aloud:

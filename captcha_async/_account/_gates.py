@@ -33,8 +33,10 @@ from ._brake import FAILURES_TO_STOP, OUTAGE_WINDOW, Brake, Trial
 from ._fuse import Fuse, FuseChange, RequestKind
 from ._limits import Limits
 from ._pause import Pause
+from ._retry import NextAttempt
 from ._semaphore import RateLimitedSemaphore
 from ._slots import SharedSlots, Slots
+from ._slow_start import SlowStart
 from ._spending import Spending
 from ._tenant import Tenant
 
@@ -81,6 +83,7 @@ class Gates:
         self.fuse: Fuse = Fuse(service.ban_window)
         self.pause: Pause = Pause()
         self.brake: Brake = Brake()
+        self.next_attempt: NextAttempt = NextAttempt()
         self.slots: Slots | SharedSlots
         self.submits: RateLimitedSemaphore | Gate
         rate = limits.requests_per_second
@@ -92,6 +95,7 @@ class Gates:
         # As many at once as there are lanes, so that no request ever queues inside httpx. The rate
         # of a shared account is that of `member.requests`.
         self.requests: RateLimitedSemaphore = RateLimitedSemaphore(limits.connections, rate)
+        self.start: SlowStart = SlowStart(limits.connections)
         self.spending: Spending = Spending(limits.max_spend, limits.per, prices, member)
         # The clients that have joined and not left.
         self.tenants: dict[Tenant, None] = {}
@@ -124,6 +128,20 @@ class Gates:
             return True
         since = self._silent_since
         return since is not None and anyio.current_time() - since >= OUTAGE_AFTER
+
+    def retry_in(self) -> float | None:
+        """Return the seconds until something that has failed is sent again; None if nothing is."""
+        try:
+            now = anyio.current_time()
+        except RuntimeError:
+            # Nothing is sent where no event loop runs.
+            return None
+        if self.fuse.state == "open":
+            return max(0.0, self.fuse.until - now)
+        left = self.next_attempt.left()
+        if self.brake.waiting:
+            left = 0.0
+        return None if left is None else max(left, self.brake.hold, self.pause.until - now)
 
     async def find_out_price(self, kind: str) -> Decimal:
         """Set the price of a task aside, when the one in flight of its type has told it.
@@ -166,6 +184,7 @@ class Gates:
             self._end(probe=probe, error=None)
             if creates:
                 self.brake.answered()
+                self.start.accepted()
             return
         asked = error.retry_after if isinstance(error, CaptchaError) else None
         if asked is not None:
@@ -182,6 +201,8 @@ class Gates:
             self.brake.failed(trial, uncertain=isinstance(error, SubmitUncertain))
         elif creates and answered:
             self.brake.answered()
+            if isinstance(error, AccountError):
+                self.start.refused()
         else:
             self.brake.unused(trial)
         self._end(probe=probe, error=error)
@@ -289,6 +310,7 @@ class Gates:
             listener = self.member.listener
             listener.fuse, listener.pause = self._hear_of_fuse, self.pause.for_seconds
             listener.lost, listener.back = self._lost, self._back
+            listener.posted = self._posted
 
     async def ask_to_probe(self, kind: RequestKind) -> None:
         """Ask whether the probe that was begun may go: one does, of all processes.
@@ -322,6 +344,12 @@ class Gates:
             change = "blown" if self.fuse.hold(error, seconds) else None
         self.tell(change)
 
+    def _posted(self, token: str, body: bytes) -> None:
+        """Give a callback that was handed over to the client whose it is, if it is there."""
+        for tenant in self.tenants:
+            if tenant.callbacks.posted(token, body):
+                return
+
     def _lost(self, error: CaptchaError) -> None:
         self._emit(partial(AccountLost, error=error))
 
@@ -342,6 +370,7 @@ class Gates:
         self.fuse.shift(seconds)
         self.pause.shift(seconds)
         self.brake.shift(seconds)
+        self.next_attempt.forget()
         self.slots.semaphore.shift(seconds)
         self.submits.shift(seconds)
         self.requests.shift(seconds)

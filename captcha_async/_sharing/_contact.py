@@ -16,7 +16,7 @@ import anyio
 from ._messages import Grant, Report
 from ._store import Store, StoreRefused, StoreUnreachable
 
-__all__ = ["BEAT", "Contact", "Correspondent"]
+__all__ = ["BEAT", "GOODBYE", "Contact", "Correspondent"]
 
 logger = logging.getLogger("captcha_async")
 
@@ -41,8 +41,12 @@ class Correspondent(Protocol):
         """Take the answer to a report; true if there is more to tell at once."""
         ...
 
-    async def message(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Take a message."""
+        ...
+
+    async def fetch(self) -> None:
+        """Take what messages have told of."""
         ...
 
     def lost(self, error: StoreUnreachable | StoreRefused) -> None:
@@ -53,8 +57,12 @@ class Correspondent(Protocol):
         """Return the moment until which the next exchange has to be made, at the latest."""
         ...
 
-    async def after_exchange(self) -> None:
-        """Do what is due now that the store has answered."""
+    async def keep_records(self) -> None:
+        """Write and read records, as long as the store answers."""
+        ...
+
+    async def hand_over(self) -> None:
+        """Give callbacks to others, as long as the store answers."""
         ...
 
     async def now_and_then(self) -> None:
@@ -142,6 +150,8 @@ class Contact:
                 group.start_soon(until_failure, self._exchange_on)
                 group.start_soon(until_failure, self._listen)
                 group.start_soon(until_failure, self._be_regular)
+                group.start_soon(until_failure, self._member.keep_records)
+                group.start_soon(until_failure, self._member.hand_over)
         except (StoreUnreachable, StoreRefused) as error:
             failures.append(error)
         except Exception as error:
@@ -162,7 +172,6 @@ class Contact:
             self.tried.set()
             if leaving:
                 return
-            await self._member.after_exchange()
             if self._closing:
                 continue
             await anyio.sleep(SOONEST)
@@ -178,8 +187,10 @@ class Contact:
 
     async def _listen(self) -> None:
         while True:
+            # Also what could not be fetched over the last connection.
+            await self._member.fetch()
             for text in await self._store.messages(self._member.id):
-                await self._member.message(text)
+                self._member.message(text)
 
     async def _be_regular(self) -> None:
         seconds = 1.0

@@ -13,15 +13,14 @@ import anyio
 from .._serving._own_task import OwnTask
 from ..errors import AccountUnavailable, ServiceError
 from ._callbacks import SharedCallbacks
-from ._contact import Contact
+from ._contact import GOODBYE, Contact
 from ._fuse_side import FuseSide
 from ._gate import Gate
 from ._messages import POOLS, SECOND, Grant, Report, Terms
 from ._port import Listener, ShareStatistics
 from ._purse import Purse, to_money
 from ._records import Records
-from ._store import Store, StoreRefused, StoreUnreachable, post_key
-from ._tokens import CallbackTokens
+from ._store import Store, StoreRefused, StoreUnreachable
 
 __all__ = ["Member", "OnOutage"]
 
@@ -66,10 +65,11 @@ class Member:
         self._terms = terms
         self._on_outage = on_outage
         self._egress = egress
-        self._secret = blake2b(api_key.encode(), person=b"callback tokens").digest()
         self.listener: Listener = Listener()
         self.id: str = ""
-        self.records: Records = Records(store, lambda: self.id)
+        secret = blake2b(api_key.encode(), person=b"callback tokens").digest()
+        self.callbacks: SharedCallbacks = SharedCallbacks(store, secret, self._trouble)
+        self.records: Records = Records(store, lambda: self.id, self._trouble, self._is_settling)
         self._contact: Contact | None = None
         self._held: OwnTask[None] | None = None
         # Whether nothing can have been taken before; cleared by the first `_reset`, set again
@@ -99,8 +99,8 @@ class Member:
         self._purse: Purse = Purse(ask, lambda: self._failure is None, capped=terms.cap > 0)
         self._purse.inherit(reserved)
         self._fuse = FuseSide(self._egress, ask, self._fuse_changed)
-        tokens = CallbackTokens(self.id, self._secret)
-        self.callbacks: SharedCallbacks = SharedCallbacks(self._store, tokens)
+        self.callbacks.reset(self.id)
+        self.records.reset()
 
     def __repr__(self) -> str:
         return f"<Member {self.id or 'not open'} of {self._store!r}>"
@@ -137,11 +137,13 @@ class Member:
         contact, held, self._contact, self._held = self._contact, self._held, None, None
         if contact is not None and held is not None:
             self._purse.give_back()
+            await self.records.settle(GOODBYE)
             await held.__aexit__(None, None, None)
 
     def abandon(self) -> None:
         """Forget an event loop that has ended, with the contact and all that was taken in it."""
         self._contact = self._held = None
+        self.callbacks.reset("")
         self._first = True
 
     def kick(self) -> None:
@@ -225,6 +227,14 @@ class Member:
         if self._failure is None or granted:
             return None
         return self._unavailable(self._failure)
+
+    def _trouble(self) -> AccountUnavailable | None:
+        """Return why the store cannot be used now."""
+        return None if self._failure is None else self._unavailable(self._failure)
+
+    def _is_settling(self) -> bool:
+        """Tell whether the store may have forgotten something, or nothing is known of it yet."""
+        return self._grace or not self._version
 
     def _unavailable(self, failure: StoreUnreachable | StoreRefused) -> AccountUnavailable:
         text = f"The shared account cannot be used: {failure}; nothing was sent."
@@ -311,6 +321,8 @@ class Member:
         gates = (self.slots, self.submits, self.requests)
         self.submits.window = grant.submits_window / SECOND
         self.requests.window = grant.requests_window / SECOND
+        if self._born and grant.born != self._born:
+            self.records.remind()
         # One exchange follows the other, so that no grant is older than the one before.
         self._born, self._joined = grant.born, self._joined or grant.joined
         more = False
@@ -336,7 +348,11 @@ class Member:
     def _fuse_changed(self, error: ServiceError | None, seconds: float) -> None:
         self.listener.fuse(error, seconds)
 
-    async def message(self, text: str) -> None:
+    async def fetch(self) -> None:
+        """Take the callbacks that were handed over."""
+        await self.callbacks.fetch(lambda token, body: self.listener.posted(token, body))
+
+    def message(self, text: str) -> None:
         """Take a message of the store or of another member."""
         kind, _, rest = text.partition(" ")
         if kind == "share":
@@ -353,9 +369,7 @@ class Member:
         elif kind == "pause":
             self.listener.pause(int(rest) / SECOND)
         elif kind == "post":
-            body = await self._store.read(post_key(rest))
-            if body is not None:
-                self.listener.posted(rest, body)
+            self.callbacks.came(rest)
 
     def _gate(self, pool: int) -> Gate:
         gate: Gate = getattr(self, POOLS[pool])
@@ -365,6 +379,8 @@ class Member:
         """Note that the store does not answer."""
         was_lost, self._failure = self._failure, error
         self._purse.wake()
+        if isinstance(error, StoreRefused):
+            self.records.refused(self._unavailable(error))
         for gate in (self.slots, self.submits, self.requests):
             gate.wake()
         if self.requests.statistics().capacity == 0:
@@ -381,10 +397,13 @@ class Member:
             due = min(due, anyio.current_time() + GRACE_BEAT)
         return due
 
-    async def after_exchange(self) -> None:
-        """Write the records that could not be written before."""
-        if self.records.unsaved:
-            await self.records.flush()
+    async def keep_records(self) -> None:
+        """Write and read records, as long as the store answers."""
+        await self.records.run()
+
+    async def hand_over(self) -> None:
+        """Give callbacks to others, as long as the store answers."""
+        await self.callbacks.run()
 
     async def now_and_then(self) -> None:
         """Exchange what was learned."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -20,7 +20,17 @@ from ._learned import merged
 from ._messages import SECOND, Grant, Mail, Report
 from ._rules import exchange
 from ._state import State
-from ._store import PATIENCE, RESULT_LIFE, StoreRefused, StoreUnreachable, post_key
+from ._store import (
+    PATIENCE,
+    RESULT_LIFE,
+    Change,
+    Found,
+    Post,
+    Posts,
+    StoreRefused,
+    StoreUnreachable,
+    post_key,
+)
 
 __all__ = ["SqliteStore"]
 
@@ -51,6 +61,11 @@ SCHEMA = (
         PRIMARY KEY (account, kind)) WITHOUT ROWID""",
     f"PRAGMA application_id = {APPLICATION}",
     f"PRAGMA user_version = {VERSION}",
+)
+
+TALLY = (
+    "CREATE TABLE IF NOT EXISTS tally (account TEXT PRIMARY KEY, handed_over INTEGER NOT NULL) "
+    "WITHOUT ROWID"
 )
 
 _TRANSIENT = (
@@ -93,6 +108,8 @@ class SqliteStore:
         self._glances: sqlite3.Connection | None = None
         self._seen: int = -1
         self._last: int = 0
+        # Whose mailbox was read up to that.
+        self._me = ""
         self._calls = 0
 
     def __repr__(self) -> str:
@@ -106,13 +123,13 @@ class SqliteStore:
         # One thread at a time has the connection.
         self._limiter = anyio.CapacityLimiter(1)
         try:
-            await self._in_thread(self._open)
+            await self._in_thread(self._open, me)
             yield
         finally:
             with anyio.CancelScope(shield=True):
                 await self._in_thread(self._close)
 
-    def _open(self) -> None:
+    def _open(self, me: str) -> None:
         with _told(self._path):
             # Made by us, for SQLite would make it with the rights that the umask leaves.
             with suppress(FileExistsError):
@@ -125,10 +142,15 @@ class SqliteStore:
                 if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                     for statement in SCHEMA:
                         database.execute(statement)
-                (self._last,) = database.execute(
-                    "SELECT coalesce(max(number), 0) FROM mail"
-                ).fetchone()
+                # Not in the first files of this version.
+                database.execute(TALLY)
+                (newest,) = database.execute("SELECT coalesce(max(number), 0) FROM mail").fetchone()
+                # News of before are in the next grant; a member's mailbox is read on.
+                if me != self._me or newest < self._last:
+                    self._me, self._last = me, newest
             self._glances = self._connect()
+            # Each connection counts on its own.
+            self._seen = -1
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(
@@ -255,16 +277,52 @@ class SqliteStore:
 
     # -- records ----------------------------------------------------------------------------------
 
-    async def post(self, to: str, token: str, body: bytes) -> None:
-        """Leave a callback."""
+    async def post(self, posts: Sequence[Post]) -> None:
+        """Leave callbacks in one transaction."""
 
         def leave() -> None:
             with self._transaction() as database:
                 (now,) = database.execute(f"SELECT {NOW}").fetchone()
-                self._put(database, post_key(token), body, RESULT_LIFE, "")
-                self._deliver(database, now, [Mail(to, f"post {token}")])
+                for post in posts:
+                    self._put(database, post_key(post.token), post.body, RESULT_LIFE, "")
+                mails = [Mail(post.to, f"post {post.token}") for post in posts]
+                self._deliver(database, now, mails)
+                database.execute(
+                    "INSERT INTO tally VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET "
+                    "handed_over = handed_over + excluded.handed_over",
+                    (self._name, len(posts)),
+                )
 
         await self._in_thread(leave)
+
+    async def unpost(self, tokens: Sequence[str]) -> None:
+        """Forget callbacks."""
+
+        def forget() -> None:
+            with self._transaction() as database:
+                database.executemany(
+                    "DELETE FROM record WHERE account = ? AND key = ?",
+                    [(self._name, post_key(token)) for token in tokens],
+                )
+
+        await self._in_thread(forget)
+
+    async def posts(self) -> Posts:
+        """Count callbacks."""
+
+        def count() -> Posts:
+            with _told(self._path):
+                (kept,) = self._db.execute(
+                    f"SELECT count(*) FROM record WHERE account = ? AND key >= ? AND key < ? "
+                    f"AND ends > {NOW}",
+                    (self._name, post_key(""), post_key("\U0010ffff")),
+                ).fetchone()
+                row = self._db.execute(
+                    "SELECT handed_over FROM tally WHERE account = ?", (self._name,)
+                ).fetchone()
+                return Posts(0 if row is None else row[0], kept)
+
+        return await self._in_thread(count)
 
     def _put(
         self, database: sqlite3.Connection, key: str, value: bytes, seconds: float, owner: str
@@ -281,69 +339,62 @@ class SqliteStore:
         ).fetchone()
         return None if row is None else bytes(row[0])
 
-    async def read(self, key: str) -> bytes | None:
-        """Return a record."""
+    async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
+        """Write records in one transaction, each if it may be."""
 
-        def look() -> bytes | None:
-            with _told(self._path):
-                return self._get(self._db, key)
-
-        return await self._in_thread(look)
-
-    async def write(self, key: str, value: bytes, seconds: float, owner: str = "") -> None:
-        """Keep a record."""
-
-        def put() -> None:
+        def put() -> list[bytes | None]:
             with self._transaction() as database:
-                self._put(database, key, value, seconds, owner)
-
-        await self._in_thread(put)
-
-    async def claim(self, key: str, value: bytes, seconds: float, owner: str = "") -> bytes | None:
-        """Keep a record unless there is one."""
-
-        def put() -> bytes | None:
-            with self._transaction() as database:
-                known = self._get(database, key)
-                if known is None:
-                    self._put(database, key, value, seconds, owner)
-                return known
+                return [self._change(database, change) for change in changes]
 
         return await self._in_thread(put)
 
-    async def adopt(self, me: str) -> list[tuple[str, bytes]]:
-        """Take over what the dead have left."""
+    def _change(self, database: sqlite3.Connection, change: Change) -> bytes | None:
+        known = self._get(database, change.key)
+        if not change.may_replace(known):
+            return known
+        if change.value is None:
+            database.execute(
+                "DELETE FROM record WHERE account = ? AND key = ?", (self._name, change.key)
+            )
+        else:
+            self._put(database, change.key, change.value, change.seconds, change.owner)
+        return None
 
-        def take() -> list[tuple[str, bytes]]:
-            with self._transaction() as database:
-                members = self._load(database).members
-                living = {name for name, entry in members.items() if not entry.gone} | {"", me}
-                owners = database.execute(
-                    "SELECT DISTINCT owner FROM record WHERE account = ? AND owner <> ''",
+    async def look(self, keys: Sequence[str]) -> list[Found | None]:
+        """Return records, and whether their owners live."""
+
+        def look() -> list[Found | None]:
+            with _told(self._path):
+                living = self._living(self._db)
+                return [self._found(self._db, key, living) for key in keys]
+
+        return await self._in_thread(look)
+
+    def _living(self, database: sqlite3.Connection) -> set[str]:
+        members = self._load(database).members
+        return {name for name, entry in members.items() if not entry.gone}
+
+    def _found(self, database: sqlite3.Connection, key: str, living: set[str]) -> Found | None:
+        row = database.execute(
+            f"SELECT value, owner FROM record WHERE account = ? AND key = ? AND ends > {NOW}",
+            (self._name, key),
+        ).fetchone()
+        return None if row is None else Found(bytes(row[0]), row[1] in living)
+
+    async def left(self, me: str) -> list[tuple[str, bytes]]:
+        """Return what the dead have left."""
+
+        def look() -> list[tuple[str, bytes]]:
+            with _told(self._path):
+                living = self._living(self._db) | {"", me}
+                rows = self._db.execute(
+                    "SELECT key, value, owner FROM record WHERE account = ? AND owner <> '' AND "
+                    f"ends > {NOW}",
                     (self._name,),
-                ).fetchall()
-                found: list[tuple[str, bytes]] = []
-                for (owner,) in owners:
-                    if owner not in living:
-                        found += database.execute(
-                            "UPDATE record SET owner = ? WHERE account = ? AND owner = ? AND "
-                            f"owner <> '' AND ends > {NOW} RETURNING key, value",
-                            (me, self._name, owner),
-                        ).fetchall()
-                return [(key, bytes(value)) for key, value in found]
-
-        return await self._in_thread(take)
-
-    async def remove(self, key: str) -> None:
-        """Remove a record."""
-
-        def drop() -> None:
-            with self._transaction() as database:
-                database.execute(
-                    "DELETE FROM record WHERE account = ? AND key = ?", (self._name, key)
                 )
+                return [(key, bytes(value)) for key, value, owner in rows if owner not in living]
 
-        await self._in_thread(drop)
+        return await self._in_thread(look)
 
     async def merge(self, kind: str, numbers: list[int]) -> list[int]:
         """Add up what was learned."""

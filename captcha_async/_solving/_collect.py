@@ -21,6 +21,7 @@ from .._callbacks import Callback
 from .._polling._overdue import overdue_age
 from ..errors import (
     AccountError,
+    AccountUnavailable,
     CapacityError,
     CaptchaError,
     ClientClosed,
@@ -38,6 +39,7 @@ from ..wire._replies import Created, TaskResult
 from ._books import Books, outcome_of
 from ._grain import on_grain
 from ._solve import EVER, Solve
+from ._told import polled_elsewhere, told_by
 
 __all__ = ["Collector"]
 
@@ -158,9 +160,11 @@ class Collector:
         callback, schedule = solve.callback, solve.account.schedule
         if callback is not None and callback.arrived:
             return solve.account.now()
+        if solve.record is not None and not solve.record.ours:
+            return max(solve.record.due, solve.account.now())
         solve.number = solve.number or next(self._numbers)
         state = solve.poll_state(deadline)
-        if callback is not None and callback.awaited:
+        if callback is not None and callback.awaited and not callback.resumed:
             overdue = solve.born + overdue_age(schedule, state, solve.account.service)
             if solve.account.now() < overdue:
                 return max(overdue, solve.next_allowed)
@@ -208,6 +212,8 @@ class Collector:
         if callback is not None and callback.arrived and not callback.verify:
             self._read_posted(solve)
             return
+        if solve.record is not None and not solve.record.ours and not await self._follow(solve):
+            return
         if callback is None or not callback.arrived:
             try:
                 answer = await self._request(solve, deadline, due)
@@ -221,6 +227,35 @@ class Collector:
             answer = await self._confirm(solve, callback, deadline)
         if answer is not None:
             self._books.answered(solve, answer.solution, answer.cost, "poll", answer.details)
+
+    async def _follow(self, solve: Solve) -> bool:
+        """Ask after a task that other processes may collect; tell whether to poll for it now."""
+        assert solve.record is not None
+        try:
+            record = await solve.record.follow()
+        except AccountUnavailable as error:
+            solve.trouble = error
+            return False
+        if record is None:
+            solve.status = "processing"
+        elif solve.record.ours:
+            polled_elsewhere(solve, record)
+            await self.recall(solve, record.token)
+            self._read_posted(solve)
+        else:
+            self._books.told(solve, told_by(solve, record), record.since)
+        may_poll = not solve.done and solve.may_poll(anyio.current_time())
+        return solve.record.ours and may_poll
+
+    async def recall(self, solve: Solve, token: str) -> None:
+        """Expect the callback of a task that was taken up: it may have come meanwhile."""
+        callbacks = solve.tenant.callbacks
+        if not token or solve.done or solve.callback is not None:
+            return
+        solve.callback = callbacks.expect_again(token)
+        if solve.callback is not None:
+            solve.callback.bind(solve.ref.task_id)
+            await callbacks.fetch(token)
 
     async def _confirm(self, solve: Solve, callback: Callback, deadline: float) -> Answer | None:
         """Ask the service itself about what was posted."""
@@ -266,6 +301,8 @@ class Collector:
             raise
         finally:
             solve.hand_over()
+            if solve.record is not None and not solve.waiters and not solve.done:
+                solve.record.let_go(solve.polls)
 
     # -- what was posted --------------------------------------------------------------------------
 

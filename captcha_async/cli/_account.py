@@ -10,15 +10,17 @@ from typing import Annotated, Any
 
 import anyio
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from .._sharing._open import account_name, make_store
 from .._sharing._overview import close_fuses, overview
 from .._sharing._store import StoreRefused, StoreUnreachable
 from ..services import find_service
 from ._exits import FAILED, fail, reporting_errors
+from ._messages import output, sentence
 from ._options import JsonOutput, ServiceOption, read_key
 
 __all__ = ["account"]
@@ -63,11 +65,11 @@ def account(
         try:
             anyio.run(_show, store, watch, json_output, reset_fuse)
         except (StoreRefused, StoreUnreachable) as error:
-            fail(str(error), FAILED)
+            fail(sentence(error), FAILED)
 
 
 async def _show(store: Any, watch: bool, json_output: bool, reset_fuse: bool) -> None:
-    console = Console()
+    console = output()
     if not console.is_terminal:
         console.width = PLAIN
     async with AsyncExitStack() as stack:
@@ -109,13 +111,13 @@ async def _looks(
         except StoreUnreachable as error:
             if not for_ever:
                 raise
-            yield {"unreachable": str(error)}
+            yield {"unreachable": sentence(error)}
         await anyio.sleep(EVERY)
 
 
 def _view(seen: dict[str, Any]) -> RenderableType:
     if "unreachable" in seen:
-        return f"[bold red]{seen['unreachable']}[/]"
+        return Text(str(seen["unreachable"]), "bold red")
     parts: list[RenderableType] = [_pools(seen), _money(seen)]
     parts += [_fuse(fuse) for fuse in seen["fuses"]]
     if seen["pause"]:
