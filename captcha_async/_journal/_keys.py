@@ -126,13 +126,21 @@ def _tagged(key: object) -> dict[str, Any]:
     raise TypeError
 
 
-def _dated(key: datetime.datetime) -> dict[str, Any]:
+def _zone_of(key: datetime.datetime) -> str | None:
     # Who has such a zone has loaded the module; else nobody needs it.
-    zoneinfo, zone = sys.modules.get("zoneinfo"), key.tzinfo
-    if zoneinfo is not None and isinstance(zone, zoneinfo.ZoneInfo) and zone.key:
+    if "zoneinfo" not in sys.modules:
+        return None
+    from zoneinfo import ZoneInfo
+
+    return key.tzinfo.key if isinstance(key.tzinfo, ZoneInfo) else None
+
+
+def _dated(key: datetime.datetime) -> dict[str, Any]:
+    zone = _zone_of(key)
+    if zone:
         other = key.replace(fold=1 - key.fold)
         if other.utcoffset() != key.utcoffset():
-            return {"moment": [key.replace(tzinfo=None).isoformat(), key.fold, zone.key]}
+            return {"moment": [key.replace(tzinfo=None).isoformat(), key.fold, zone]}
     return {"datetime": key.isoformat()}
 
 
