@@ -124,7 +124,7 @@ async def transport(info: Reference, task_id: int) -> AsyncIterator[Poll]:
 async def api(info: Reference, task_id: int) -> AsyncIterator[Poll]:
     """The method of the protocol."""
     async with _client(info) as client:
-        methods = client._solver.account.api
+        methods = client._solver.seats.first.account.api
         yield lambda: methods.get_task_result(task_id, TASK)
 
 
@@ -132,7 +132,8 @@ async def api(info: Reference, task_id: int) -> AsyncIterator[Poll]:
 async def admission(info: Reference, task_id: int) -> AsyncIterator[Poll]:
     """The account's gates around it."""
     async with _client(info) as client:
-        account, tenant = client._solver.account, client._solver.tenant
+        seat = client._solver.seats.first
+        account, tenant = seat.account, seat.tenant
 
         async def poll() -> None:
             async with account.admit("poll", tenant):
@@ -188,6 +189,7 @@ def _open(client: CaptchaClient, task_id: int) -> Solve:
     """Make the record of an accepted task."""
     solver = client._solver
     solve = solver.make(TASK)
+    solve.account.enter()
     solve.born = anyio.current_time()
     solver.books._opened(solve, task_id)
     return solve

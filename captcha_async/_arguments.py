@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ._callbacks import CallbackReceiver
 from ._events import Event
 from ._journal import Journal
 from ._ref import TaskRef
@@ -17,6 +16,9 @@ from .services import Service, find_service
 from .tasks._fields import check_url
 from .tasks._model import Task
 from .wire import dump_request
+
+if TYPE_CHECKING:
+    from ._callbacks import CallbackReceiver
 
 __all__ = [
     "KEY_VARIABLE",
@@ -76,7 +78,11 @@ def check_left_out(beside: str, **settings: object) -> None:
 
 def check_callbacks(callbacks: CallbackReceiver | None) -> None:
     """Check the receiver of callbacks."""
-    if callbacks is not None and not isinstance(callbacks, CallbackReceiver):
+    if callbacks is None:
+        return
+    from ._callbacks import CallbackReceiver
+
+    if not isinstance(callbacks, CallbackReceiver):
         raise invalid("callbacks", callbacks, "a CallbackReceiver")
 
 

@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import anyio
 
-from ._above._attempts import SolveAttempts
 from ._above._keys import KeyedTasks
 from ._above._left import forget, left_open, shared_keys, uncertain
-from ._above._plan import StockPlan
-from ._above._stock import Stock
 from ._account._account import Account
 from ._account._given import accounts_given
 from ._account._limits import Limits
@@ -36,10 +33,6 @@ from ._arguments import (
     to_handlers,
     to_journal,
 )
-from ._batch._batch import Batch
-from ._batch._resume import Resumption
-from ._batch._source import Pairs, Source
-from ._callbacks import CallbackReceiver
 from ._checks import check_count, check_timeout
 from ._events import Event, Events
 from ._journal import Journal, UncertainSubmission
@@ -60,7 +53,14 @@ from .tasks._model import Solution, Task
 from .wire._account_facts import AccountFacts, QueueStatistics, SpendingSpan
 
 if TYPE_CHECKING:
+    # Imported late, where they are made: the first solve needs none of them.
     import httpx
+
+    from ._above._attempts import SolveAttempts
+    from ._above._stock import Stock
+    from ._batch._batch import Batch
+    from ._batch._source import Pairs, Source
+    from ._callbacks import CallbackReceiver
 
 __all__ = ["CaptchaClient"]
 
@@ -365,6 +365,8 @@ class CaptchaClient:
         check_count("attempts", attempts)
         solve = self._queue(task, timeout, callback_url, soft_id)
         solve.wants_slot = True
+        from ._above._attempts import SolveAttempts
+
         return SolveAttempts(self._solver, solve, attempts)
 
     def stock(
@@ -404,6 +406,9 @@ class CaptchaClient:
         Raises:
             InvalidArgument: an argument is certainly wrong; nothing was sent.
         """
+        from ._above._plan import StockPlan
+        from ._above._stock import Stock
+
         plan = StockPlan(
             ready=ready,
             least=least,
@@ -457,6 +462,9 @@ class CaptchaClient:
         if resume and self._books.journal.journal is None and self._keyed.shared is None:
             rule = "left out, or the client be given a journal or a shared account"
             raise invalid("resume", resume, rule)
+        from ._batch._batch import Batch
+        from ._batch._resume import Resumption
+
         resumption = Resumption(
             self._solver,
             name,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import attrs
 
 from .._callbacks import CallbackStatistics
-from .._sharing._port import ShareStatistics
 from .._transport import LaneStatistics
 from ._fuse import FuseState
+
+if TYPE_CHECKING:
+    from .._sharing._port import ShareStatistics
 
 __all__ = ["Counters", "LatencyHistogram", "LatencyStatistics", "Statistics"]
 

@@ -22,6 +22,7 @@ from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 from .._account._semaphore import RateLimitedSemaphore
 from .._journal import OtherTasks
 from .._outcome import Failed, Solved
+from .._solving._grain import GRAIN
 from .._solving._group import single
 from .._solving._hands import Hands
 from .._solving._outcomes import Outcomes
@@ -203,6 +204,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                                 await self._feed(group)
                             except Exception as error:
                                 self._error = error
+                        await self._hands.all_taken(group)
                         self._hands.end()
                 for solve in self._hands.left:
                     self._outcomes.dropped_out(solve)
@@ -277,6 +279,8 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         self._hands.open()
         async with aclosing(keyed(self._source)) as tasks:
             while True:
+                if self._watch.is_behind:
+                    await anyio.sleep(GRAIN)
                 try:
                     self._room.acquire_nowait()
                 except anyio.WouldBlock:
@@ -307,7 +311,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 solve.position = self._outcomes.read
                 self._outcomes.entered(solve)
                 self._hands.give(solve, group)
-                await self._hands.all_taken(group)
+                await self._hands.room(group)
 
     async def _submit(self, solve: Solve) -> None:
         try:

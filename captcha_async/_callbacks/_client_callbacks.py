@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from ..errors import ServiceError
 from ..services import Service
 from ._callback import Callback
-from ._receiver import CallbackReceiver
 from ._tally import CallbackStatistics, Tally
 
 if TYPE_CHECKING:
     from .._sharing._callbacks import SharedCallbacks
+    from ._receiver import CallbackReceiver
 
 __all__ = ["ClientCallbacks"]
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from anyio.lowlevel import checkpoint
 
@@ -20,8 +21,11 @@ from ._batch import BatchRecord, Running
 from ._entry import Entry
 from ._options import Journal
 from ._record import BY_KEY, Owner, Place, Record, UncertainSubmission, load_solution_text
-from ._store import Store
-from ._writer import Writer
+
+if TYPE_CHECKING:
+    # Imported late, with SQLite: most clients have no journal.
+    from ._store import Store
+    from ._writer import Writer
 
 __all__ = ["ClientJournal"]
 
@@ -46,7 +50,7 @@ class ClientJournal:
 
     def __init__(self, journal: Journal | None, service: str, api_key: str) -> None:
         self._journal = journal
-        self._writer = None if journal is None else Writer(journal)
+        self._writer = None if journal is None else _writer_of(journal)
         # The client's accounts, in order of preference; `add` appends to it before any is used.
         self._owners = [Owner.of(service, api_key)]
         # The client's batches from their beginning to their end.
@@ -149,7 +153,7 @@ class ClientJournal:
             InvalidArgument: there is no journal.
             JournalError: it cannot be read.
         """
-        records = await self._all(Store.left_open)
+        records = await self._all(lambda store, *page: store.left_open(*page))
         # A row that is damaged is told as uncertain.
         return [(record, self._entry(record)) for record in records if record.state == "open"]
 
@@ -160,7 +164,7 @@ class ClientJournal:
             InvalidArgument: there is no journal.
             JournalError: it cannot be read.
         """
-        records = await self._all(Store.uncertain)
+        records = await self._all(lambda store, *page: store.uncertain(*page))
         return tuple(_as_uncertain(record) for record in records if record.state == "uncertain")
 
     async def _all(self, read: Callable[[Store, Owner, int, int], list[Record]]) -> list[Record]:
@@ -352,3 +356,9 @@ def _as_uncertain(record: Record) -> UncertainSubmission:
         batch=None if place is None or place.batch == BY_KEY else place.batch,
         key=record.key,
     )
+
+
+def _writer_of(journal: Journal) -> Writer:
+    from ._writer import Writer
+
+    return Writer(journal)

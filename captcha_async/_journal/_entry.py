@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._ref import TaskId
 from ..errors import JournalError
+from ._patience import LONGEST, PATIENCE
 from ._record import Owner, Place, Record, State, dump_solution
-from ._writer import LONGEST, PATIENCE, Writer
+
+if TYPE_CHECKING:
+    from ._writer import Writer
 
 __all__ = ["Entry"]
 

@@ -14,12 +14,12 @@ import enum
 import json
 import math
 import os
+import sys
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -37,6 +37,8 @@ DEEPEST = 50
 
 
 def _moment(parts: list[Any]) -> datetime.datetime:
+    from zoneinfo import ZoneInfo
+
     text, fold, zone = parts
     return datetime.datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold)
 
@@ -124,12 +126,21 @@ def _tagged(key: object) -> dict[str, Any]:
     raise TypeError
 
 
+def _zone_of(key: datetime.datetime) -> str | None:
+    # Who has such a zone has loaded the module; else nobody needs it.
+    if "zoneinfo" not in sys.modules:
+        return None
+    from zoneinfo import ZoneInfo
+
+    return key.tzinfo.key if isinstance(key.tzinfo, ZoneInfo) else None
+
+
 def _dated(key: datetime.datetime) -> dict[str, Any]:
-    zone = key.tzinfo
-    if isinstance(zone, ZoneInfo) and zone.key:
+    zone = _zone_of(key)
+    if zone:
         other = key.replace(fold=1 - key.fold)
         if other.utcoffset() != key.utcoffset():
-            return {"moment": [key.replace(tzinfo=None).isoformat(), key.fold, zone.key]}
+            return {"moment": [key.replace(tzinfo=None).isoformat(), key.fold, zone]}
     return {"datetime": key.isoformat()}
 
 

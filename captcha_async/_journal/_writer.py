@@ -20,21 +20,17 @@ from typing import Any, TypeVar
 from ..errors import JournalError
 from ._jobs import Job, Waiter, note_for_loop
 from ._options import Journal, shown
+from ._patience import LONGEST, PATIENCE
 from ._record import Record
 from ._store import Store
 from ._thread import EXIT_TIMEOUT, JournalThread
 from ._watchdog import Watchdog
 
-__all__ = ["LONGEST", "PATIENCE", "Writer"]
+__all__ = ["Writer"]
 
 logger = logging.getLogger("captcha_async")
 
 T = TypeVar("T")
-
-PATIENCE = 2.0
-"""Seconds for which what is paid for waits for its record."""
-LONGEST = 30.0
-"""Seconds for which what cannot be without the file waits for it."""
 
 
 class Writer:

@@ -51,9 +51,10 @@ _LAST_CALL = 1.0
 _LONGEST_WAIT = 3600.0
 
 # While polls queue for longer than this many seconds, their price grows by the rate per second, up
-# to the limit; else it shrinks again. Rate and limit are logarithms.
+# to the limit; else it shrinks again, and faster: what was left out by too much is noticed late.
+# Rates and limit are logarithms.
 _QUEUEING_TOLERATED = 0.25
-_PRESSURE_RATE = 0.2
+_PRESSURE_RATE, _RELIEF_RATE = 0.2, 0.5
 _PRESSURE_LIMIT = math.log(200)
 _PRESSURE_NOTICED = 0.15
 
@@ -161,7 +162,8 @@ class AdaptivePolling:
         elapsed = min(1.0, max(0.0, now - self._queueing_heard))
         self._queueing_heard = now
         excess = (seconds - _QUEUEING_TOLERATED) / _QUEUEING_TOLERATED
-        change = _PRESSURE_RATE * elapsed * max(-1.0, min(excess, 1.0))
+        rate = _PRESSURE_RATE if excess > 0 else _RELIEF_RATE
+        change = rate * elapsed * max(-1.0, min(excess, 1.0))
         self._pressure = max(0.0, min(self._pressure + change, _PRESSURE_LIMIT))
 
     def _planned(self, task: PollState, earliest: float) -> float:

@@ -60,6 +60,10 @@ ARRIVAL = 0.1
 WORTH_A_WAIT = 0.05
 """Seconds by which a poll must have been put off for its task to sleep once more."""
 
+OLD, OF_MORE = 10.0, 0.05
+"""Beyond this age, by this share of what it is older: while polls get dearer all the time, those of
+slow tasks would be put off by a little again and again."""
+
 JUST_CREATED = 10.0
 """Seconds after createTask in which a first "no such task" is not believed yet."""
 
@@ -169,7 +173,8 @@ class Collector:
     def put_off(self, solve: Solve, due: float, deadline: float) -> float | None:
         """Return a later moment for a poll that is *due*, if it has become worth while."""
         later = self.next_poll(solve, deadline)
-        return later if later > due + WORTH_A_WAIT else None
+        least = max(WORTH_A_WAIT, OF_MORE * (due - solve.born - OLD))
+        return later if later > due + least else None
 
     # -- looking ----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import math
 
 from ._solve import Solve
 
-__all__ = ["on_grain"]
+__all__ = ["GRAIN", "on_grain"]
 
 GRAIN = 0.1
 """Due moments are rounded to multiples of this.

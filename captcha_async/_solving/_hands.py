@@ -25,6 +25,9 @@ T = TypeVar("T")
 FEW = 4
 """How many there are before anybody has to wait; so many replies share a turn of the event loop."""
 
+AT_HAND = 4
+"""Pieces for each hand that may lie."""
+
 PATIENCE = 0.02
 """Seconds for which work may lie before there are to be twice as many hands."""
 
@@ -51,13 +54,18 @@ class Hands(Generic[T]):
         # Those that are not at rest, and the turns of those that are; the last is woken first.
         self._at_work = 0
         self._resting: list[Turn] = []
-        # Comes when all is taken, if somebody waits for that.
+        # Comes when something is taken, if somebody waits for that.
         self._taken: Turn | None = None
         # Set once, by `end`.
         self._over = False
         # Of the event loop where they are: what tells the time, and the loop if it is asyncio's.
         self._now: Callable[[], float] = anyio.current_time
         self._loop: Loop | None = None
+
+    @property
+    def oldest(self) -> T | None:
+        """What was given first of what no hand has taken."""
+        return self._given[0] if self._given else None
 
     @property
     def left(self) -> tuple[T, ...]:
@@ -103,12 +111,23 @@ class Hands(Generic[T]):
         for _ in range(len(self._given)):
             self._lend(group)
 
+    async def room(self, group: TaskGroup) -> None:
+        """Wait until no more lies than the hands take in a moment, or until there are more hands.
+
+        With less at hand they would never seem too few: the next piece would come too late for it.
+        """
+        while len(self._given) >= AT_HAND * self._enough:
+            await self._wait_taken(group)
+
     async def all_taken(self, group: TaskGroup) -> None:
         """Wait until all that was given is taken, by more hands if need be."""
         while self._given:
-            self._taken = Turn(self._loop)
-            if not await self._taken.wait(self.look_again):
-                self.lend_more(group)
+            await self._wait_taken(group)
+
+    async def _wait_taken(self, group: TaskGroup) -> None:
+        self._taken = Turn(self._loop)
+        if not await self._taken.wait(self.look_again):
+            self.lend_more(group)
         self._taken = None
 
     def end(self) -> None:
@@ -124,7 +143,7 @@ class Hands(Generic[T]):
         while True:
             while self._given:
                 piece = self._given.popleft()
-                if self._taken is not None and not self._given:
+                if self._taken is not None:
                     self._taken.come()
                 await self._work(piece)
             self._at_work -= 1

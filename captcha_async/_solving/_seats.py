@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._account._account import Account
 from .._account._tenant import Tenant
-from .._callbacks import CallbackReceiver, ClientCallbacks
+from .._callbacks import ClientCallbacks
 from .._journal import Owner
 from .._ref import TaskRef
 from ..errors import invalid
@@ -16,6 +16,9 @@ from ._books import Books
 from ._choice import Strategy, ranked
 from ._seat import SOON, Seat
 from ._solve import EVER, Solve
+
+if TYPE_CHECKING:
+    from .._callbacks import CallbackReceiver
 
 __all__ = ["Seats", "take_seats"]
 

@@ -31,6 +31,11 @@ from ._solve import EVER, Solve
 
 __all__ = ["Watch"]
 
+BEHIND = 0.2
+"""Seconds by which polls are late when there are more tasks than the process can follow. They are
+paid for, and whoever submits more of them waits meanwhile; beyond that the schedule leaves polls
+out."""
+
 BUSY_FOR = 0.5
 """Seconds after which a task is looked at again that somebody else is polling."""
 
@@ -90,6 +95,12 @@ class Watch:
         if solve.callback is not None:
             solve.callback.notify(partial(self._plan, solve, 0.0))
         self._replan(solve)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether polls are late, so that there should be no more tasks for now."""
+        due = self._hands.oldest
+        return due is not None and self._now() > due[0] + BEHIND
 
     # -- when -------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
@@ -20,7 +20,9 @@ from ._lanes import Lane, LanePool, LaneStatistics
 from ._messages import Call, Head, RawReply
 from ._settings import check_http_client, check_proxy, check_ssl_context, environment_proxy
 from ._unpacking import unpack
-from ._users_client import UsersClient
+
+if TYPE_CHECKING:
+    from ._users_client import UsersClient
 
 __all__ = ["HttpTransport", "Reply", "Sending"]
 
@@ -59,6 +61,8 @@ class HttpTransport:
         self._secrets = Secrets(*login_of(base_url))
         if http_client is not None:
             check_http_client(http_client)
+            from ._users_client import UsersClient
+
             self._client = UsersClient(http_client)
             return
         check_ssl_context(ssl_context)

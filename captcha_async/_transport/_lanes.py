@@ -104,6 +104,8 @@ class LanePool(httpx.AsyncBaseTransport):
         # Those of the busy who have no lane yet and wait for one, in order of arrival. Each leaves
         # when it is given one, or gives up.
         self._seekers: dict[_Seeker, None] = {}
+        # Since when there has always been one of them, or another lane was opened for that.
+        self._short_since = 0.0
         self._opened = 0
         self._discarded = 0
         self._closed = False
@@ -170,11 +172,14 @@ class LanePool(httpx.AsyncBaseTransport):
 
     async def _wait_for_one(self, call: Call) -> Lane | None:
         """Take a lane that becomes free, if one does soon; None if another one is to be opened."""
+        now = self.now()
+        if not self._seekers:
+            self._short_since = now
         wait = PATIENCE + APART * len(self._seekers)
         seeker = _Seeker(call.head.origin)
         self._seekers[seeker] = None
         try:
-            await seeker.wait(min(self.now() + wait, call.deadline))
+            await seeker.wait(min(now + wait, call.deadline))
         except BaseException:
             if seeker.lane is not None:
                 await self._put_back(seeker.lane)
@@ -191,8 +196,21 @@ class LanePool(httpx.AsyncBaseTransport):
             del self._seekers[seeker]
             seeker.lane = lane
             seeker.come()
+            self._end_shortage()
             return True
         return False
+
+    def _end_shortage(self) -> None:
+        """Have another lane opened, if somebody has been waiting for one all the time.
+
+        Each may wait for a moment only, and yet more is asked for than the lanes can carry.
+        """
+        now = self.now()
+        if self._seekers and now > self._short_since + PATIENCE:
+            self._short_since = now
+            seeker = next(iter(self._seekers))
+            del self._seekers[seeker]
+            seeker.come()
 
     async def _take_idle(self, call: Call) -> Lane | None:
         """Take the newest lane that still works and was not idle for too long.

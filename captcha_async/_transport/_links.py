@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import anyio
 import httpx
 from anyio.abc import ByteStream, SocketAttribute
-from anyio.streams.tls import TLSAttribute
 
 from ._messages import Origin
 
@@ -76,6 +75,8 @@ class StreamLink:
         """Tell whether the connection is open and nothing has come that was not asked for."""
         if is_readable(self._socket.fileno()):
             return False
+        from anyio.streams.tls import TLSAttribute
+
         return not holds_more(self._stream.extra(TLSAttribute.ssl_object, None))
 
     def is_flushed(self) -> bool:

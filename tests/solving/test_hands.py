@@ -53,7 +53,8 @@ async def test_there_are_more_hands_where_work_lies() -> None:
         start = anyio.current_time()
         for piece in range(60):
             hands.give(piece, group)
-            await hands.all_taken(group)
+            await hands.room(group)
+        await hands.all_taken(group)
         hands.end()
     assert len(work.done) == 60
     assert work.most == 30
