@@ -94,22 +94,28 @@ class Hands(Generic[T]):
 
     @property
     def look_again(self) -> float:
-        """Moment at which `lend_more` is to be called; none if that would not help."""
-        return self._look_at if self._given and self._enough < self._most else EVER
+        """Moment at which `lend_more` is to be called; none if nothing lies."""
+        return self._look_at if self._given else EVER
 
-    def lend_more(self, group: TaskGroup) -> None:
-        """Have twice as many hands, if something has been lying for too long."""
+    def lend_more(self, group: TaskGroup) -> bool:
+        """Have twice as many hands, if something has been lying for too long; tell whether it has.
+
+        The most hands there may be can be full as well; then it lies on.
+        """
         now = self._now()
         if not self._given or now + CLOCK_TICK < self._look_at:
-            return
+            return False
+        if self._enough == self._most:
+            self._look_at = now + LATE
+            return True
         is_late = now > self._look_at + PATIENCE
         self._look_at = now + PATIENCE
-        if is_late and now < self._since + LATE:
-            return
-        self._since = now
-        self._enough = min(2 * self._enough, self._most)
-        for _ in range(len(self._given)):
-            self._lend(group)
+        if not is_late or now >= self._since + LATE:
+            self._since = now
+            self._enough = min(2 * self._enough, self._most)
+            for _ in range(len(self._given)):
+                self._lend(group)
+        return True
 
     async def room(self, group: TaskGroup) -> None:
         """Wait until no more lies than the hands take in a moment, or until there are more hands.

@@ -116,7 +116,8 @@ class Watch:
                     self._earlier = Turn(self._loop)
                     await self._earlier.wait(min(next_due, self._hands.look_again))
                     self._earlier = None
-                    self._hands.lend_more(group)
+                    if self._hands.lend_more(group):
+                        self._time_out()
         finally:
             self._over = True
             for account, stop in self._stops.items():
@@ -130,6 +131,13 @@ class Watch:
             due, turn, solve = heapq.heappop(self._heap)
             if turn == solve.turn:
                 self._hands.give((due, solve), group)
+
+    def _time_out(self) -> None:
+        """End the waits that are over while all hands are full."""
+        now = self._now()
+        for _, solve in self._hands.left:
+            if solve.deadline <= now:
+                self._end_late(solve)
 
     def _replan(self, solve: Solve) -> None:
         """Plan the next look at a task, unless its account cannot be used any more."""
@@ -166,21 +174,26 @@ class Watch:
                 return
             solve.busy = True
             try:
-                await self._collector.look(solve, solve.deadline, due)
+                with anyio.CancelScope(deadline=solve.deadline):
+                    await self._collector.look(solve, solve.deadline, due)
             except CaptchaError as error:
                 self._end(solve, error)
                 return
             finally:
                 solve.hand_over()
-        if solve.done:
-            self._end(solve, None)
-        elif self._now() >= solve.deadline:
-            self._end(solve, self._books.timed_out(solve, solve.allowed))
+        if solve.done or self._now() >= solve.deadline:
+            self._end_late(solve)
         elif solve.busy:
             # Somebody else polls it just now.
             self._plan(solve, min(self._now() + BUSY_FOR, solve.deadline))
         else:
             self._replan(solve)
+
+    def _end_late(self, solve: Solve) -> None:
+        """End the watch over a task that has ended, or whose deadline has passed."""
+        if solve in self._watched:
+            late = None if solve.done else self._books.timed_out(solve, solve.allowed)
+            self._end(solve, late)
 
     def _end(self, solve: Solve, error: CaptchaError | None) -> None:
         """End the watch over a task: it is done, or *error* is why nobody waits any more."""

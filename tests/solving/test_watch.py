@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
-from local import TOKEN_TASK, joined
+from local import IMAGE_TASK, TOKEN_TASK, joined
 
 from captcha_async import (
     AccountBlocked,
@@ -23,6 +23,9 @@ from captcha_async import (
     Unsolvable,
 )
 from captcha_async.emulator import Emulator, Latency
+
+MIXED = [TOKEN_TASK, TOKEN_TASK, IMAGE_TASK, IMAGE_TASK]
+"""The ones that may wait long go first."""
 
 
 async def test_a_blown_fuse_ends_what_is_watched_at_once() -> None:
@@ -183,3 +186,32 @@ async def test_the_deadline_holds_for_a_task_that_somebody_else_polls() -> None:
         outcome, ended = await beside_the_batch(client, emulator, wait_longer, timeout=10)
     assert type(outcome.error) is SolveTimeout
     assert ended - start < 10.1
+
+
+@pytest.mark.parametrize("count", [1, 40])
+async def test_the_deadline_holds_while_a_poll_brings_no_reply(count: int) -> None:
+    """Also for the tasks that lie there because all hands are full."""
+    emulator = Emulator(latency=Latency.fixed(3))
+    emulator.hang("getTaskResult", times=None)
+    async with joined(emulator, limits=Limits(connections=4)) as client:
+        start = anyio.current_time()
+        outcomes = await client.solve_all([TOKEN_TASK] * count, timeout=10)
+        assert anyio.current_time() - start < 10.5
+        assert len(client.orphans) == count
+    assert {type(outcome.error) for outcome in outcomes if isinstance(outcome, Failed)} == {
+        SolveTimeout
+    }
+
+
+async def test_the_deadline_holds_for_whoever_waits_for_a_hand() -> None:
+    """However much longer the tasks may wait that keep all hands full."""
+    emulator = Emulator(latency=Latency.fixed(3))
+    emulator.hang("getTaskResult", times=None)
+    limits = Limits(connections=2, request_timeout=1000)
+    async with joined(emulator, limits=limits, polling=FixedPolling(1, 3)) as client:
+        allowed = [client.service.poll_times(type(task).__name__).timeout for task in MIXED]
+        assert allowed[0] > 2 * allowed[-1]
+        start = anyio.current_time()
+        async with client.batch(MIXED) as outcomes:
+            ends = [anyio.current_time() - start async for _ in outcomes]
+    assert ends == pytest.approx(sorted(allowed), abs=1)
