@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, cast
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import attrs
@@ -148,6 +148,10 @@ def _fetch(url: str) -> bytes:
     try:
         with urlopen(request, timeout=SECONDS) as reply:
             content: bytes = reply.read(MOST_BYTES)
+    except HTTPError as error:
+        # It holds the reply, which has to be closed.
+        with error:
+            fail(f"{url}: {error.reason} (HTTP status {error.code})", USAGE)
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         fail(f"{url}: {reason}", USAGE)
