@@ -175,10 +175,28 @@ def tidy(_: Any, doctree: nodes.document) -> None:
             reference.replace_self(reference.children)
 
 
+def note_models(app: Any, doctree: nodes.document) -> None:
+    """Put the classes of the pages of task types into the inventory, for links from elsewhere."""
+    if not app.env.docname.startswith("reference/tasks/"):
+        return
+    domain = app.env.domains["py"]
+    for section in doctree.findall(nodes.section):
+        title = section.next_node(nodes.title)
+        name = "" if title is None else title.astext()
+        if name in captcha_async.tasks.__all__:
+            place = section["ids"][0]
+            domain.note_object(f"captcha_async.tasks.{name}", "class", place, location=section)
+            if name in captcha_async.__all__:
+                domain.note_object(
+                    f"captcha_async.{name}", "class", place, aliased=True, location=section
+                )
+
+
 def setup(app: Any) -> None:
     """Connect the functions above."""
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("autodoc-process-docstring", convert)
     app.connect("autodoc-process-bases", hide_private_bases)
     app.connect("doctree-read", tidy)
+    app.connect("doctree-read", note_models)
     app.connect("missing-reference", resolve)

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import zlib
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ import pytest
 import captcha_async
 import captcha_async.emulator
 import captcha_async.testing
+from captcha_async.tasks._families import all_models
 
 DOCS = Path(__file__).parents[2] / "docs"
 # What these hold is told by their types, wherever they stand.
@@ -91,6 +93,14 @@ def test_every_page_is_in_the_site(site: Path, pages: dict[Path, Page]) -> None:
             reached.add(page)
             ahead += [(page.parent / urlsplit(link).path).resolve() for link in pages[page].links]
     assert reached == set(pages)
+
+
+def test_every_model_is_in_the_inventory(site: Path) -> None:
+    """Other projects' documentation can link to each task and each solution."""
+    written = (site / "objects.inv").read_bytes()
+    listed = zlib.decompress(written.split(b"\n", 4)[4]).decode().splitlines()
+    known = {line.split()[0] for line in listed if line.split()[1] == "py:class"}
+    assert {f"captcha_async.tasks.{model.__name__}" for model in all_models()} <= known
 
 
 def test_links_and_anchors_resolve(site: Path, pages: dict[Path, Page]) -> None:
