@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import anyio
 
+from ._above._attempts import SolveAttempts
 from ._above._keys import KeyedTasks
 from ._above._left import forget, left_open, shared_keys, uncertain
 from ._account._account import Account
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     # Imported late, where they are made: the first solve needs none of them.
     import httpx
 
-    from ._above._attempts import SolveAttempts
     from ._above._stock import Stock
     from ._batch._batch import Batch
     from ._batch._source import Pairs, Source
@@ -365,8 +365,6 @@ class CaptchaClient:
         check_count("attempts", attempts)
         solve = self._queue(task, timeout, callback_url, soft_id)
         solve.wants_slot = True
-        from ._above._attempts import SolveAttempts
-
         return SolveAttempts(self._solver, solve, attempts)
 
     def stock(
