@@ -41,13 +41,10 @@ class Watch:
     Args:
         books: the client's books.
         collector: polls them.
-        pollers: how many may be polled at once.
         outcomes: where each task is put that has ended, or whose wait has.
     """
 
-    def __init__(
-        self, books: Books, collector: Collector, pollers: int, outcomes: Outcomes
-    ) -> None:
+    def __init__(self, books: Books, collector: Collector, outcomes: Outcomes) -> None:
         self._books = books
         self._collector = collector
         self._outcomes = outcomes
@@ -59,8 +56,9 @@ class Watch:
         self._turns = count(1)
         # Comes when the next moment has become earlier, if somebody waits for that.
         self._earlier: Turn | None = None
-        # They poll what is due: (moment, task).
-        self._hands: Hands[tuple[float, Solve]] = Hands(self._poll, pollers)
+        # They poll what is due: (moment, task). Each account has hands of its own, as many as it
+        # has lanes, so that those of one that does not reply are not missed by the others.
+        self._hands: dict[Account, Hands[tuple[float, Solve]]] = {}
         self._stops: dict[Account, _Stop] = {}
         self._over = False
         # Of the event loop where it runs: what tells the time, and the loop if it is asyncio's.
@@ -96,17 +94,18 @@ class Watch:
     async def run(self) -> None:
         """Poll what is due, until cancelled; then nobody waits for the rest any more."""
         self._now, self._loop = clock(), asyncio_loop()
-        self._hands.open()
         try:
             async with anyio.create_task_group() as group:
                 while True:
                     self._line_up(group)
                     next_due = self._heap[0][0] if self._heap else EVER
+                    next_looks = [hands.look_again for hands in self._hands.values()]
                     self._earlier = Turn(self._loop)
-                    await self._earlier.wait(min(next_due, self._hands.look_again))
+                    await self._earlier.wait(min(next_due, *next_looks, EVER))
                     self._earlier = None
-                    if self._hands.lend_more(group):
-                        self._time_out()
+                    for hands in self._hands.values():
+                        if hands.lend_more(group):
+                            self._time_out(hands)
         finally:
             self._over = True
             for account, stop in self._stops.items():
@@ -119,12 +118,19 @@ class Watch:
         while self._heap and self._heap[0][0] <= now:
             due, turn, solve = heapq.heappop(self._heap)
             if turn == solve.turn:
-                self._hands.give((due, solve), group)
+                self._hands_for(solve.account).give((due, solve), group)
 
-    def _time_out(self) -> None:
+    def _hands_for(self, account: Account) -> Hands[tuple[float, Solve]]:
+        hands = self._hands.get(account)
+        if hands is None:
+            hands = self._hands[account] = Hands(self._poll, account.limits.connections)
+            hands.open()
+        return hands
+
+    def _time_out(self, hands: Hands[tuple[float, Solve]]) -> None:
         """End the waits that are over while all hands are full."""
         now = self._now()
-        for _, solve in self._hands.left:
+        for _, solve in hands.left:
             if solve.deadline <= now:
                 self._end_late(solve)
 
