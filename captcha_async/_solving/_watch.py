@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import heapq
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import count
 
@@ -30,6 +31,9 @@ from ._outcomes import Outcomes
 from ._solve import EVER, Solve
 
 __all__ = ["Watch"]
+
+NEAR = 2.0
+"""Request time-outs before its deadline from which on a task is polled inside of a scope."""
 
 BUSY_FOR = 0.5
 """Seconds after which a task is looked at again that somebody else is polling."""
@@ -169,7 +173,7 @@ class Watch:
                 return
             solve.busy = True
             try:
-                with anyio.CancelScope(deadline=solve.deadline):
+                with _up_to_deadline(solve, self._now()):
                     await self._collector.look(solve, solve.deadline, due)
             except CaptchaError as error:
                 self._end(solve, error)
@@ -218,6 +222,20 @@ class Watch:
                 self._end(solve, copy.copy(error))
 
         each(stop, [solve for solve in self._watched if solve.account is account])
+
+
+def _up_to_deadline(solve: Solve, now: float) -> AbstractContextManager[object]:
+    """Poll a task inside of this, and the poll ends at its deadline.
+
+    A scope takes a tenth of a poll's CPU; and a poll that need not queue is over long before a
+    deadline that is far away.
+    """
+    account = solve.account
+    gates, limits = account.gates, account.limits
+    queues = limits.requests_per_second is not None or gates.member is not None
+    if queues or gates.pause.lasts or solve.deadline < now + NEAR * limits.request_timeout:
+        return anyio.CancelScope(deadline=solve.deadline)
+    return nullcontext()
 
 
 class _Stop:
