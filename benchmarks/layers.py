@@ -222,7 +222,7 @@ async def measure_watch(info: Reference, first: int, seconds: float) -> tuple[fl
     """The same for a watch over some tasks."""
     async with _client(info, GAP) as client:
         solver = client._solver
-        watch = Watch(solver.books, solver.collector, 64, Outcomes())
+        watch = Watch(solver.books, solver.collector, Outcomes())
         for number in range(WATCHED):
             watch.add(_open(client, first + number))
         async with anyio.create_task_group() as group:

@@ -102,9 +102,10 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         self._holding = False
         # A place for each task that is read and whose outcome is not taken yet.
         self._room = RateLimitedSemaphore(max_in_flight)
-        pollers = min(solver.seats.connections, max_in_flight)
-        self._watch: Watch = solver.watch(pollers, self._outcomes)
-        self._hands: Hands[Solve] = Hands(self._submit, pollers)
+        self._watch: Watch = solver.watch(self._outcomes)
+        # A task that waits for one account must not keep others from another one that is free.
+        at_once = solver.seats.connections if len(solver.seats) == 1 else max_in_flight
+        self._hands: Hands[Solve] = Hands(self._submit, min(at_once, max_in_flight))
         self._exhausted = False
         # Where the outcome that was handed out last stands in the source.
         self.position: int = 0

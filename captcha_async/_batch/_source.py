@@ -29,8 +29,16 @@ async def keyed(source: Source[S] | Pairs[S]) -> AsyncGenerator[tuple[Any, Any],
         # Left to the garbage collector, a half-read generator would complain.
         async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
             async for item in source:
-                yield item if isinstance(item, tuple) else (index, item)
+                yield _pair(index, item)
                 index += 1
     else:
         for index, item in enumerate(source):
-            yield item if isinstance(item, tuple) else (index, item)
+            yield _pair(index, item)
+
+
+def _pair(index: int, item: Any) -> tuple[Any, Any]:
+    """Return (key, task); what is neither a task nor a pair is told of as the task that it is not.
+
+    So it fails for itself, and what comes after it is read.
+    """
+    return item if isinstance(item, tuple) and len(item) == 2 else (index, item)

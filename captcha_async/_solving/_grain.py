@@ -25,5 +25,7 @@ def on_grain(moment: float, solve: Solve, deadline: float) -> float:
     """
     if moment >= deadline:
         return deadline
-    near = math.floor(moment / GRAIN + 1.0 - DOWN) * GRAIN
-    return near if near >= solve.next_allowed else math.ceil(moment / GRAIN) * GRAIN
+    on = math.floor(moment / GRAIN + 1.0 - DOWN) * GRAIN
+    if on < solve.next_allowed:
+        on = math.ceil(moment / GRAIN) * GRAIN
+    return on if on < deadline else moment

@@ -346,9 +346,9 @@ class Solver:
 
     # -- many -------------------------------------------------------------------------------------
 
-    def watch(self, pollers: int, outcomes: Outcomes) -> Watch:
+    def watch(self, outcomes: Outcomes) -> Watch:
         """Make a watch over tasks that are collected together."""
-        return Watch(self.books, self.collector, pollers, outcomes)
+        return Watch(self.books, self.collector, outcomes)
 
     async def drain(self, seconds: float) -> None:
         """Wait for the answers that nobody waits for; they are orphans then, to be looked at."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import heapq
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import count
 
@@ -36,6 +37,9 @@ BEHIND = 0.2
 paid for, and whoever submits more of them waits meanwhile; beyond that the schedule leaves polls
 out."""
 
+NEAR = 2.0
+"""Request time-outs before its deadline from which on a task is polled inside of a scope."""
+
 BUSY_FOR = 0.5
 """Seconds after which a task is looked at again that somebody else is polling."""
 
@@ -46,13 +50,10 @@ class Watch:
     Args:
         books: the client's books.
         collector: polls them.
-        pollers: how many may be polled at once.
         outcomes: where each task is put that has ended, or whose wait has.
     """
 
-    def __init__(
-        self, books: Books, collector: Collector, pollers: int, outcomes: Outcomes
-    ) -> None:
+    def __init__(self, books: Books, collector: Collector, outcomes: Outcomes) -> None:
         self._books = books
         self._collector = collector
         self._outcomes = outcomes
@@ -64,8 +65,9 @@ class Watch:
         self._turns = count(1)
         # Comes when the next moment has become earlier, if somebody waits for that.
         self._earlier: Turn | None = None
-        # They poll what is due: (moment, task).
-        self._hands: Hands[tuple[float, Solve]] = Hands(self._poll, pollers)
+        # They poll what is due: (moment, task). Each account has hands of its own, as many as it
+        # has lanes, so that those of one that does not reply are not missed by the others.
+        self._hands: dict[Account, Hands[tuple[float, Solve]]] = {}
         self._stops: dict[Account, _Stop] = {}
         self._over = False
         # Of the event loop where it runs: what tells the time, and the loop if it is asyncio's.
@@ -99,25 +101,26 @@ class Watch:
     @property
     def is_behind(self) -> bool:
         """Whether polls are late, so that there should be no more tasks for now."""
-        due = self._hands.oldest
-        return due is not None and self._now() > due[0] + BEHIND
+        oldest = [hands.oldest for hands in self._hands.values()]
+        return any(due is not None and self._now() > due[0] + BEHIND for due in oldest)
 
     # -- when -------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Poll what is due, until cancelled; then nobody waits for the rest any more."""
         self._now, self._loop = clock(), asyncio_loop()
-        self._hands.open()
         try:
             async with anyio.create_task_group() as group:
                 while True:
                     self._line_up(group)
                     next_due = self._heap[0][0] if self._heap else EVER
+                    next_looks = [hands.look_again for hands in self._hands.values()]
                     self._earlier = Turn(self._loop)
-                    await self._earlier.wait(min(next_due, self._hands.look_again))
+                    await self._earlier.wait(min(next_due, *next_looks, EVER))
                     self._earlier = None
-                    if self._hands.lend_more(group):
-                        self._time_out()
+                    for hands in self._hands.values():
+                        if hands.lend_more(group):
+                            self._time_out(hands)
         finally:
             self._over = True
             for account, stop in self._stops.items():
@@ -130,12 +133,19 @@ class Watch:
         while self._heap and self._heap[0][0] <= now:
             due, turn, solve = heapq.heappop(self._heap)
             if turn == solve.turn:
-                self._hands.give((due, solve), group)
+                self._hands_for(solve.account).give((due, solve), group)
 
-    def _time_out(self) -> None:
+    def _hands_for(self, account: Account) -> Hands[tuple[float, Solve]]:
+        hands = self._hands.get(account)
+        if hands is None:
+            hands = self._hands[account] = Hands(self._poll, account.limits.connections)
+            hands.open()
+        return hands
+
+    def _time_out(self, hands: Hands[tuple[float, Solve]]) -> None:
         """End the waits that are over while all hands are full."""
         now = self._now()
-        for _, solve in self._hands.left:
+        for _, solve in hands.left:
             if solve.deadline <= now:
                 self._end_late(solve)
 
@@ -174,7 +184,7 @@ class Watch:
                 return
             solve.busy = True
             try:
-                with anyio.CancelScope(deadline=solve.deadline):
+                with _up_to_deadline(solve, self._now()):
                     await self._collector.look(solve, solve.deadline, due)
             except CaptchaError as error:
                 self._end(solve, error)
@@ -223,6 +233,20 @@ class Watch:
                 self._end(solve, copy.copy(error))
 
         each(stop, [solve for solve in self._watched if solve.account is account])
+
+
+def _up_to_deadline(solve: Solve, now: float) -> AbstractContextManager[object]:
+    """Poll a task inside of this, and the poll ends at its deadline.
+
+    A scope takes a tenth of a poll's CPU; and a poll that need not queue is over long before a
+    deadline that is far away.
+    """
+    account = solve.account
+    gates, limits = account.gates, account.limits
+    queues = limits.requests_per_second is not None or gates.member is not None
+    if queues or gates.pause.lasts or solve.deadline < now + NEAR * limits.request_timeout:
+        return anyio.CancelScope(deadline=solve.deadline)
+    return nullcontext()
 
 
 class _Stop:

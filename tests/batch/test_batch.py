@@ -54,6 +54,12 @@ async def endless(read: list[int]) -> AsyncIterator[RecaptchaV2Task]:
         yield TOKEN_TASK
 
 
+async def once_each(items: list[Any]) -> AsyncIterator[Any]:
+    """Yield each item."""
+    for item in items:
+        yield item
+
+
 @pytest.mark.parametrize("kind", ["list", "generator", "async generator"])
 async def test_every_task_has_its_outcome(kind: str) -> None:
     """Each outcome has the index of its task, whatever the tasks come from."""
@@ -262,6 +268,18 @@ async def test_progress_tells_how_far_it_is() -> None:
         assert progress.exhausted
         assert progress.elapsed > 5
         assert repr(batch) == "<Batch: 3 read, 2 solved, 1 failed>"
+
+
+@pytest.mark.parametrize("wrong", [(TOKEN_TASK,), ("key", TOKEN_TASK, 3), ()])
+@pytest.mark.parametrize("kind", [list, once_each])
+async def test_an_item_that_is_no_pair_fails_for_itself(wrong: Any, kind: Any) -> None:
+    """What comes after it in the source is read, and solved."""
+    async with joined(Emulator(latency=Latency.fixed(4))) as client:
+        outcomes = await collect(client, kind([TOKEN_TASK, wrong, ("key", TOKEN_TASK)]))
+        failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+        assert {outcome.key for outcome in outcomes} == {0, 1, "key"}
+        assert [(outcome.key, outcome.task) for outcome in failed] == [(1, wrong)]
+        assert isinstance(failed[0].error, InvalidArgument)
 
 
 async def test_wrong_use_is_explained() -> None:

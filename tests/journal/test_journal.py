@@ -36,6 +36,7 @@ from captcha_async import (
     SubmitUncertain,
     TaskRejected,
 )
+from captcha_async._account._slow_start import FIRST
 from captcha_async._journal._store import Store
 from captcha_async.emulator import Emulator
 
@@ -208,7 +209,8 @@ async def test_records_that_pile_up_are_written_with_one_commit(
         for _ in range(60):
             group.start_soon(client.submit, TOKEN_TASK)
     assert sum(commits) >= 120
-    assert max(commits) > 10
+    # So many createTask calls go at once in the beginning.
+    assert max(commits) >= FIRST
 
 
 # -- the file and its thread ----------------------------------------------------------------------

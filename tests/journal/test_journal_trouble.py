@@ -227,8 +227,8 @@ async def test_a_task_whose_record_fails_is_an_orphan(
 
     accepted = Entry.accepted
 
-    async def fail(entry: Entry, task_id: TaskId) -> None:
-        await accepted(entry, task_id)
+    async def fail(entry: Entry, task_id: TaskId, token: str | None) -> None:
+        await accepted(entry, task_id, token)
         raise JournalError("The journal is out of order.", path=str(path))
 
     emulator = quick_emulator()
