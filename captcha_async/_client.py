@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -16,6 +16,7 @@ import anyio
 
 from ._above._attempts import SolveAttempts
 from ._above._keys import KeyedTasks
+from ._above._left import forget, left_open, shared_keys, uncertain
 from ._above._plan import StockPlan
 from ._above._stock import Stock
 from ._account._account import Account
@@ -53,11 +54,7 @@ from ._solving._seat import Seat
 from ._solving._seats import take_seats
 from ._solving._solve import Solve
 from ._solving._solver import Solver
-from ._solving._stored import take_up
-from .errors import (
-    CaptchaError,
-    invalid,
-)
+from .errors import CaptchaError, invalid
 from .services import Service
 from .tasks._model import Solution, Task
 from .wire._account_facts import AccountFacts, QueueStatistics, SpendingSpan
@@ -150,7 +147,7 @@ class CaptchaClient:
         # A tenant of each account from now on until the client is closed.
         self._seats = take_seats(given, self._books, callbacks, strategy)
         self._solver = Solver(self._seats, self._books, retries or Retries(), hedge)
-        self._keyed = KeyedTasks(self._solver)
+        self._keyed = KeyedTasks(self._solver, shared_keys(self._solver))
 
     def __repr__(self) -> str:
         names = " and ".join(seat.tenant.name for seat in self._seats)
@@ -278,8 +275,9 @@ class CaptchaClient:
 
         Args:
             task: what to solve.
-            key: under which the journal knows the task, such as 'order-17': the same key again
-                returns the same task, also in another process, and `lookup` finds it.
+            key: under which the journal knows the task, and all processes of a shared account,
+                such as 'order-17': the same key again returns the same task, also in another
+                process, and `lookup` finds it.
             timeout: seconds until the service has accepted it.
             callback_url: address of yours to which the service posts the result, in place of the
                 client's receiver; the client polls.
@@ -300,7 +298,8 @@ class CaptchaClient:
         return self._solver.handle(solve)
 
     async def lookup(self, key: Any) -> PendingTask[Any] | None:
-        """Return the task that was submitted under a key, here or by an earlier client.
+        """Return the task that was submitted under a key, here, by an earlier client, or by another
+        process of a shared account.
 
         Makes no request. `await` it for its answer, or `peek`.
 
@@ -308,7 +307,8 @@ class CaptchaClient:
             The task; None if nothing was submitted under the key.
 
         Raises:
-            InvalidArgument: the client has no journal.
+            InvalidArgument: the client has no journal, and its account is not shared.
+            AccountUnavailable: the shared account's store does not answer.
             SubmitUncertain: createTask was sent for it, but whether a task exists is unknown.
             TaskExpired: its result is gone; or an earlier client has handed it out, and the journal
                 does not keep answers.
@@ -442,9 +442,10 @@ class CaptchaClient:
             max_in_flight: how many of them may be under way at once; `Limits.in_flight` without.
             timeout: seconds for each task, as for `solve`.
             name: under which the journal knows the batch; give each job of one file its own.
-            resume: go on where an earlier run of the batch has stopped: what was paid for is
-                collected, and a key whose answer was taken is skipped, or handed out again if the
-                journal keeps solutions.
+            resume: go on where an earlier run of the batch has stopped, here or in another process
+                of a shared account: what was paid for is collected, and a key whose answer was
+                taken is handed out again, or skipped if only the journal knows it and keeps no
+                solutions.
             resend_uncertain: solve keys anew of which nobody knows whether a task exists; without
                 it they fail with `SubmitUncertain`.
 
@@ -456,14 +457,16 @@ class CaptchaClient:
         check_count("max_in_flight", most)
         check_timeout(timeout)
         check_name(name)
-        if resume and self._books.journal.journal is None:
-            raise invalid("resume", resume, "left out, or the client be given a journal")
+        if resume and self._books.journal.journal is None and self._keyed.shared is None:
+            rule = "left out, or the client be given a journal or a shared account"
+            raise invalid("resume", resume, rule)
         resumption = Resumption(
             self._solver,
             name,
             indexed=not isinstance(tasks, Mapping),
             resume=resume,
             resend=resend_uncertain,
+            shared=self._keyed.shared,
         )
         return Batch(self._solver, tasks, most, timeout, resumption)
 
@@ -484,7 +487,8 @@ class CaptchaClient:
                 solutions, since the list is to have all of them.
         """
         journal = self._books.journal.journal
-        if resume and (journal is None or not journal.keep_solutions):
+        keeps = self._keyed.shared is not None if journal is None else journal.keep_solutions
+        if resume and not keeps:
             raise invalid("resume", resume, "left out unless the journal has keep_solutions=True")
         batch = self.batch(
             tasks,
@@ -685,6 +689,9 @@ class CaptchaClient:
     async def resume(self) -> AsyncGenerator[PendingTask[Any]]:
         """Take up what earlier clients with this journal have paid for and not collected.
 
+        With a shared account, also what processes that are gone have left of keys; each is taken up
+        by one of those that ask.
+
         ```python
         async for pending in client.resume():
             solved = await pending
@@ -695,24 +702,28 @@ class CaptchaClient:
         see `uncertain`. `Solved.key` tells the key of a task that was in a batch.
 
         Raises:
-            InvalidArgument: the client has no journal.
+            InvalidArgument: the client has no journal, and its account is not shared.
+            AccountUnavailable: the shared account's store does not answer.
             JournalError: it cannot be read.
         """
         self._seats.enter()
-        for record, entry in await self._books.journal.left_open():
-            yield self._solver.handle(await take_up(self._solver, record, entry))
+        async with aclosing(left_open(self._solver, self._keyed.shared)) as solves:
+            async for solve in solves:
+                yield self._solver.handle(solve)
 
     async def uncertain(self) -> tuple[UncertainSubmission, ...]:
-        """Return the submissions that may have created a task, as the journal has them.
+        """Return the submissions that may have created a task, as the journal has them, and the
+        processes of a shared account of their keys.
 
         Their process died, or the network failed, between createTask and its reply. They are never
         sent again by themselves.
 
         Raises:
-            InvalidArgument: the client has no journal.
+            InvalidArgument: the client has no journal, and its account is not shared.
+            AccountUnavailable: the shared account's store does not answer.
             JournalError: it cannot be read.
         """
-        return await self._books.journal.uncertain()
+        return await uncertain(self._solver, self._keyed.shared)
 
     async def forget(self, submission: UncertainSubmission) -> None:
         """Remove an uncertain submission, for example after a look at the account.
@@ -720,12 +731,13 @@ class CaptchaClient:
         A batch with `resume=True` then solves its key anew.
 
         Raises:
-            InvalidArgument: the client has no journal.
+            InvalidArgument: the client has no journal, and its account is not shared.
+            AccountUnavailable: the shared account's store does not answer.
             JournalError: it cannot be written.
         """
         if not isinstance(submission, UncertainSubmission):
             raise invalid("submission", submission, "one of those that uncertain() returns")
-        await self._books.journal.forget(submission.number)
+        await forget(self._solver, self._keyed.shared, submission)
 
     async def forget_batch(self, name: str = "") -> int:
         """Forget a batch that has ended, so that the same keys are solved anew.

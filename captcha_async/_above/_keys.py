@@ -1,22 +1,28 @@
 """Tasks by key: what a program that hands out ids of its own needs, over restarts.
 
-The journal has the key with each submission. In this process the tasks are known by it as well, so
-that what was taken can be had again while the client lives.
+The journal has the key with each submission, and so have the records that the processes of a shared
+account have in common. In this process the tasks are known by it as well, so that what was taken
+can be had again while the client lives.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from .. import errors
 from .._journal import BY_KEY, Entry, Place, Record, dump_key, mark_of
-from .._solving._solve import Solve
+from .._solving._solve import EVER, Solve
 from .._solving._solver import Solver
 from .._solving._stored import is_too_old, take_up
+from .._solving._submit import KeyTaken
 from ..errors import CaptchaError, SubmitUncertain, TaskExpired, invalid
 from ..tasks._model import Task
+
+if TYPE_CHECKING:
+    from .._solving._shared import Known, SharedKeys
 
 __all__ = ["KeyedTasks"]
 
@@ -29,10 +35,12 @@ class KeyedTasks:
 
     Args:
         solver: the client's.
+        shared: the keys that other processes know as well, if the account is shared.
     """
 
-    def __init__(self, solver: Solver) -> None:
+    def __init__(self, solver: Solver, shared: SharedKeys | None = None) -> None:
         self._solver = solver
+        self.shared: SharedKeys | None = shared
         self._journal = solver.books.journal
         # By key as JSON, the oldest first. Each enters when the service has accepted it, or when
         # the journal is asked for it; the oldest leaves when there are too many.
@@ -56,23 +64,30 @@ class KeyedTasks:
         place = self._place(key, solve.task)
         solve.key, solve.place = key, place
         async with self._turn(place.key):
-            earlier = await self._find(place, solve.task)
-            if earlier is not None and not _has_failed(earlier):
-                return earlier
-            try:
-                await self._solver.submit(solve)
-            finally:
-                if solve.accepted:
-                    self._remember(solve)
+            while not solve.accepted:
+                earlier = await self._find(place, solve.task, solve)
+                if earlier is not None and not _has_failed(earlier):
+                    return earlier
+                # Where another process is quicker, it is its task that counts.
+                with suppress(KeyTaken):
+                    await self._submit(solve)
         return solve
+
+    async def _submit(self, solve: Solve) -> None:
+        try:
+            await self._solver.submit(solve)
+        finally:
+            if solve.accepted:
+                self._remember(solve)
 
     async def look_up(self, key: Any) -> Solve | None:
         """Return the task of a key; None if there is none.
 
         Raises:
-            InvalidArgument: there is no journal.
+            InvalidArgument: there is no journal, and the account is not shared.
             SubmitUncertain: whether there is a task of that key is unknown.
             TaskExpired: its answer was taken, and is not stored.
+            AccountUnavailable: the shared account's store does not answer.
             JournalError: the journal cannot be read.
         """
         place = self._place(key, None)
@@ -82,7 +97,7 @@ class KeyedTasks:
     # -- inside -----------------------------------------------------------------------------------
 
     def _place(self, key: Any, task: Task[Any] | None) -> Place:
-        if self._journal.journal is None:
+        if self._journal.journal is None and self.shared is None:
             raise self._journal.missing()
         return Place(BY_KEY, dump_key(key), None if task is None else mark_of(task))
 
@@ -92,16 +107,43 @@ class KeyedTasks:
             turn = self._turns[text] = _Turn(self._turns, text)
         return turn
 
-    async def _find(self, place: Place, task: Task[Any] | None) -> Solve | None:
-        known = self._known.get(place.key)
-        if known is not None:
-            _check_same(place, known.place)
-            return known
-        found = await self._journal.find(place)
-        if found is None:
-            return None
-        _check_same(place, found[0].place)
-        return await self._revive(place, *found, task)
+    async def _find(
+        self, place: Place, task: Task[Any] | None, submitted: Solve | None = None
+    ) -> Solve | None:
+        """Return the task of a key; where there is none, *submitted* is made ready for it."""
+        here = self._known.get(place.key)
+        if here is not None and (self.shared is None or not _has_failed(here)):
+            _check_same(place, here.place)
+            return here
+        found = None if self._journal.journal is None else await self._journal.find(place)
+        if found is not None:
+            _check_same(place, found[0].place)
+        known = None
+        if self.shared is not None:
+            deadline = EVER if submitted is None else submitted.deadline
+            known = await self.shared.find(place, task, found, deadline)
+            if known.solve is not None:
+                self._remember(known.solve)
+                return known.solve
+        revived = None if found is None else await self._revive(place, *found, task)
+        return self._with_record(revived, known, submitted)
+
+    def _with_record(
+        self, revived: Solve | None, known: Known | None, submitted: Solve | None
+    ) -> Solve | None:
+        """Give a task its line in the shared records, if there are such."""
+        if known is None:
+            return revived
+        if revived is not None:
+            revived.record = revived.record or known.entry
+            return revived
+        if known.doubt:
+            raise _uncertain()
+        if submitted is not None:
+            submitted.record = known.entry
+        elif known.failure is not None:
+            raise known.failure
+        return None
 
     async def _revive(
         self, place: Place, record: Record, entry: Entry, task: Task[Any] | None
@@ -120,10 +162,7 @@ class KeyedTasks:
                 "journal does not keep answers: give it keep_solutions=True, or take another key."
             )
         if record.state not in ("open", "solved"):
-            raise SubmitUncertain(
-                "createTask was sent for this key, and no reply was recorded; a task may exist: "
-                "look at the account, then forget the submission (`client.uncertain()`)."
-            )
+            raise _uncertain()
         solve = await take_up(self._solver, record, entry, task)
         solve.place = record.place
         self._remember(solve)
@@ -166,6 +205,13 @@ class _Turn:
 def _check_same(place: Place, there: Place | None) -> None:
     if there is not None and place.mark and there.mark and place.mark != there.mark:
         raise invalid("key", place.key, "that of no other task in the journal")
+
+
+def _uncertain() -> SubmitUncertain:
+    return SubmitUncertain(
+        "createTask was sent for this key, and no reply was recorded; a task may exist: look at "
+        "the account, then forget the submission (`client.uncertain()`)."
+    )
 
 
 def _has_failed(solve: Solve) -> bool:

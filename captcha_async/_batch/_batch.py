@@ -27,8 +27,15 @@ from .._solving._group import single
 from .._solving._outcomes import Outcomes
 from .._solving._solve import Solve
 from .._solving._solver import Solver
+from .._solving._submit import KeyTaken
 from .._solving._watch import Watch
-from ..errors import CaptchaError, ServiceUnavailable, SubmitUncertain, TransportError
+from ..errors import (
+    AccountUnavailable,
+    CaptchaError,
+    ServiceUnavailable,
+    SubmitUncertain,
+    TransportError,
+)
 from ..tasks._model import Solution
 from ._resume import Resumption
 from ._source import Pairs, Source, keyed
@@ -300,17 +307,22 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         name_library()
         try:
             self._solver.seats.check(cast("Any", solve.task))
-            earlier = await self._resumption.look_up(solve)
-            if earlier == "skip":
-                self._outcomes.skipped_over(solve)
-                self._room.release()
-                return
-            if isinstance(earlier, Solved):
-                self._outcomes.ended(solve, earlier)
-                return
-            if earlier is not None:
-                solve = self._exchange(solve, earlier)
-            await self._solver.submit(solve)
+            while not solve.accepted:
+                earlier = await self._resumption.look_up(solve)
+                if earlier == "skip":
+                    self._outcomes.skipped_over(solve)
+                    self._room.release()
+                    return
+                if isinstance(earlier, Solved):
+                    self._outcomes.ended(solve, earlier)
+                    return
+                if earlier is not None:
+                    solve = self._exchange(solve, earlier)
+                try:
+                    await self._solver.submit(solve)
+                except KeyTaken:
+                    # Another process was quicker, and its task is waited for.
+                    solve.account.give_back_slot(solve)
         except OtherTasks as error:
             # It is wrong as a whole, and nothing of it was sent.
             self._error = self._error or error
@@ -329,14 +341,20 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
     def _stop_in_outage(self, error: CaptchaError) -> None:
         """Read no more in an outage, in which every further task would fail likewise."""
         unanswered = isinstance(error, ServiceUnavailable | SubmitUncertain | TransportError)
-        if unanswered and self._stopped_by is None and self._solver.seats.is_out:
+        # Nor can anybody tell then whether a key was paid for.
+        is_out = isinstance(error, AccountUnavailable) and self._resumption.is_shared
+        is_out = is_out or (unanswered and self._solver.seats.is_out)
+        if is_out and self._stopped_by is None:
             self._stopped_by = error
             self._reading.cancel()
             logger.warning("The batch reads no further tasks: %s", error)
 
     def _exchange(self, solve: Solve, earlier: Solve) -> Solve:
         """Go on with a task that was submitted before, in place of a new one."""
-        earlier.key, earlier.position, earlier.wants_slot = solve.key, solve.position, True
+        earlier.key, earlier.position = solve.key, solve.position
+        # What has ended, or is in flight for another process, takes no slot of ours.
+        elsewhere = earlier.record is not None and not earlier.record.ours
+        earlier.wants_slot = not earlier.done and not elsewhere
         earlier.deadline, earlier.wait = solve.deadline, solve.wait
         self._outcomes.exchanged(solve, earlier)
         return earlier

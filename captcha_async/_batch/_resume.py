@@ -1,11 +1,15 @@
-"""Taking up a batch that an earlier client has left, as the journal has it."""
+"""Taking up a batch that an earlier client, or another process, has left.
+
+The journal has what this process has done, and the shared records what all processes that share the
+account have. What the journal says was taken is not asked for elsewhere.
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from .._journal import BatchRecord, Record
+from .._journal import BatchRecord, Entry, OtherTasks, Record
 from .._outcome import Solved
 from .._solving._solve import Solve
 from .._solving._solver import Solver
@@ -13,6 +17,9 @@ from .._solving._stored import is_too_old, stored_answer, take_up
 from ..errors import SubmitUncertain
 from ..tasks._model import Task
 from ..wire import load_solution
+
+if TYPE_CHECKING:
+    from .._solving._shared import Known, SharedKeys
 
 __all__ = ["Resumption"]
 
@@ -30,10 +37,18 @@ class Resumption:
         indexed: whether its whole numbers are indexes, under which a task has to stay the same.
         resume: whether what the journal has is used, and not only added to.
         resend: whether uncertain submissions are sent again.
+        shared: the keys that other processes know as well, if the account is shared.
     """
 
     def __init__(
-        self, solver: Solver, name: str, *, indexed: bool, resume: bool, resend: bool
+        self,
+        solver: Solver,
+        name: str,
+        *,
+        indexed: bool,
+        resume: bool,
+        resend: bool,
+        shared: SharedKeys | None = None,
     ) -> None:
         self._solver = solver
         self._journal = solver.books.journal
@@ -41,8 +56,14 @@ class Resumption:
         self._indexed = indexed
         self._resume = resume
         self._resend = resend
-        # From `open` to `close`, if there is a journal.
+        self._shared = shared if resume else None
+        # From `open` to `close`, if there is a journal, or keys are shared.
         self._record: BatchRecord | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes are asked for each key."""
+        return self._shared is not None
 
     async def open(self) -> None:
         """Begin: keep others from the batch's keys, and read which of them are done.
@@ -54,11 +75,11 @@ class Resumption:
             InvalidArgument: another batch of that name is running.
             JournalError: the journal cannot be read.
         """
-        if self._journal.journal is None:
+        if self._journal.journal is None and self._shared is None:
             return
-        alone = self._resume or bool(self._name)
+        alone = self._journal.journal is not None and (self._resume or bool(self._name))
         self._record = self._journal.enter_batch(self._name, alone=alone)
-        if self._resume:
+        if self._resume and self._journal.journal is not None:
             await self._journal.read_taken(self._record)
 
     def close(self) -> None:
@@ -92,29 +113,57 @@ class Resumption:
         """
         if self._record is None or solve.task is None:
             return None
-        task = solve.task
-        indexed = self._indexed and type(solve.key) is int
-        solve.place = self._record.place(solve.key, task, indexed=indexed)
-        found = await self._record.find(solve.place) if self._resume else None
-        if found is None:
-            return None
-        record, entry = found
-        if record.state == "solved":
-            return await self._restore(record, task)
-        if record.state == "open":
+        if solve.place is None:
+            indexed = self._indexed and type(solve.key) is int
+            solve.place = self._record.place(solve.key, solve.task, indexed=indexed)
+            self._check_name(solve.key)
+        found = None
+        if self._resume and self._journal.journal is not None:
+            found = await self._record.find(solve.place)
+        if found is not None and found[0].state == "solved":
+            return await self._restore(found[0], solve.task)
+        known = None
+        if self._shared is not None:
+            known = await self._shared.find(solve.place, solve.task, found, solve.deadline)
+            if known.solve is not None:
+                return known.solve
+        return await self._take_up(solve, found, known)
+
+    def _check_name(self, key: Any) -> None:
+        """Refuse indexes of a batch without a name where other processes have such batches."""
+        if self._shared is not None and not self._name and self._indexed and type(key) is int:
+            raise OtherTasks(
+                "The tasks of this batch have no keys, and it has no name, so that another "
+                "process which shares the account could take its answers for those of its own: "
+                "give it a mapping with keys of yours, or batch(tasks, name='shop', resume=True).",
+                field="name",
+                rule="given, or the tasks have keys, since other processes share the account",
+            )
+
+    async def _take_up(
+        self, solve: Solve, found: tuple[Record, Entry] | None, known: Known | None
+    ) -> Solve | None:
+        """Return the task that the journal has; None if it is to be submitted."""
+        if found is not None and found[0].state == "open":
+            record, entry = found
             if is_too_old(self._solver, record):
                 entry.expired()
                 logger.warning("Task %s was paid for, and its result is gone.", record.task_id)
             else:
-                return await take_up(self._solver, record, entry, task)
-        elif self._resend:
-            await self._journal.forget(record.number or 0)
-        else:
-            raise SubmitUncertain(
-                "createTask was sent for this key before the process ended, and no reply was "
-                "recorded; a task may exist: look at the account, then pass resend_uncertain=True "
-                "to send it again."
-            )
+                earlier = await take_up(self._solver, record, entry, solve.task)
+                if known is not None and earlier.record is None:
+                    earlier.record = known.entry
+                return earlier
+        elif found is not None or (known is not None and known.doubt):
+            if not self._resend:
+                raise SubmitUncertain(
+                    "createTask was sent for this key before its process ended, and no reply was "
+                    "recorded; a task may exist: look at the account, then pass "
+                    "resend_uncertain=True to send it again."
+                )
+            if found is not None:
+                await self._journal.forget(found[0].number or 0)
+        solve.record = None if known is None else known.entry
         return None
 
     async def _restore(

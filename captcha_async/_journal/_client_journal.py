@@ -115,6 +115,14 @@ class ClientJournal:
         record.reserved = None if reserved is None else str(reserved)
         return self._entry(record)
 
+    def taken_over(self, ref: TaskRef, place: Place, owner: Owner | None = None) -> Entry:
+        """Make the entry of a task that another process has submitted under a key."""
+        record = Record(
+            owner or self.owner, ref.task_type, place, state="open", task_id=ref.task_id
+        )
+        record.polls = ref.polls
+        return self._entry(record)
+
     def attached(self, ref: TaskRef, owner: Owner | None = None) -> Entry:
         """Make the entry of a task that is taken up by its id."""
         record = Record(owner or self.owner, ref.task_type, state="open", task_id=ref.task_id)

@@ -16,7 +16,7 @@ import anyio
 from ._messages import Grant, Report
 from ._store import Store, StoreRefused, StoreUnreachable
 
-__all__ = ["BEAT", "Contact", "Correspondent"]
+__all__ = ["BEAT", "GOODBYE", "Contact", "Correspondent"]
 
 logger = logging.getLogger("captcha_async")
 
@@ -53,8 +53,8 @@ class Correspondent(Protocol):
         """Return the moment until which the next exchange has to be made, at the latest."""
         ...
 
-    async def after_exchange(self) -> None:
-        """Do what is due now that the store has answered."""
+    async def keep_records(self) -> None:
+        """Write and read records, as long as the store answers."""
         ...
 
     async def now_and_then(self) -> None:
@@ -142,6 +142,7 @@ class Contact:
                 group.start_soon(until_failure, self._exchange_on)
                 group.start_soon(until_failure, self._listen)
                 group.start_soon(until_failure, self._be_regular)
+                group.start_soon(until_failure, self._member.keep_records)
         except (StoreUnreachable, StoreRefused) as error:
             failures.append(error)
         except Exception as error:
@@ -162,7 +163,6 @@ class Contact:
             self.tried.set()
             if leaving:
                 return
-            await self._member.after_exchange()
             if self._closing:
                 continue
             await anyio.sleep(SOONEST)

@@ -13,7 +13,7 @@ import anyio
 from .._serving._own_task import OwnTask
 from ..errors import AccountUnavailable, ServiceError
 from ._callbacks import SharedCallbacks
-from ._contact import Contact
+from ._contact import GOODBYE, Contact
 from ._fuse_side import FuseSide
 from ._gate import Gate
 from ._messages import POOLS, SECOND, Grant, Report, Terms
@@ -69,7 +69,7 @@ class Member:
         self._secret = blake2b(api_key.encode(), person=b"callback tokens").digest()
         self.listener: Listener = Listener()
         self.id: str = ""
-        self.records: Records = Records(store, lambda: self.id)
+        self.records: Records = Records(store, lambda: self.id, self._trouble, self._is_settling)
         self._contact: Contact | None = None
         self._held: OwnTask[None] | None = None
         # Whether nothing can have been taken before; cleared by the first `_reset`, set again
@@ -101,6 +101,7 @@ class Member:
         self._fuse = FuseSide(self._egress, ask, self._fuse_changed)
         tokens = CallbackTokens(self.id, self._secret)
         self.callbacks: SharedCallbacks = SharedCallbacks(self._store, tokens)
+        self.records.reset()
 
     def __repr__(self) -> str:
         return f"<Member {self.id or 'not open'} of {self._store!r}>"
@@ -137,6 +138,7 @@ class Member:
         contact, held, self._contact, self._held = self._contact, self._held, None, None
         if contact is not None and held is not None:
             self._purse.give_back()
+            await self.records.settle(GOODBYE)
             await held.__aexit__(None, None, None)
 
     def abandon(self) -> None:
@@ -226,6 +228,14 @@ class Member:
             return None
         return self._unavailable(self._failure)
 
+    def _trouble(self) -> AccountUnavailable | None:
+        """Return why the store cannot be used now."""
+        return None if self._failure is None else self._unavailable(self._failure)
+
+    def _is_settling(self) -> bool:
+        """Tell whether the store may have forgotten something, or nothing is known of it yet."""
+        return self._grace or not self._version
+
     def _unavailable(self, failure: StoreUnreachable | StoreRefused) -> AccountUnavailable:
         text = f"The shared account cannot be used: {failure}; nothing was sent."
         return AccountUnavailable(text, retryable=isinstance(failure, StoreUnreachable))
@@ -311,6 +321,8 @@ class Member:
         gates = (self.slots, self.submits, self.requests)
         self.submits.window = grant.submits_window / SECOND
         self.requests.window = grant.requests_window / SECOND
+        if self._born and grant.born != self._born:
+            self.records.remind()
         # One exchange follows the other, so that no grant is older than the one before.
         self._born, self._joined = grant.born, self._joined or grant.joined
         more = False
@@ -365,6 +377,8 @@ class Member:
         """Note that the store does not answer."""
         was_lost, self._failure = self._failure, error
         self._purse.wake()
+        if isinstance(error, StoreRefused):
+            self.records.refused(self._unavailable(error))
         for gate in (self.slots, self.submits, self.requests):
             gate.wake()
         if self.requests.statistics().capacity == 0:
@@ -381,10 +395,9 @@ class Member:
             due = min(due, anyio.current_time() + GRACE_BEAT)
         return due
 
-    async def after_exchange(self) -> None:
-        """Write the records that could not be written before."""
-        if self.records.unsaved:
-            await self.records.flush()
+    async def keep_records(self) -> None:
+        """Write and read records, as long as the store answers."""
+        await self.records.run()
 
     async def now_and_then(self) -> None:
         """Exchange what was learned."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -12,7 +12,7 @@ from ._learned import merged
 from ._messages import SECOND, Grant, Mail, Report
 from ._rules import exchange
 from ._state import State
-from ._store import PATIENCE, RESULT_LIFE, post_key
+from ._store import PATIENCE, RESULT_LIFE, Change, Found, post_key
 
 __all__ = ["MemoryStore"]
 
@@ -70,7 +70,8 @@ class MemoryStore:
 
     async def post(self, to: str, token: str, body: bytes) -> None:
         """Leave a callback."""
-        await self.write(post_key(token), body, RESULT_LIFE)
+        await checkpoint()
+        self._put(post_key(token), body, RESULT_LIFE, "")
         self._deliver(Mail(to, f"post {token}"))
 
     async def read(self, key: str) -> bytes | None:
@@ -90,37 +91,42 @@ class MemoryStore:
         while self._records and next(iter(self._records.values()))[1] <= now:
             del self._records[next(iter(self._records))]
 
-    async def write(self, key: str, value: bytes, seconds: float, owner: str = "") -> None:
-        """Keep a record."""
+    async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
+        """Write records that may be written."""
         await checkpoint()
-        self._put(key, value, seconds, owner)
+        return [self._change(change) for change in changes]
 
-    async def claim(self, key: str, value: bytes, seconds: float, owner: str = "") -> bytes | None:
-        """Keep a record unless there is one."""
-        await checkpoint()
-        known = self._get(key)
-        if known is None:
-            self._put(key, value, seconds, owner)
-        return known
+    def _change(self, change: Change) -> bytes | None:
+        known = self._get(change.key)
+        if not change.may_replace(known):
+            return known
+        if change.value is None:
+            self._records.pop(change.key, None)
+        else:
+            self._put(change.key, change.value, change.seconds, change.owner)
+        return None
 
-    async def adopt(self, me: str) -> list[tuple[str, bytes]]:
-        """Take over what the dead have left."""
+    async def look(self, keys: Sequence[str]) -> list[Found | None]:
+        """Return records, and whether their owners live."""
         await checkpoint()
-        members, now = self._state.members, anyio.current_time()
-        living = {name for name, entry in members.items() if not entry.gone} | {"", me}
-        found = [
-            (key, value, end)
+        living, found = self._living(), list[Found | None]()
+        for key in keys:
+            value = self._get(key)
+            found.append(None if value is None else Found(value, self._records[key][2] in living))
+        return found
+
+    def _living(self) -> set[str]:
+        return {name for name, entry in self._state.members.items() if not entry.gone}
+
+    async def left(self, me: str) -> list[tuple[str, bytes]]:
+        """Return what the dead have left."""
+        await checkpoint()
+        living, now = self._living() | {"", me}, anyio.current_time()
+        return [
+            (key, value)
             for key, (value, end, owner) in self._records.items()
             if owner not in living and now < end
         ]
-        for key, value, end in found:
-            self._records[key] = (value, end, me)
-        return [(key, value) for key, value, _ in found]
-
-    async def remove(self, key: str) -> None:
-        """Remove a record."""
-        await checkpoint()
-        self._records.pop(key, None)
 
     async def merge(self, kind: str, numbers: list[int]) -> list[int]:
         """Add up what was learned."""

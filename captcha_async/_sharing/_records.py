@@ -1,68 +1,158 @@
 """Shared records of keyed tasks: who runs a key again collects what was paid for, and pays once.
 
 A record begins before createTask is sent, so that a process which is killed at any moment leaves a
-trace; it is replaced as the task goes on, and lives as long as a result does.
+trace; it is replaced as the task goes on, and lives as long as a result does. What is written and
+asked is gathered: while one call to the store is under way, the next ones wait, and go together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from hashlib import blake2b
-from typing import Any, Literal
+from itertools import islice
+from typing import Any, Generic, Literal, TypeVar
 
+import anyio
 import attrs
 import orjson
 
+from .._clock import wall_time
+from .._journal import Place, dump_key
+from .._journal._keys import load_key
 from .._ref import TaskRef
 from ..errors import AccountUnavailable
-from ._store import RESULT_LIFE, Store, StoreRefused, StoreUnreachable
+from ._store import NOBODY, RESULT_LIFE, TAG, Change, Store, StoreRefused, StoreUnreachable
 
-__all__ = ["Records", "TaskRecord"]
+__all__ = ["Records", "Seen", "TaskRecord", "new_tag"]
 
+T = TypeVar("T")
+
+EVER = float("inf")
 MOST_UNSAVED = 100_000
 """Records that wait for a store that does not answer; the oldest are given up."""
+AT_ONCE = 200
+"""Records in one call."""
+LONG = 24 * 3600.0
+"""Seconds for which it is remembered that nobody knows whether a key was paid for."""
+LONGEST = 15.0
+"""Seconds that a question waits for the store: longer than it gives nothing when it has lost its
+memory, which is one lease."""
+AGAIN = 0.3
+"""Seconds from one look whether the store has settled to the next."""
+
+RecordState = Literal["sending", "open", "uncertain", "solved", "failed"]
 
 
 @attrs.frozen(kw_only=True)
 class TaskRecord:
     """What is known of a key."""
 
+    tag: str
+    """Tells who has written it last, `TAG` characters by chance."""
+    batch: str
+    """The batch that the key is of."""
     key: str
-    state: Literal["sending", "open", "solved"]
-    """`sending`: createTask is on its way, or its process was killed then, and nobody can tell
-    whether the task was paid for. `open`: paid for. `solved`: the answer is in *answer*."""
-    member: str
-    """Who has sent it, or has taken it over."""
+    """The key, as `dump_key` writes it."""
+    mark: bytes | None = None
+    """Tells the task from another one under the key."""
+    state: RecordState
+    """`sending`: createTask is on its way, or its process was killed then. `uncertain`: nobody can
+    tell whether the task was paid for. `open`: paid for. `solved`: the answer is here. `failed`: it
+    has ended without one."""
+    type: str = ""
+    """Name of the task model."""
+    at: float = 0.0
+    """When createTask was sent, by the wall clock of its machine."""
     ref: TaskRef | None = None
     token: str = ""
-    """Its callback's; `kept_callback` has what came meanwhile."""
-    answer: bytes = b""
-    """What the sender has left as the answer."""
+    """Its callback's; `kept` has what came meanwhile."""
+    free: bool = False
+    """Whether nobody at its member waits for it, so that any member may collect it."""
+    adopted: bool = False
+    """Whether another member than its sender has taken it over."""
+    polls: int = 0
+    polled_at: float | None = None
+    """When it was last polled, by the wall clock."""
+    solution: bytes | None = attrs.field(default=None, repr=False)
+    """The service's own object, as JSON."""
+    cost: str | None = None
+    since: float | None = None
+    """Seconds after its submission at which it was last known to have no answer yet."""
+    elapsed: float | None = None
+    error: str | None = None
+    """Name of what it has failed with."""
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return Place(self.batch, self.key, self.mark)
+
+    @property
+    def age(self) -> float:
+        """Seconds since createTask was sent."""
+        return max(0.0, wall_time() - self.at)
 
     def dump(self) -> bytes:
-        """Return it as JSON."""
-        data: dict[str, Any] = {"key": self.key, "state": self.state, "member": self.member}
+        """Return it as its tag and JSON."""
+        data = attrs.asdict(
+            self,
+            recurse=False,
+            filter=lambda field, value: field.name != "tag" and value != field.default,
+        )
+        # It may hold half a character, such as of a file's name.
+        data["batch"] = dump_key(self.batch)
+        if self.mark is not None:
+            data["mark"] = self.mark.hex()
         if self.ref is not None:
             data["ref"] = self.ref.to_json()
-        if self.token:
-            data["token"] = self.token
-        if self.answer:
-            data["answer"] = self.answer.decode()
-        return orjson.dumps(data)
+        if self.solution is not None:
+            data["solution"] = self.solution.decode()
+        return self.tag.encode() + orjson.dumps(data)
 
     @classmethod
     def load(cls, text: bytes) -> TaskRecord:
         """Read what `dump` has returned."""
-        data = orjson.loads(text)
-        ref = data.get("ref")
-        return cls(
-            key=data["key"],
-            state=data["state"],
-            member=data["member"],
-            ref=None if ref is None else TaskRef.from_json(ref),
-            token=data.get("token", ""),
-            answer=data.get("answer", "").encode(),
-        )
+        data: dict[str, Any] = orjson.loads(text[TAG:])
+        data["batch"] = load_key(data["batch"])
+        if "mark" in data:
+            data["mark"] = bytes.fromhex(data["mark"])
+        if "ref" in data:
+            data["ref"] = TaskRef.from_json(data["ref"])
+        if "solution" in data:
+            data["solution"] = data["solution"].encode()
+        known = {field.name for field in attrs.fields(cls)}
+        return cls(tag=text[:TAG].decode(), **{name: data[name] for name in data if name in known})
+
+
+@attrs.frozen
+class Seen:
+    """A record as it was when it was looked at."""
+
+    record: TaskRecord
+    living: bool
+    """Whether the member that takes care of it is there."""
+
+
+@attrs.define(eq=False)
+class _Job(Generic[T]):
+    """Something to be done by the store."""
+
+    what: T
+    done: anyio.Event = attrs.field(factory=anyio.Event)
+    found: Any = None
+    error: AccountUnavailable | None = None
+    waiters: int = 0
+    then: Callable[[], object] | None = None
+    """Called at the end, if nothing was in the way."""
+
+    def end(self, found: Any = None, error: AccountUnavailable | None = None) -> None:
+        self.found, self.error = found, error
+        if found is None and error is None and self.then is not None:
+            self.then()
+        self.done.set()
 
 
 class Records:
@@ -71,69 +161,197 @@ class Records:
     Args:
         store: where they are.
         me: returns the member's id.
+        trouble: returns why the store cannot be used now, if it cannot.
+        settling: tells whether the store may have forgotten what others have written, so that no
+            key is to be taken yet.
     """
 
-    def __init__(self, store: Store, me: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        me: Callable[[], str],
+        trouble: Callable[[], AccountUnavailable | None],
+        settling: Callable[[], bool],
+    ) -> None:
         self._store = store
         self._me = me
-        # {digest of the key: what is to be written; None to remove it}, in order.
-        self._unsaved: dict[str, TaskRecord | None] = {}
+        self._trouble = trouble
+        self._settling = settling
+        # {key in the store: what is to be written}, in order; each leaves when it is written.
+        self._puts: dict[str, _Job[Change]] = {}
+        # Those that want an answer; each leaves with that, or with who has asked.
+        self._claims: dict[_Job[Change], None] = {}
+        self._looks: dict[str, _Job[str]] = {}
+        # What this member has written of tasks that have not ended, by key in the store: it is
+        # written again when the store has lost its memory.
+        self._unfinished: dict[str, Change] = {}
+        # Taken over from the dead, and not handed out yet.
+        self.adopted: dict[TaskRecord, None] = {}
+        # Set when there is something to do; made by each round of `run`.
+        self._wanted: anyio.Event | None = None
 
     @property
     def unsaved(self) -> int:
         """Records that the store does not have yet."""
-        return len(self._unsaved)
+        return len(self._puts)
 
-    async def begin(self, key: str) -> TaskRecord | None:
-        """Take a key, right before its createTask is sent.
+    def reset(self) -> None:
+        """Begin anew in another event loop, or as another member; what is unsaved stays."""
+        self._puts = {key: _Job(job.what) for key, job in self._puts.items()}
+        self._claims, self._looks = {}, {}
+        self._unfinished, self.adopted = {}, {}
+        self._wanted = None
 
-        Returns:
-            None: nobody has it, so send it. Else what there is already: nothing must be sent.
+    # -- asked and told ---------------------------------------------------------------------------
+
+    async def look(self, place: Place, deadline: float = EVER) -> Seen | None:
+        """Return what is known of a key; None if nothing is.
 
         Raises:
-            AccountUnavailable: nobody can tell whether it was paid for; nothing was sent.
+            AccountUnavailable: the store does not answer, at least not before the *deadline*.
         """
-        digest = _digest(key)
-        ours = TaskRecord(key=key, state="sending", member=self._me())
+        patience = max(0.0, min(LONGEST, deadline - anyio.current_time()))
+        key = key_of(place)
+        job = self._looks.get(key)
+        if job is None:
+            job = self._looks[key] = _Job(key)
+            self._wake()
+        job.waiters += 1
         try:
-            known = await self._store.claim(digest, ours.dump(), RESULT_LIFE, self._me())
-        except (StoreUnreachable, StoreRefused) as error:
-            raise AccountUnavailable(
-                f"Nobody can tell whether this key was paid for before: {error}; nothing was sent.",
-                retryable=isinstance(error, StoreUnreachable),
-            ) from None
-        return None if known is None else TaskRecord.load(known)
+            found = await self._answer(job, patience)
+        finally:
+            job.waiters -= 1
+            if not job.waiters and self._looks.get(key) is job:
+                del self._looks[key]
+        return found if found is None else Seen(TaskRecord.load(found.value), found.living)
 
-    async def look(self, key: str) -> TaskRecord | None:
-        """Return what is known of a key; None if nothing is, or the store does not answer."""
+    async def claim(
+        self,
+        record: TaskRecord,
+        expected: str = "",
+        patience: float = LONGEST,
+        *,
+        undo: TaskRecord | None = None,
+    ) -> bool:
+        """Write a record if there is none, or one with an *expected* tag; tell whether it was.
+
+        Of several who want to, one does. If it is cancelled, or fails, *undo* is written in place
+        of the record, or the record is removed.
+
+        Raises:
+            AccountUnavailable: the store does not answer.
+        """
+        change = self._change(record, expected)
+        job = _Job(change)
+        self._claims[job] = None
+        self._wake()
         try:
-            known = await self._store.read(_digest(key))
-        except (StoreUnreachable, StoreRefused):
-            return None
-        return None if known is None else TaskRecord.load(known)
+            in_the_way = await self._answer(job, patience)
+        except BaseException:
+            self._claims.pop(job, None)
+            # It may be on its way, or done.
+            if undo is None:
+                self.forget(record)
+            else:
+                self.put(undo)
+            raise
+        if in_the_way is None:
+            self._unfinished[change.key] = change
+        return in_the_way is None
 
-    async def accepted(self, key: str, ref: TaskRef, token: str = "") -> None:
-        """Note that the task was accepted; never fails, but is done later if the store is away."""
-        record = TaskRecord(key=key, state="open", member=self._me(), ref=ref, token=token)
-        await self._save(key, record)
+    def unavailable(self) -> AccountUnavailable:
+        """Return the error of who could not wait any longer for an answer."""
+        return _nobody_can_tell(self._trouble())
 
-    async def solved(self, key: str, ref: TaskRef, answer: bytes) -> None:
-        """Note the answer, for as long as a result lives."""
-        record = TaskRecord(key=key, state="solved", member=self._me(), ref=ref, answer=answer)
-        await self._save(key, record)
+    async def ready(self) -> None:
+        """Wait until the store answers, and remembers all.
 
-    async def drop(self, key: str) -> None:
-        """Forget a key whose task was certainly not accepted, or has ended without an answer."""
-        await self._save(key, None)
+        Raises:
+            AccountUnavailable: it does not.
+        """
+        error = self._trouble()
+        if error is None and not self._settling():
+            return
+        with anyio.move_on_after(LONGEST):
+            while (error := self._trouble()) is not None or self._settling():
+                if error is not None and not error.retryable:
+                    break
+                await anyio.sleep(AGAIN)
+            else:
+                return
+        raise _nobody_can_tell(error)
 
-    async def adopt(self) -> list[TaskRecord]:
-        """Return what members that are gone have left unfinished; each is given to one member.
+    def put(self, record: TaskRecord) -> None:
+        """Write a record, as soon as the store answers, unless another member has taken it over."""
+        change = self._change(record)
+        if record.state in ("sending", "open"):
+            self._unfinished[change.key] = change
+        else:
+            self._unfinished.pop(change.key, None)
+        self._put(change)
+
+    def forget(self, record: TaskRecord) -> None:
+        """Remove a record: the key is free again."""
+        key = key_of(record.place)
+        self._unfinished.pop(key, None)
+        self._put(Change(key=key, value=None, tag=record.tag))
+
+    async def saved(self, record: TaskRecord, patience: float) -> None:
+        """Wait until what was put last under a key is written, or as long as that is of use."""
+        job = self._puts.get(key_of(record.place))
+        if job is not None and self._trouble() is None:
+            with suppress(AccountUnavailable):
+                await self._answer(job, patience)
+
+    async def settle(self, patience: float) -> None:
+        """Wait until all is written that can be."""
+        with anyio.move_on_after(patience):
+            while self._puts and self._trouble() is None:
+                await next(iter(self._puts.values())).done.wait()
+
+    async def forgotten(self, record: TaskRecord) -> None:
+        """Remove a record, and wait for it.
+
+        Raises:
+            AccountUnavailable: the store does not answer; it is removed later.
+        """
+        self.forget(record)
+        await self._answer(self._puts[key_of(record.place)], LONGEST)
+
+    async def adopt(self) -> None:
+        """Take over what members that are gone have left unfinished.
+
+        What was paid for is in `adopted` then, each with one member; of a createTask that was on
+        its way it is noted that nobody knows what became of it. Whoever is cancelled meanwhile
+        leaves what was taken over to the next who asks.
+
+        Raises:
+            AccountUnavailable: the store does not answer.
+        """
+        jobs: list[_Job[Change]] = []
+        for record in await self.left():
+            if record.state == "open":
+                ours = attrs.evolve(record, tag=new_tag(), free=True, adopted=True)
+                then = partial(self.adopted.__setitem__, ours, None)
+            elif record.state == "sending":
+                ours, then = attrs.evolve(record, tag=new_tag(), state="uncertain"), None
+            else:
+                continue
+            job = _Job(self._change(ours, record.tag), then=then)
+            self._claims[job] = None
+            jobs.append(job)
+        self._wake()
+        for job in jobs:
+            await self._answer(job, LONGEST)
+
+    async def left(self) -> list[TaskRecord]:
+        """Return what nobody takes care of, because its member is gone or its fate unknown.
 
         Raises:
             AccountUnavailable: the store does not answer.
         """
         try:
-            found = await self._store.adopt(self._me())
+            found = await self._store.left(self._me())
         except (StoreUnreachable, StoreRefused) as error:
             raise AccountUnavailable(
                 f"What others have left cannot be looked for: {error}.",
@@ -141,29 +359,119 @@ class Records:
             ) from None
         return [TaskRecord.load(value) for _, value in found]
 
-    async def _save(self, key: str, record: TaskRecord | None) -> None:
-        digest = _digest(key)
-        # After what waits already, so that the last word on a key is the last one written.
-        self._unsaved.pop(digest, None)
-        self._unsaved[digest] = record
-        while len(self._unsaved) > MOST_UNSAVED:
-            del self._unsaved[next(iter(self._unsaved))]
-        await self.flush()
+    def _change(self, record: TaskRecord, expected: str = "") -> Change:
+        uncertain = record.state in ("sending", "uncertain")
+        owner = {"uncertain": NOBODY, "solved": "", "failed": ""}.get(record.state, self._me())
+        return Change(
+            key=key_of(record.place),
+            value=record.dump(),
+            tag=record.tag,
+            expected=expected,
+            seconds=LONG if uncertain else RESULT_LIFE,
+            owner=owner,
+        )
 
-    async def flush(self) -> None:
-        """Write what waits, as far as the store answers."""
-        for digest, record in list(self._unsaved.items()):
-            try:
-                if record is None:
-                    await self._store.remove(digest)
-                else:
-                    owner = "" if record.state == "solved" else record.member
-                    await self._store.write(digest, record.dump(), RESULT_LIFE, owner)
-            except (StoreUnreachable, StoreRefused):
-                return
-            if self._unsaved.get(digest) is record:
-                self._unsaved.pop(digest, None)
+    def _wake(self) -> None:
+        if self._wanted is not None:
+            self._wanted.set()
+
+    def _put(self, change: Change) -> None:
+        earlier = self._puts.pop(change.key, None)
+        # After what waits already; whoever waits for the earlier one is told with the last.
+        job = _Job(change) if earlier is None else earlier
+        job.what = change
+        self._puts[change.key] = job
+        while len(self._puts) > MOST_UNSAVED:
+            self._puts.pop(next(iter(self._puts))).end()
+        self._wake()
+
+    async def _answer(self, job: _Job[Any], patience: float) -> Any:
+        with anyio.move_on_after(patience):
+            await job.done.wait()
+        if job.error is not None:
+            raise job.error
+        if not job.done.is_set():
+            raise _nobody_can_tell(self._trouble())
+        return job.found
+
+    # -- done, by the member's contact ------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Do what is asked for, as long as the store answers.
+
+        Raises:
+            StoreUnreachable: it does not; what was to be done stays.
+            StoreRefused: it refuses.
+        """
+        while True:
+            self._wanted = wanted = anyio.Event()
+            while self._puts:
+                await self._write(dict(islice(self._puts.items(), AT_ONCE)))
+            if self._looks:
+                await self._read(list(islice(self._looks.values(), AT_ONCE)))
+            waits = AGAIN if self._claims and self._settling() else EVER
+            if self._claims and waits != AGAIN:
+                await self._try_claims(list(islice(self._claims, AT_ONCE)))
+            if not self._puts and not self._looks and (not self._claims or waits == AGAIN):
+                with anyio.move_on_after(waits):
+                    await wanted.wait()
+
+    async def _write(self, puts: dict[str, _Job[Change]]) -> None:
+        # As they are now: what is put meanwhile is written later.
+        changes = [job.what for job in puts.values()]
+        await self._store.change(changes)
+        for (key, job), change in zip(puts.items(), changes, strict=True):
+            if self._puts.get(key) is job and job.what is change:
+                del self._puts[key]
+                job.end()
+
+    async def _try_claims(self, jobs: list[_Job[Change]]) -> None:
+        known = await self._store.change([job.what for job in jobs])
+        for job, in_the_way in zip(jobs, known, strict=True):
+            self._claims.pop(job, None)
+            job.end(in_the_way)
+
+    async def _read(self, jobs: list[_Job[str]]) -> None:
+        # Who asks from now on is told what will be then.
+        for job in jobs:
+            self._looks.pop(job.what, None)
+        try:
+            found = await self._store.look([job.what for job in jobs])
+        except BaseException:
+            self._looks |= {job.what: job for job in jobs if not job.done.is_set()}
+            raise
+        for job, one in zip(jobs, found, strict=True):
+            job.end(one)
+
+    def refused(self, error: AccountUnavailable) -> None:
+        """Tell who waits that the store refuses: waiting would not help."""
+        waiting: Iterable[_Job[Any]] = (*self._claims, *self._looks.values())
+        for job in waiting:
+            job.end(error=error)
+        self._claims, self._looks = {}, {}
+
+    def remind(self) -> None:
+        """Write again what has not ended: the store may have lost its memory."""
+        for change in list(self._unfinished.values()):
+            if change.key not in self._puts:
+                self._put(change)
 
 
-def _digest(key: str) -> str:
-    return "task:" + blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+def new_tag() -> str:
+    """Make the tag of whoever writes a record."""
+    return secrets.token_hex(TAG // 2)
+
+
+def key_of(place: Place) -> str:
+    """Return the key in the store of a place in a batch; it does not show the user's."""
+    # A key as `dump_key` writes it has no such character.
+    text = f"{place.batch}\x1f{place.key}".encode("utf-8", "surrogatepass")
+    return "task:" + blake2b(text, digest_size=16).hexdigest()
+
+
+def _nobody_can_tell(error: AccountUnavailable | None) -> AccountUnavailable:
+    why = "The shared account's store does not answer; nothing was sent."
+    return AccountUnavailable(
+        f"Nobody can tell whether this key was paid for before. {why if error is None else error}",
+        retryable=error is None or error.retryable,
+    )

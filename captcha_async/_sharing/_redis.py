@@ -6,7 +6,7 @@ All keys of an account have one hash tag, and live on for a while after the last
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
 from typing import Any
@@ -19,7 +19,16 @@ from ..errors import invalid
 from ._messages import REPORT_FIELDS, SECOND, Grant, Report
 from ._redis_state import NUMBERS, read_state
 from ._state import State
-from ._store import PATIENCE, RESULT_LIFE, StoreRefused, StoreUnreachable, post_key
+from ._store import (
+    PATIENCE,
+    RESULT_LIFE,
+    TAG,
+    Change,
+    Found,
+    StoreRefused,
+    StoreUnreachable,
+    post_key,
+)
 
 __all__ = ["PREFIX", "RedisStore", "masked"]
 
@@ -39,40 +48,68 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 """
 
-# KEYS: the record, the hash of owners. ARGV: value, milliseconds, key, owner, whether it may be
-# replaced.
-_WRITE = """
-local known = redis.call('GET', KEYS[1])
-if known and ARGV[5] == '0' then return known end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-if ARGV[4] == '' then
-  redis.call('HDEL', KEYS[2], ARGV[3])
-else
-  redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
-  redis.call('PEXPIRE', KEYS[2], ARGV[6])
+# KEYS: the hash of owners, the records. ARGV: the hash's life; for each record its name, value
+# (empty to remove it), tag, expected tag, milliseconds and owner. What was in the way of each.
+_CHANGE = """
+local out = {}
+for i = 2, #KEYS do
+  local at = 6 * (i - 2) + 1
+  local name, value, tag, expected = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+  local known = redis.call('GET', KEYS[i]) or ''
+  local old = string.sub(known, 1, %d)
+  if known ~= '' and old ~= tag and old ~= expected then
+    out[i - 1] = known
+  else
+    out[i - 1] = ''
+    if value == '' then redis.call('DEL', KEYS[i])
+    else redis.call('SET', KEYS[i], value, 'PX', ARGV[at + 5]) end
+    if value == '' or ARGV[at + 6] == '' then
+      redis.call('HDEL', KEYS[1], name)
+    else
+      redis.call('HSET', KEYS[1], name, ARGV[at + 6])
+      redis.call('PEXPIRE', KEYS[1], ARGV[1])
+    end
+  end
 end
-return false
+return out
 """
 
-# KEYS: the hash of owners, members. ARGV: what the records' keys begin with, member, cursor.
 # A member that is gone has a 1 in the fourth place; see ENTRY in exchange.lua.
-_ADOPT = """
-local page = redis.call('HSCAN', KEYS[1], ARGV[3], 'COUNT', 500)
-local found, living = {page[1]}, {[ARGV[2]] = true}
-for i = 1, #page[2], 2 do
-  local key, owner = page[2][i], page[2][i + 1]
+_LIVES = """
+local living = {[''] = false, ['-'] = false}
+local function lives(owner)
   if living[owner] == nil then
     local entry = redis.call('HGET', KEYS[2], owner)
     living[owner] = entry and string.match(entry, '^%S+ %S+ %S+ (%S+)') == '0' or false
   end
-  if not living[owner] then
-    local value = redis.call('GET', ARGV[1] .. key)
+  return living[owner]
+end
+"""
+
+# KEYS: the hash of owners, members, the records. ARGV: the records' names. For each its value,
+# empty if there is none, and whether its owner lives.
+_LOOK = """
+local out = {}
+for i = 3, #KEYS do
+  out[#out + 1] = redis.call('GET', KEYS[i]) or ''
+  out[#out + 1] = lives(redis.call('HGET', KEYS[1], ARGV[i - 2]) or '') and 1 or 0
+end
+return out
+"""
+
+# KEYS: the hash of owners, members. ARGV: what the records' keys begin with, member, cursor.
+_LEFT = """
+local page = redis.call('HSCAN', KEYS[1], ARGV[3], 'COUNT', 500)
+local found = {page[1]}
+for i = 1, #page[2], 2 do
+  local name, owner = page[2][i], page[2][i + 1]
+  if owner ~= ARGV[2] and not lives(owner) then
+    local value = redis.call('GET', ARGV[1] .. name)
     if value then
-      redis.call('HSET', KEYS[1], key, ARGV[2])
-      found[#found + 1] = key
+      found[#found + 1] = name
       found[#found + 1] = value
     else
-      redis.call('HDEL', KEYS[1], key)
+      redis.call('HDEL', KEYS[1], name)
     end
   end
 end
@@ -115,8 +152,9 @@ def _script() -> str:
 SCRIPTS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("exchange", _script),
     ("post", lambda: _POST),
-    ("write", lambda: _WRITE),
-    ("adopt", lambda: _ADOPT),
+    ("change", lambda: _CHANGE % TAG),
+    ("look", lambda: _LIVES + _LOOK),
+    ("left", lambda: _LIVES + _LEFT),
     ("merge", lambda: _MERGE),
 )
 
@@ -301,43 +339,35 @@ class RedisStore:
             value: bytes | None = await client.get(self._record(key))
         return value
 
-    async def write(self, key: str, value: bytes, seconds: float, owner: str = "") -> None:
-        """Keep a record."""
-        await self._write(key, value, seconds, owner, replace=1)
+    async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
+        """Write records by one script, each if it may be."""
+        arguments: list[Any] = [int(LIFE * 1000)]
+        for change in changes:
+            life = max(1, int(change.seconds * 1000))
+            arguments += (change.key, change.value or b"", change.tag, change.expected, life)
+            arguments.append(change.owner)
+        keys = [self._prefix + "owners", *(self._record(change.key) for change in changes)]
+        known: list[bytes] = await self._call("change", keys, arguments)
+        return [value or None for value in known]
 
-    async def claim(self, key: str, value: bytes, seconds: float, owner: str = "") -> bytes | None:
-        """Keep a record unless there is one."""
-        return await self._write(key, value, seconds, owner, replace=0)
+    async def look(self, keys: Sequence[str]) -> list[Found | None]:
+        """Return records, and whether their owners live."""
+        names = [self._prefix + "owners", self._prefix + "members", *map(self._record, keys)]
+        flat = await self._call("look", names, list(keys))
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return [Found(value, bool(lives)) if value else None for value, lives in pairs]
 
-    async def _write(
-        self, key: str, value: bytes, seconds: float, owner: str, *, replace: int
-    ) -> bytes | None:
-        keys = [self._record(key), self._prefix + "owners"]
-        life = max(1, int(seconds * 1000))
-        arguments = [value, life, key, owner, replace, int(LIFE * 1000)]
-        known: bytes | None = await self._call("write", keys, arguments)
-        return known
-
-    async def adopt(self, me: str) -> list[tuple[str, bytes]]:
-        """Take over what the dead have left, page by page."""
+    async def left(self, me: str) -> list[tuple[str, bytes]]:
+        """Return what the dead have left, page by page."""
         keys = [self._prefix + "owners", self._prefix + "members"]
         found: list[tuple[str, bytes]] = []
         cursor = "0"
         while True:
-            head, *page = await self._call("adopt", keys, [self._record(""), me, cursor])
+            head, *page = await self._call("left", keys, [self._record(""), me, cursor])
             found += zip(map(_text, page[::2]), page[1::2], strict=True)
             cursor = _text(head)
             if cursor == "0":
                 return found
-
-    async def remove(self, key: str) -> None:
-        """Remove a record."""
-        client = self._client
-        if client is None:
-            raise StoreUnreachable(f"{self.place} is not connected")
-        with _told(self.place), anyio.fail_after(TIMEOUT):
-            await client.delete([self._record(key)])
-            await client.hdel(self._prefix + "owners", [key])
 
     async def merge(self, kind: str, numbers: list[int]) -> list[int]:
         """Add up what was learned."""

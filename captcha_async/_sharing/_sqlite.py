@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -20,7 +20,15 @@ from ._learned import merged
 from ._messages import SECOND, Grant, Mail, Report
 from ._rules import exchange
 from ._state import State
-from ._store import PATIENCE, RESULT_LIFE, StoreRefused, StoreUnreachable, post_key
+from ._store import (
+    PATIENCE,
+    RESULT_LIFE,
+    Change,
+    Found,
+    StoreRefused,
+    StoreUnreachable,
+    post_key,
+)
 
 __all__ = ["SqliteStore"]
 
@@ -290,60 +298,62 @@ class SqliteStore:
 
         return await self._in_thread(look)
 
-    async def write(self, key: str, value: bytes, seconds: float, owner: str = "") -> None:
-        """Keep a record."""
+    async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
+        """Write records in one transaction, each if it may be."""
 
-        def put() -> None:
+        def put() -> list[bytes | None]:
             with self._transaction() as database:
-                self._put(database, key, value, seconds, owner)
-
-        await self._in_thread(put)
-
-    async def claim(self, key: str, value: bytes, seconds: float, owner: str = "") -> bytes | None:
-        """Keep a record unless there is one."""
-
-        def put() -> bytes | None:
-            with self._transaction() as database:
-                known = self._get(database, key)
-                if known is None:
-                    self._put(database, key, value, seconds, owner)
-                return known
+                return [self._change(database, change) for change in changes]
 
         return await self._in_thread(put)
 
-    async def adopt(self, me: str) -> list[tuple[str, bytes]]:
-        """Take over what the dead have left."""
+    def _change(self, database: sqlite3.Connection, change: Change) -> bytes | None:
+        known = self._get(database, change.key)
+        if not change.may_replace(known):
+            return known
+        if change.value is None:
+            database.execute(
+                "DELETE FROM record WHERE account = ? AND key = ?", (self._name, change.key)
+            )
+        else:
+            self._put(database, change.key, change.value, change.seconds, change.owner)
+        return None
 
-        def take() -> list[tuple[str, bytes]]:
-            with self._transaction() as database:
-                members = self._load(database).members
-                living = {name for name, entry in members.items() if not entry.gone} | {"", me}
-                owners = database.execute(
-                    "SELECT DISTINCT owner FROM record WHERE account = ? AND owner <> ''",
+    async def look(self, keys: Sequence[str]) -> list[Found | None]:
+        """Return records, and whether their owners live."""
+
+        def look() -> list[Found | None]:
+            with _told(self._path):
+                living = self._living(self._db)
+                return [self._found(self._db, key, living) for key in keys]
+
+        return await self._in_thread(look)
+
+    def _living(self, database: sqlite3.Connection) -> set[str]:
+        members = self._load(database).members
+        return {name for name, entry in members.items() if not entry.gone}
+
+    def _found(self, database: sqlite3.Connection, key: str, living: set[str]) -> Found | None:
+        row = database.execute(
+            f"SELECT value, owner FROM record WHERE account = ? AND key = ? AND ends > {NOW}",
+            (self._name, key),
+        ).fetchone()
+        return None if row is None else Found(bytes(row[0]), row[1] in living)
+
+    async def left(self, me: str) -> list[tuple[str, bytes]]:
+        """Return what the dead have left."""
+
+        def look() -> list[tuple[str, bytes]]:
+            with _told(self._path):
+                living = self._living(self._db) | {"", me}
+                rows = self._db.execute(
+                    "SELECT key, value, owner FROM record WHERE account = ? AND owner <> '' AND "
+                    f"ends > {NOW}",
                     (self._name,),
-                ).fetchall()
-                found: list[tuple[str, bytes]] = []
-                for (owner,) in owners:
-                    if owner not in living:
-                        found += database.execute(
-                            "UPDATE record SET owner = ? WHERE account = ? AND owner = ? AND "
-                            f"owner <> '' AND ends > {NOW} RETURNING key, value",
-                            (me, self._name, owner),
-                        ).fetchall()
-                return [(key, bytes(value)) for key, value in found]
-
-        return await self._in_thread(take)
-
-    async def remove(self, key: str) -> None:
-        """Remove a record."""
-
-        def drop() -> None:
-            with self._transaction() as database:
-                database.execute(
-                    "DELETE FROM record WHERE account = ? AND key = ?", (self._name, key)
                 )
+                return [(key, bytes(value)) for key, value, owner in rows if owner not in living]
 
-        await self._in_thread(drop)
+        return await self._in_thread(look)
 
     async def merge(self, kind: str, numbers: list[int]) -> list[int]:
         """Add up what was learned."""

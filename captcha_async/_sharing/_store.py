@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
+
+import attrs
 
 from ._messages import Grant, Report
 from ._state import State
 
-__all__ = ["PATIENCE", "RESULT_LIFE", "Store", "StoreRefused", "StoreUnreachable", "post_key"]
+__all__ = [
+    "NOBODY",
+    "PATIENCE",
+    "RESULT_LIFE",
+    "TAG",
+    "Change",
+    "Found",
+    "Store",
+    "StoreRefused",
+    "StoreUnreachable",
+    "post_key",
+]
 
 PATIENCE = 5.0
 """Seconds that `messages` waits at most."""
 RESULT_LIFE = 600.0
 """Seconds that a callback or an answer is kept: services keep results for five minutes or so."""
+TAG = 16
+"""Characters at the beginning of a record's value that tell who has written it."""
+NOBODY = "-"
+"""The owner of a record that nobody takes care of, and that is to be found all the same."""
 
 
 class StoreUnreachable(Exception):
@@ -22,6 +40,43 @@ class StoreUnreachable(Exception):
 
 class StoreRefused(Exception):
     """The store answers, and will not do as it is set up: somebody has to look at it."""
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """A record that is to be written or removed, if nobody else has written it meanwhile.
+
+    It is done if there is no record, or one with either of two tags. So it may be repeated when its
+    reply was lost, and of several who want to replace the same record one does.
+    """
+
+    key: str
+    value: bytes | None
+    """What it is to be, beginning with a tag; None to remove it."""
+    tag: str
+    """A record with this tag may be replaced, or"""
+    expected: str = ""
+    """one with this."""
+    seconds: float = RESULT_LIFE
+    """How long it is kept."""
+    owner: str = ""
+    """The member that takes care of it; `NOBODY`; or empty if it needs nobody."""
+
+    def may_replace(self, known: bytes | None) -> bool:
+        """Tell whether it may be done, where *known* is what there is."""
+        if known is None:
+            return True
+        tag = known[:TAG].decode()
+        return tag == self.tag or tag == self.expected
+
+
+@attrs.frozen
+class Found:
+    """A record as it is."""
+
+    value: bytes
+    living: bool
+    """Whether its owner is a member still."""
 
 
 class Store(Protocol):
@@ -49,22 +104,16 @@ class Store(Protocol):
         """Return the record under a key."""
         ...
 
-    async def write(self, key: str, value: bytes, seconds: float, owner: str = "") -> None:
-        """Keep a record for so many seconds; with an *owner* others may `adopt` it."""
+    async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
+        """Write records, each if it may be; return what was in the way of each, None if nothing."""
         ...
 
-    async def claim(self, key: str, value: bytes, seconds: float, owner: str = "") -> bytes | None:
-        """Keep a record unless there is one, which is returned then."""
+    async def look(self, keys: Sequence[str]) -> list[Found | None]:
+        """Return the records under keys, and whether somebody takes care of each."""
         ...
 
-    async def adopt(self, me: str) -> list[tuple[str, bytes]]:
-        """Make *me* the owner of the records whose owners are no members any more; each of them is
-        given to one.
-        """
-        ...
-
-    async def remove(self, key: str) -> None:
-        """Remove a record."""
+    async def left(self, me: str) -> list[tuple[str, bytes]]:
+        """Return the records whose owner is neither *me* nor another member."""
         ...
 
     async def merge(self, kind: str, numbers: list[int]) -> list[int]:

@@ -131,6 +131,8 @@ class Books:
 
     def held_back(self, solve: Solve) -> None:
         """A createTask was not even begun; its line in the journal is gone."""
+        if solve.record is not None:
+            solve.record.drop()
         self._release(solve)
 
     def _release(self, solve: Solve) -> None:
@@ -173,6 +175,11 @@ class Books:
                 solve.entry.uncertain()
             else:
                 solve.entry.drop()
+        if solve.record is not None:
+            if uncertain:
+                solve.record.uncertain()
+            else:
+                solve.record.drop()
         if uncertain:
             solve.tenant.counters.uncertain += 1
             if cut_off:
@@ -208,6 +215,7 @@ class Books:
         """It will not be created; *error* is None if its caller was cancelled."""
         if solve.callback is not None:
             solve.callback.end(polled=False)
+            solve.callback = None
         if solve.events is not None:
             uncertain = solve.uncertain or isinstance(error, SubmitUncertain)
             solve.events.dropped(_task_of(solve), error, uncertain=uncertain)
@@ -294,6 +302,8 @@ class Books:
         elapsed = now - solve.born
         if solve.entry is not None:
             solve.entry.answered(solution.raw, cost, solve.polls, elapsed, solve.since)
+        if solve.record is not None:
+            solve.record.answered(solution.raw, cost, solve.polls, elapsed, solve.since)
         life = spec_of(solve.type).token_life
         solved: Solved[Any] = Solved(
             solution=solution,
@@ -315,6 +325,24 @@ class Books:
         self._spend(solve, cost)
         solve.tenant.counters.solved_in(solve.type, elapsed)
         self.solved(solve, solved, via)
+
+    def told(self, solve: Solve, outcome: Solved[Any] | CaptchaError, since: float | None) -> None:
+        """Another process has collected it, and tells what came of it.
+
+        Args:
+            solve: the task.
+            outcome: its answer, or why there is none.
+            since: seconds after its submission at which there was no answer yet.
+        """
+        # Who has collected it has counted what it cost.
+        self._release(solve)
+        if isinstance(outcome, CaptchaError):
+            self.failed(solve, outcome)
+            return
+        if solve.entry is not None:
+            raw = outcome.solution.raw
+            solve.entry.answered(raw, outcome.cost, outcome.polls, outcome.elapsed, since)
+        self.solved(solve, outcome, "journal")
 
     def solved(self, solve: Solve, solved: Solved[Any], via: Via) -> None:
         """It has its answer, from now on or, as a journal has it, since long ago."""
@@ -340,6 +368,8 @@ class Books:
         if solve.entry is not None:
             cost = solve.reserved if charged or lost else None
             solve.entry.failed(type(error).__name__, cost)
+        if solve.record is not None:
+            solve.record.failed(type(error).__name__)
         settle = self._spend if charged else self._presume if lost else self._release
         settle(solve)
         self._exhausted[solve.name] = solve
@@ -377,6 +407,8 @@ class Books:
         if solve.name in self._open:
             solve.tenant.awaited -= 1
             self._orphans[solve.name] = solve
+        if solve.record is not None:
+            solve.record.let_go(solve.polls)
         self.left_alone(solve, error)
 
     def left_alone(self, solve: Solve, error: CaptchaError | None) -> None:

@@ -21,6 +21,7 @@ from .._callbacks import Callback
 from .._polling._overdue import overdue_age
 from ..errors import (
     AccountError,
+    AccountUnavailable,
     CapacityError,
     CaptchaError,
     ClientClosed,
@@ -38,6 +39,7 @@ from ..wire._replies import Created, TaskResult
 from ._books import Books, outcome_of
 from ._grain import on_grain
 from ._solve import EVER, Solve
+from ._told import polled_elsewhere, told_by
 
 __all__ = ["Collector"]
 
@@ -154,6 +156,8 @@ class Collector:
         callback, schedule = solve.callback, solve.account.schedule
         if callback is not None and callback.arrived:
             return anyio.current_time()
+        if solve.record is not None and not solve.record.ours:
+            return max(solve.record.due, anyio.current_time())
         solve.number = solve.number or next(self._numbers)
         state = solve.poll_state(deadline)
         if callback is not None and callback.awaited:
@@ -203,6 +207,8 @@ class Collector:
         if callback is not None and callback.arrived and not callback.verify:
             self._read_posted(solve)
             return
+        if solve.record is not None and not solve.record.ours and not await self._follow(solve):
+            return
         if callback is None or not callback.arrived:
             try:
                 answer = await self._request(solve, deadline, due)
@@ -216,6 +222,22 @@ class Collector:
             answer = await self._confirm(solve, callback, deadline)
         if answer is not None:
             self._books.answered(solve, answer.solution, answer.cost, "poll", answer.details)
+
+    async def _follow(self, solve: Solve) -> bool:
+        """Ask after a task that other processes may collect; tell whether to poll for it now."""
+        assert solve.record is not None
+        try:
+            record = await solve.record.follow()
+        except AccountUnavailable as error:
+            solve.trouble = error
+            return False
+        if record is None:
+            solve.status = "processing"
+        elif solve.record.ours:
+            polled_elsewhere(solve, record)
+        else:
+            self._books.told(solve, told_by(solve, record), record.since)
+        return solve.record.ours and solve.may_poll(anyio.current_time())
 
     async def _confirm(self, solve: Solve, callback: Callback, deadline: float) -> Answer | None:
         """Ask the service itself about what was posted."""
@@ -261,6 +283,8 @@ class Collector:
             raise
         finally:
             solve.hand_over()
+            if solve.record is not None and not solve.waiters and not solve.done:
+                solve.record.let_go(solve.polls)
 
     # -- what was posted --------------------------------------------------------------------------
 

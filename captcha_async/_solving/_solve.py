@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType
 
 import anyio
@@ -26,7 +26,10 @@ from ..errors import CaptchaError, PollLimitReached
 from ..tasks._model import Task
 from ._fate import Fate
 
-__all__ = ["Solve"]
+if TYPE_CHECKING:
+    from .._sharing._keyed import KeyedEntry
+
+__all__ = ["EVER", "Solve"]
 
 EVER = float("inf")
 
@@ -81,6 +84,8 @@ class Solve:
     """Where it stands in a batch, if the journal is to know."""
     entry: Entry | None = None
     """Its line in the journal, if there is one; new for each createTask."""
+    record: KeyedEntry | None = None
+    """Its line in the records of the processes that share the account, if it has a key there."""
     events: SolveEvents | None = None
     """Where to tell what happens to it, if anybody listens."""
     fate: Fate | None = None
@@ -157,8 +162,12 @@ class Solve:
     def ref(self) -> TaskRef:
         """What collects it in another process; there is none before it is accepted."""
         assert self.task_id is not None
+        return self.ref_of(self.task_id)
+
+    def ref_of(self, task_id: TaskId) -> TaskRef:
+        """Return the reference under an id."""
         service = self.account.service.name
-        return TaskRef(service, self.task_id, self.type, self.polls, self.tenant.mark)
+        return TaskRef(service, task_id, self.type, self.polls, self.tenant.mark)
 
     @property
     def told(self) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref as weak
 
 import anyio
@@ -36,6 +36,9 @@ from ._seats import Seats
 from ._solve import EVER, Solve
 from ._submit import Submitter
 from ._watch import Watch
+
+if TYPE_CHECKING:
+    from .._sharing._records import Records
 
 __all__ = ["Solver"]
 
@@ -70,6 +73,12 @@ class Solver:
         self._router = Router(seats, submitter, books, retries)
         hedges = hedge is not None and len(seats) > 1
         self._hedge = Hedge(hedge or 0.0, seats, self.collector, self) if hedges else None
+
+    @property
+    def records(self) -> Records | None:
+        """The records of keys, of the first account that is shared; None if none is."""
+        members = (account.gates.member for account in self._shared)
+        return next((member.records for member in members if member is not None), None)
 
     async def join(self) -> None:
         """Join the processes that share the accounts, where these are shared.
@@ -238,6 +247,8 @@ class Solver:
         wait = solve.allowed
         error: CaptchaError = self.books.timed_out(solve, wait)
         if not solve.uncertain:
+            if solve.record is not None and solve.record.asking:
+                return solve.record.unavailable()
             member = solve.account.gates.member
             return (None if member is None else member.unavailable()) or error
         return SubmitUncertain(

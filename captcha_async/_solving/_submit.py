@@ -14,7 +14,11 @@ from ._collect import Collector
 from ._fate import fate_of
 from ._solve import Solve
 
-__all__ = ["Refusal", "Submitter"]
+__all__ = ["KeyTaken", "Refusal", "Submitter"]
+
+
+class KeyTaken(Exception):
+    """Another process has taken the key meanwhile, and nothing was sent: look at it again."""
 
 
 @attrs.frozen
@@ -55,6 +59,12 @@ class Submitter:
         """
         # Why it was refused with a callback, if that may have been for the callback.
         blamed: CaptchaError | None = None
+        if solve.record is not None:
+            try:
+                # Here, where it holds no lane that the polls need.
+                await solve.record.ready()
+            except CaptchaError as error:
+                return Refusal(error, crowded=False)
         while True:
             if solve.callback is None and solve.callback_url is None:
                 solve.callback = solve.tenant.callbacks.expect()
@@ -133,12 +143,15 @@ class Submitter:
             raise request.error
 
     async def _enter(self, solve: Solve) -> None:
-        """Have the journal know of the createTask before it is sent."""
+        """Have the journal and the shared records know of the createTask before it is sent."""
         entry = self._books.entered(solve)
-        if entry is None:
+        if entry is None and solve.record is None:
             return
         try:
-            await entry.begin()
+            if solve.record is not None and not await solve.record.begin(solve.type):
+                raise KeyTaken
+            if entry is not None:
+                await entry.begin()
         except BaseException:
             self._books.held_back(solve)
             raise
@@ -200,6 +213,8 @@ class _Request:
             # Safe before anybody hears of the task.
             if solve.entry is not None:
                 await solve.entry.accepted(self.created.task_id)
+            if solve.record is not None:
+                await solve.record.accepted(solve.ref_of(self.created.task_id))
         except Exception as error:
             self.error = error
 

@@ -24,7 +24,7 @@ from captcha_async._sharing._redis import RedisStore, _script
 from captcha_async._sharing._redis_state import read_state
 from captcha_async._sharing._sqlite import SqliteStore
 from captcha_async._sharing._state import State
-from captcha_async._sharing._store import StoreRefused, StoreUnreachable
+from captcha_async._sharing._store import NOBODY, Change, StoreRefused, StoreUnreachable
 
 real_time = pytest.mark.real_time
 
@@ -245,47 +245,97 @@ async def test_a_wait_for_messages_ends_when_one_comes(kind: str, tmp_path: Path
         assert got == ["post token"]
 
 
+def change(key: str, text: str | None, tag: str, expected: str = "", **options: Any) -> Change:
+    """A change to *text*, by whoever has *tag*."""
+    value = None if text is None else (tag * 16)[:16].encode() + text.encode()
+    return Change(
+        key=key, value=value, tag=(tag * 16)[:16], expected=(expected * 16)[:16], **options
+    )
+
+
+async def text_of(store: Any, key: str) -> str | None:
+    """What is under a key, without its tag."""
+    (found,) = await store.look([key])
+    return None if found is None else found.value[16:].decode()
+
+
+@real_time
+@every_store
+async def test_a_record_is_taken_by_one_and_replaced_by_its_tag(kind: str, tmp_path: Path) -> None:
+    """Who has written it may write on, and who has seen it may take it over; nobody else may."""
+    async with two_of(kind, tmp_path) as (first, second):
+        assert await first.change([change("order", "one", "a")]) == [None]
+        (known,) = await second.change([change("order", "two", "b")])
+        assert known == b"a" * 16 + b"one"
+        # A repeat, as after a reply that was lost.
+        assert await first.change([change("order", "one", "a")]) == [None]
+        assert await first.change([change("order", "more", "a")]) == [None]
+        assert await second.change([change("order", "mine", "b", "a")]) == [None]
+        (known,) = await first.change([change("order", None, "a")])
+        assert known == b"b" * 16 + b"mine"
+        assert await second.change([change("order", None, "b")]) == [None]
+        assert await text_of(first, "order") is None
+        assert await first.change([change("order", None, "a")]) == [None]
+
+
+@real_time
+@every_store
+async def test_many_records_are_changed_in_one_call(kind: str, tmp_path: Path) -> None:
+    """Each by itself: what is in the way of one is not in the way of the others."""
+    async with two_of(kind, tmp_path) as (first, second):
+        await first.change([change("b", "theirs", "x")])
+        known = await second.change([change(name, name, "y") for name in "abc"])
+        assert [value is None for value in known] == [True, False, True]
+        found = await first.look(["c", "none", "b"])
+        assert [one and one.value[16:] for one in found] == [b"c", None, b"theirs"]
+
+
 @real_time
 @every_store
 async def test_records_are_kept_for_their_time(kind: str, tmp_path: Path) -> None:
-    """A record is claimed once, replaced, removed, and gone after its time."""
+    """A record is gone after its time, and then anybody may write it."""
     async with two_of(kind, tmp_path) as (first, second):
-        assert await first.claim("order", b"one", 60) is None
-        assert await second.claim("order", b"two", 60) == b"one"
-        await second.write("order", b"three", 60)
-        assert await first.read("order") == b"three"
-        await first.remove("order")
-        assert await second.read("order") is None
-        await first.write("short", b"x", 0.001)
+        await first.change([change("short", "x", "a", seconds=0.001)])
         with anyio.fail_after(20):
-            while await second.read("short") is not None:  # noqa: ASYNC110 (its clock, not ours)
+            while await text_of(second, "short") is not None:  # noqa: ASYNC110 (its clock)
                 await anyio.sleep(0.005)
+        assert await second.change([change("short", "y", "b")]) == [None]
 
 
 @real_time
 @every_store
-async def test_what_the_dead_have_left_is_taken_over_once(kind: str, tmp_path: Path) -> None:
-    """Records of members that are gone get a new owner; those of the living do not."""
+async def test_what_the_dead_have_left_is_found(kind: str, tmp_path: Path) -> None:
+    """Records of members that are gone, and those of nobody; not what needs nobody."""
     async with two_of(kind, tmp_path) as (first, second):
         await first.exchange("a", Report())
         await second.exchange("b", Report())
         await first.exchange("dead", Report())
-        for number in range(5):
-            await first.write(f"left{number}", b"%d" % number, 60, "dead")
-        await first.write("mine", b"mine", 60, "a")
-        await first.write("solved", b"done", 60)
-        await first.write("short", b"short", 0.001, "dead")
-        assert await second.adopt("b") == []
+        await first.change(
+            [
+                *(change(f"left{number}", str(number), "x", owner="dead") for number in range(3)),
+                change("mine", "mine", "x", owner="a"),
+                change("solved", "done", "x"),
+                change("doubt", "?", "x", owner=NOBODY),
+                change("short", "short", "x", owner="dead", seconds=0.001),
+            ]
+        )
+        assert [key for key, _ in await second.left("b")] == ["doubt"]
+        found = await second.look(["left0", "mine", "solved", "doubt"])
+        assert [one is not None and one.living for one in found] == [True, True, False, False]
         await first.exchange("dead", Report(leaving=True))
         with anyio.fail_after(20):
-            while await second.read("short") is not None:  # noqa: ASYNC110 (its clock, not ours)
+            while await text_of(second, "short") is not None:  # noqa: ASYNC110 (its clock)
                 await anyio.sleep(0.005)
-        assert sorted(await second.adopt("b")) == [(f"left{n}", b"%d" % n) for n in range(5)]
-        assert await first.adopt("a") == []
-        await second.remove("left0")
-        await second.write("left1", b"done", 60)
-        await second.exchange("b", Report(leaving=True))
-        assert len(await first.adopt("a")) == 3
+        assert sorted(key for key, _ in await second.left("b")) == [
+            "doubt",
+            "left0",
+            "left1",
+            "left2",
+        ]
+        found = await second.look(["left0", "mine"])
+        assert [one is not None and one.living for one in found] == [False, True]
+        await second.change([change("left0", "0", "y", "x", owner="b"), change("left1", None, "x")])
+        assert sorted(key for key, _ in await first.left("a")) == ["doubt", "left2"]
 
 
 @real_time
@@ -329,7 +379,7 @@ async def test_accounts_in_one_file_are_apart(tmp_path: Path) -> None:
     one, other = SqliteStore(path, "one"), SqliteStore(path, "other")
     async with one.opened("a"), other.opened("a"):
         await one.exchange("a", Report())
-        await one.write("key", b"x", 60)
+        await one.change([change("key", "x", "a")])
         assert (await other.state()).live == 0
         assert await other.read("key") is None
         assert await other._in_thread(other._glance, "a") == []
@@ -389,9 +439,10 @@ async def test_all_keys_have_the_prefix_and_one_hash_tag(tmp_path: Path) -> None
             await store.exchange("a", Report(fuse_do="blow", fuse_error="x", pause=5))
             await store.post("a", "token", b"x")
             assert len(await store.messages("a")) == 3
-            await store.claim("key", b"x", 5, "a")
-            await store.adopt("b")
-            await store.remove("key")
+            await store.change([change("key", "x", "a", owner="a"), change("other", "x", "a")])
+            await store.look(["key"])
+            await store.left("b")
+            await store.change([change("key", None, "a")])
             await store.merge("kind", [1])
         assert client.keys("*")
         assert all(key.startswith(b"team:{name}:") for key in client.keys("*"))
