@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
+import ray  # pyright: ignore[reportMissingImports]
 from anyio.from_thread import start_blocking_portal
 
 from captcha_async import (
@@ -76,7 +76,7 @@ class Solve:
         tokens, errors = dict.fromkeys(tasks, ""), dict.fromkeys(tasks, "")
         client = await self._clients.get()
         # By key, so that the batch collects, and does not pay again, if it is run again.
-        async with client.batch(tasks, timeout=TIMEOUT) as outcomes:
+        async with client.batch(tasks, resume=True, timeout=TIMEOUT) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, Solved):
                     tokens[outcome.key] = outcome.solution.token

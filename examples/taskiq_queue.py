@@ -17,11 +17,9 @@ import asyncio
 import csv
 import json
 import os
-import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated, Any
 
 from taskiq import Context, TaskiqDepends, TaskiqEvents, TaskiqResultTimeoutError, TaskiqState
 from taskiq.serializers import JSONSerializer
@@ -84,13 +82,17 @@ async def close_client(state: TaskiqState) -> None:
 # With a name of its own, which does not depend on how this file was started.
 @broker.task(task_name="captchas:solve")
 async def solve(
-    key: str, website_url: str, website_key: str, context: Annotated[Context, TaskiqDepends()]
+    key: str,
+    website_url: str,
+    website_key: str,
+    context: Context = TaskiqDepends(),  # noqa: B008 (taskiq's way)
 ) -> dict[str, str]:
     """Solve one captcha. What uses the token belongs in here: it lives for a minute or two."""
     client: CaptchaClient = context.state.captcha
     tasks = {key: TurnstileTask(website_url=website_url, website_key=website_key)}
-    # By key, so that a message that is delivered again collects, and does not pay again.
-    async with client.batch(tasks, timeout=TIMEOUT) as outcomes:
+    # By key, so that a message that is delivered again collects, and does not pay again; and a
+    # batch, though of one, because what is only submitted takes no slot.
+    async with client.batch(tasks, resume=True, timeout=TIMEOUT) as outcomes:
         async for outcome in outcomes:
             if isinstance(outcome, Solved):
                 return {"key": key, "token": outcome.solution.token, "error": ""}
@@ -101,7 +103,7 @@ async def solve(
 async def answer_of(row: dict[str, str]) -> dict[str, str]:
     """Have one captcha solved; a message that was lost is sent again, which costs nothing."""
     for _ in range(MESSAGES):
-        sent = await solve.kiq(**row)
+        sent = await solve.kiq(row["key"], row["website_url"], row["website_key"])
         try:
             result = await sent.wait_result(check_interval=1, timeout=PATIENCE)
         except TaskiqResultTimeoutError:
@@ -112,6 +114,18 @@ async def answer_of(row: dict[str, str]) -> dict[str, str]:
     return {"key": row["key"], "token": "", "error": "NoAnswer"}
 
 
+@broker.task(task_name="captchas:tick")
+async def tick() -> None:
+    """Do nothing: workers look for what a killed one has left only after they were sent a task."""
+
+
+async def keep_looking() -> None:
+    """Send a tick now and then."""
+    while True:
+        await asyncio.sleep(IDLE / 4)
+        await tick.kiq()
+
+
 async def solve_table(rows: Iterator[dict[str, str]]) -> None:
     """Put captchas into the queue, and print each answer when it is there."""
     room = asyncio.Semaphore(2 * IN_FLIGHT)
@@ -120,10 +134,18 @@ async def solve_table(rows: Iterator[dict[str, str]]) -> None:
         print(json.dumps(await answer_of(row)), flush=True)
         room.release()
 
+    ticking = asyncio.create_task(keep_looking())
     async with asyncio.TaskGroup() as group:
         for row in rows:
             await room.acquire()
             group.create_task(one(row))
+    ticking.cancel()
+
+
+def rows_of(table: str) -> Iterator[dict[str, str]]:
+    """Read a table, row by row."""
+    with open(table, encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
 
 
 # -- the demo -------------------------------------------------------------------------------------
@@ -141,12 +163,12 @@ async def workers(count: int) -> AsyncGenerator[None]:
     """Run worker processes meanwhile."""
     command = [sys.executable, "-m", "taskiq", "worker", f"{__spec__.name}:broker"]
     command += ["--workers", str(count), "--max-async-tasks", str(AT_ONCE), "--log-level", "ERROR"]
-    process = subprocess.Popen(command)
+    process = await asyncio.create_subprocess_exec(*command)
     try:
         yield
     finally:
         process.terminate()
-        await asyncio.to_thread(process.wait)
+        await process.wait()
 
 
 @asynccontextmanager
@@ -175,8 +197,7 @@ async def main() -> None:
         await broker.startup()
         stack.push_async_callback(broker.shutdown)
         if given.demo is None:
-            with open(given.table, encoding="utf-8", newline="") as file:
-                await solve_table(csv.DictReader(file))
+            await solve_table(rows_of(given.table))
             return
         await stack.enter_async_context(workers(given.workers))
         await solve_table(captchas(given.demo))

@@ -22,7 +22,7 @@ import threading
 import time
 import venv
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,17 +58,16 @@ ENGINES = {
 
 @contextmanager
 def started(command: list[Any], **options: Any) -> Generator[subprocess.Popen[str]]:
-    """Run a program meanwhile."""
-    process = subprocess.Popen(command, text=True, **options)
+    """Run a program meanwhile, and end it with all that it has started."""
+    process = subprocess.Popen(command, text=True, start_new_session=True, **options)
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+        for sent in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, sent)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
 
 
 @contextmanager
@@ -121,9 +120,10 @@ def workers_of(engine: Engine, mark: str) -> list[int]:
             marked = mark in (folder / "environ").read_bytes().decode(errors="replace")
             # The name, which may have spaces and brackets, is the second field.
             parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
-            if marked and engine.worker in _words(folder):
-                if engine.parent in _words(folder.parent / parent):
-                    found.append(int(folder.name))
+            if not marked or engine.worker not in _words(folder):
+                continue
+            if engine.parent in _words(folder.parent / parent):
+                found.append(int(folder.name))
         except OSError:
             # It has ended meanwhile, or is none of ours.
             continue
@@ -281,6 +281,8 @@ def main() -> int:
     parser.add_argument("--idle", type=float, default=20.0, help="of a message, in seconds")
     parser.add_argument("--kill-at", type=float, default=0.4, help="the part that is done then")
     given = parser.parse_args()
+    # So that what was started is ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     python = given.python or environment()
     wrong = [each for name in given.engine or sorted(ENGINES) for each in run(name, python, given)]
     sys.stdout.writelines(f"{each}\n" for each in wrong)

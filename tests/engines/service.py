@@ -51,17 +51,23 @@ def told(emulator: Emulator) -> dict[str, Any]:
     }
 
 
+def tell(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 async def main(slots: int, latency: float) -> None:
     """Serve until the input ends."""
     emulator = Emulator(
         latency=Latency(median=latency), slots=slots, balance=10**6, max_record=None
     )
     async with serve(emulator) as url:
-        print(url, flush=True)
+        tell(url)
         while line := await anyio.to_thread.run_sync(sys.stdin.readline):
             short = line.strip() == "count"
             answer = {"created": emulator.statistics().created} if short else told(emulator)
-            print(json.dumps(answer), flush=True)
+            tell(json.dumps(answer))
 
 
 if __name__ == "__main__":
