@@ -37,6 +37,8 @@ from captcha_async.emulator import Emulator, Latency, serve
 # under way is solved again by another one, so a batch is what a crash delays.
 ROWS, BATCHES_AT_ONCE = 100, 4
 IN_FLIGHT = 400
+# How often a captcha is tried whose error says that the very same call may be made again.
+ROUNDS = 3
 TIMEOUT = 120.0
 SERVICE_VARIABLES = ("CAPTCHA_API_KEY", "CAPTCHA_BASE_URL", "CAPTCHA_SHARE", "CAPTCHA_SLOTS")
 
@@ -75,15 +77,21 @@ class Solve:
         }
         tokens, errors = dict.fromkeys(tasks, ""), dict.fromkeys(tasks, "")
         client = await self._clients.get()
-        # By key, so that the batch collects, and does not pay again, if it is run again.
-        async with client.batch(tasks, resume=True, timeout=TIMEOUT) as outcomes:
-            async for outcome in outcomes:
-                if isinstance(outcome, Solved):
-                    tokens[outcome.key] = outcome.solution.token
-                elif isinstance(outcome.error, AccountError):
-                    raise outcome.error
-                else:
+        left = tasks
+        for _ in range(ROUNDS):
+            # By key, so that the batch collects, and does not pay again, if it is run again.
+            again = {}
+            async with client.batch(left, resume=True, timeout=TIMEOUT) as outcomes:
+                async for outcome in outcomes:
+                    if isinstance(outcome, Solved):
+                        tokens[outcome.key], errors[outcome.key] = outcome.solution.token, ""
+                        continue
+                    if isinstance(outcome.error, AccountError):
+                        raise outcome.error
                     errors[outcome.key] = type(outcome.error).__name__
+                    if outcome.error.retryable:
+                        again[outcome.key] = outcome.task
+            left = again
         return {
             "key": np.array(list(tasks)),
             "token": np.array(list(tokens.values())),

@@ -37,6 +37,8 @@ IDLE = float(os.environ.get("QUEUE_IDLE", 60))
 wait those of a killed worker. Taskiq's own default is 10 minutes."""
 TIMEOUT = 0.8 * IDLE
 """Seconds for a captcha; less than that, so that no message is run by two at once."""
+AGAIN = "again: "
+"""Begins an error after which the very same may be tried again."""
 MESSAGES, PATIENCE = 3, 3 * IDLE
 """How often a captcha is sent for which no answer comes within so many seconds."""
 
@@ -96,22 +98,27 @@ async def solve(
         async for outcome in outcomes:
             if isinstance(outcome, Solved):
                 return {"key": key, "token": outcome.solution.token, "error": ""}
-            return {"key": key, "token": "", "error": type(outcome.error).__name__}
-    return {"key": key, "token": "", "error": "Taken"}
+            error = outcome.error
+            again = AGAIN if error.retryable else ""
+            return {"key": key, "token": "", "error": again + type(error).__name__}
+    raise AssertionError("unreachable")
 
 
 async def answer_of(row: dict[str, str]) -> dict[str, str]:
-    """Have one captcha solved; a message that was lost is sent again, which costs nothing."""
+    """Have one captcha solved; what may be sent again is, and so is a message that was lost."""
+    answer = {"key": row["key"], "token": "", "error": "NoAnswer"}
     for _ in range(MESSAGES):
         sent = await solve.kiq(row["key"], row["website_url"], row["website_key"])
         try:
             result = await sent.wait_result(check_interval=1, timeout=PATIENCE)
         except TaskiqResultTimeoutError:
             continue
-        if not result.is_err:
-            return result.return_value
-        return {"key": row["key"], "token": "", "error": repr(result.error)}
-    return {"key": row["key"], "token": "", "error": "NoAnswer"}
+        if result.is_err:
+            return answer | {"error": repr(result.error)}
+        answer = result.return_value
+        if not answer["error"].startswith(AGAIN):
+            break
+    return answer
 
 
 @broker.task(task_name="captchas:tick")
