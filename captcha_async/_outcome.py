@@ -51,8 +51,8 @@ class Solved(Generic[S_co]):
     )
     """The same as UTC time, for another process or machine; taken when the answer was made."""
     replayed: bool = False
-    """Whether a journal has handed the answer out again: it is as old as `expires` says, and may
-    have been used before."""
+    """Whether a journal, or the records of a shared account, have handed the answer out again: it
+    is as old as `expires` says, and may have been used before."""
     key: Any = None
     """In a batch: the task's index, or its key in the mapping."""
     arrived: datetime | None = attrs.field(default=None, eq=False)

@@ -13,6 +13,7 @@ import contextlib
 import os
 import sys
 
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as Driver
 from selenium.webdriver.common.by import By
@@ -56,7 +57,8 @@ def send(browser: Chrome, token: str) -> None:
     browser.execute_script("arguments[0].value = arguments[1]", field, token)
     browser.find_element(By.CSS_SELECTOR, "form button").click()
     # A click does not wait for the page that it leads to.
-    waiting = WebDriverWait(browser, 30)
+    # Between two pages the driver may know neither, and say so in an error of its own.
+    waiting = WebDriverWait(browser, 30, ignored_exceptions=[WebDriverException])
     waiting.until(staleness_of(field))
     waiting.until(lambda _: browser.execute_script("return document.readyState") == "complete")
 

@@ -11,7 +11,7 @@ import anyio
 from captcha_async._sharing._memory import MemoryStore
 from captcha_async._sharing._messages import Grant, Report
 from captcha_async._sharing._state import State
-from captcha_async._sharing._store import Change, Found, StoreUnreachable
+from captcha_async._sharing._store import Change, Found, Post, Posts, StoreUnreachable
 
 __all__ = ["View"]
 
@@ -57,13 +57,16 @@ class View:
         await self._check("messages")
         return texts
 
-    async def post(self, to: str, token: str, body: bytes) -> None:
+    async def post(self, posts: Sequence[Post]) -> None:
         await self._check("post")
-        await self.place.post(to, token, body)
+        await self.place.post(posts)
 
-    async def read(self, key: str) -> bytes | None:
-        await self._check("read")
-        return await self.place.read(key)
+    async def unpost(self, tokens: Sequence[str]) -> None:
+        await self._check("unpost")
+        await self.place.unpost(tokens)
+
+    async def posts(self) -> Posts:
+        return await self.place.posts()
 
     async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
         if self.before is not None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 # From the lowest layer to the highest; a line holds layers that do not know each other.
 LAYERS = [
-    ("_ref", "_secrets", "_clock"),
+    ("_ref", "_secrets", "_clock", "_waiting_line"),
     ("errors",),
     ("_checks",),
     ("_serving",),

@@ -1,10 +1,10 @@
 """The one way out: every request passes the same gates, in the same order.
 
 For every request these are: closed client, fuse, pause; for a task that is to be created slot,
-submit rate, money and brake; then request rate and lane. A rate is one of departures: whoever was
-held back after it got its turn, by a pause, the money or the brake, waits for a turn again, so that
-the end of a pause or of an outage is no burst. What need not be waited for costs no scope and no
-trip through the event loop; what has to be waited for ends when the fuse blows.
+submit rate, money, brake and slow start; then request rate and lane. A rate is one of departures:
+whoever was held back after it got its turn waits for a turn again, so that the end of a pause or of
+an outage is no burst. What need not be waited for costs no scope and no trip through the event
+loop; what has to be waited for ends when the fuse blows.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Admission:
         "_gates",
         "_kind",
         "_probe",
+        "_started",
         "_submission",
         "_tenant",
         "_trial",
@@ -67,10 +68,12 @@ class Admission:
         self._tenant = tenant
         self._submission = submission
         self._deadline = deadline
-        # Set on the way in: whether it is the fuse's probe, and the brake's trial if it is one. Set
-        # inside: how the request has ended, where what leaves the block tells something else.
+        # Set on the way in: whether it is the fuse's probe, the brake's trial if it is one, and
+        # whether it has a place of the slow start. Set inside: how the request has ended, where
+        # what leaves the block tells something else.
         self._probe = False
         self._trial: Trial | None = None
+        self._started = False
         self._error: BaseException | None = None
 
     async def __aenter__(self) -> Self:
@@ -104,12 +107,16 @@ class Admission:
         traceback: TracebackType | None,
     ) -> None:
         self._release_turn()
-        self._gates.note_end(
-            probe=self._probe,
-            trial=self._trial,
-            creates=self._submission is not None,
-            error=self._error or error,
-        )
+        try:
+            self._gates.note_end(
+                probe=self._probe,
+                trial=self._trial,
+                creates=self._submission is not None,
+                error=self._error or error,
+            )
+        finally:
+            if self._started:
+                self._gates.start.end()
 
     def asked_to_wait(self, seconds: float | None) -> None:
         """Note that an answer that is no error asks all requests to wait."""
@@ -174,18 +181,25 @@ class Admission:
                 held_back = True
                 with self._guard():
                     self._trial = await gates.brake.wait()
+        if not self._started:
+            held_back |= await self._take(gates.start.places)
+            self._started = True
+            gates.start.begin()
         return held_back
 
     @property
     def _is_braked(self) -> bool:
         return self._gates.brake.holds_back(self._trial)
 
-    async def _take(self, semaphore: RateLimitedSemaphore | Gate) -> None:
+    async def _take(self, semaphore: RateLimitedSemaphore | Gate) -> bool:
+        """Take one; tell whether it had to be waited for."""
         try:
             semaphore.acquire_nowait()
         except anyio.WouldBlock:
             with self._guard():
                 await semaphore.acquire()
+            return True
+        return False
 
     def _guard(self) -> Guard:
         return self._gates.fuse.guard(self._kind, tenant=self._tenant)
@@ -196,6 +210,8 @@ class Admission:
         if submission is None:
             return
         self._gates.brake.unused(self._trial)
+        if self._started:
+            self._gates.start.end()
         if submission.reserved is not None:
             self._gates.spending.release(submission.type, submission.reserved)
             submission.reserved = None

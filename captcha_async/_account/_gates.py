@@ -35,6 +35,7 @@ from ._limits import Limits
 from ._pause import Pause
 from ._semaphore import RateLimitedSemaphore
 from ._slots import SharedSlots, Slots
+from ._slow_start import SlowStart
 from ._spending import Spending
 from ._tenant import Tenant
 
@@ -92,6 +93,7 @@ class Gates:
         # As many at once as there are lanes, so that no request ever queues inside httpx. The rate
         # of a shared account is that of `member.requests`.
         self.requests: RateLimitedSemaphore = RateLimitedSemaphore(limits.connections, rate)
+        self.start: SlowStart = SlowStart(limits.connections)
         self.spending: Spending = Spending(limits.max_spend, limits.per, prices, member)
         # The clients that have joined and not left.
         self.tenants: dict[Tenant, None] = {}
@@ -166,6 +168,7 @@ class Gates:
             self._end(probe=probe, error=None)
             if creates:
                 self.brake.answered()
+                self.start.accepted()
             return
         asked = error.retry_after if isinstance(error, CaptchaError) else None
         if asked is not None:
@@ -182,6 +185,8 @@ class Gates:
             self.brake.failed(trial, uncertain=isinstance(error, SubmitUncertain))
         elif creates and answered:
             self.brake.answered()
+            if isinstance(error, AccountError):
+                self.start.refused()
         else:
             self.brake.unused(trial)
         self._end(probe=probe, error=error)
@@ -288,6 +293,7 @@ class Gates:
             listener = self.member.listener
             listener.fuse, listener.pause = self._hear_of_fuse, self.pause.for_seconds
             listener.lost, listener.back = self._lost, self._back
+            listener.posted = self._posted
 
     async def ask_to_probe(self, kind: RequestKind) -> None:
         """Ask whether the probe that was begun may go: one does, of all processes.
@@ -320,6 +326,12 @@ class Gates:
         else:
             change = "blown" if self.fuse.hold(error, seconds) else None
         self.tell(change)
+
+    def _posted(self, token: str, body: bytes) -> None:
+        """Give a callback that was handed over to the client whose it is, if it is there."""
+        for tenant in self.tenants:
+            if tenant.callbacks.posted(token, body):
+                return
 
     def _lost(self, error: CaptchaError) -> None:
         self._emit(partial(AccountLost, error=error))

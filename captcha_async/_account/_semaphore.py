@@ -10,6 +10,7 @@ import attrs
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from .._checks import check_count, check_positive
+from .._waiting_line import Place, WaitingLine
 from ..errors import invalid
 
 __all__ = ["RateLimitedSemaphore", "SemaphoreStatistics"]
@@ -27,12 +28,6 @@ class SemaphoreStatistics:
     """Callers that wait for a slot or for their turn."""
     entered: int
     """Entries so far."""
-
-
-@attrs.define(eq=False)
-class _Waiter:
-    event: anyio.Event | None = None
-    """Set when it is to look again; new for each wait."""
 
 
 class _Window:
@@ -83,21 +78,18 @@ class RateLimitedSemaphore:
         self._windows = _windows(rate, per, burst)
         self._borrowed = 0
         self._entered = 0
-        # In order of arrival; only the first one is ever awake.
-        self._waiters: dict[_Waiter, None] = {}
+        self._line = WaitingLine()
 
     def __repr__(self) -> str:
         slots = "any" if self._capacity is None else self._capacity
         return (
             f"<RateLimitedSemaphore {self._borrowed} of {slots} borrowed, "
-            f"{len(self._waiters)} waiting>"
+            f"{len(self._line)} waiting>"
         )
 
     def statistics(self) -> SemaphoreStatistics:
         """Return the numbers of now."""
-        return SemaphoreStatistics(
-            self._capacity, self._borrowed, len(self._waiters), self._entered
-        )
+        return SemaphoreStatistics(self._capacity, self._borrowed, len(self._line), self._entered)
 
     async def __aenter__(self) -> None:
         await self.acquire()
@@ -118,7 +110,7 @@ class RateLimitedSemaphore:
         """
         # Without a rate the moment matters to nobody, and need not be asked for.
         now = anyio.current_time() if self._windows else 0.0
-        if self._waiters or not self._has_slot() or (self._windows and self._due() > now):
+        if self._line.places or self._opening(now) > now:
             raise anyio.WouldBlock
         self._enter(now)
 
@@ -128,7 +120,7 @@ class RateLimitedSemaphore:
         try:
             self.acquire_nowait()
         except anyio.WouldBlock:
-            await self._wait_for_turn()
+            await self._wait()
         else:
             try:
                 await cancel_shielded_checkpoint()
@@ -140,7 +132,7 @@ class RateLimitedSemaphore:
     def resize(self, capacity: int) -> None:
         """Change the capacity; who is inside stays, also above the new one."""
         self._capacity = capacity
-        self._wake_first()
+        self._line.wake()
 
     def shift(self, seconds: float) -> None:
         """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""
@@ -156,58 +148,30 @@ class RateLimitedSemaphore:
         if not self._borrowed:
             raise RuntimeError("release() without acquire()")
         self._borrowed -= 1
-        self._wake_first()
+        if self._line.places:
+            self._line.wake()
 
-    async def _wait_for_turn(self) -> None:
-        waiter = _Waiter()
-        self._waiters[waiter] = None
-        try:
-            moment = await self._turn_of(waiter)
-        except BaseException:
-            del self._waiters[waiter]
-            self._wake_first()
-            raise
-        del self._waiters[waiter]
-        self._enter(moment)
-        self._wake_first()
+    async def _wait(self) -> None:
+        with Place(self._line) as place:
+            while True:
+                now = anyio.current_time()
+                opening = self._opening(now)
+                if opening <= now and place.is_first:
+                    break
+                await place.wait(opening)
+            self._enter(now)
 
-    async def _turn_of(self, waiter: _Waiter) -> float:
-        """Wait until *waiter* may enter, and return the moment of it."""
-        while True:
-            timeout = float("inf")
-            due = self._due()
-            if next(iter(self._waiters)) is waiter and self._has_slot():
-                timeout = due - anyio.current_time()
-                if timeout <= 0:
-                    return anyio.current_time()
-            event = waiter.event = anyio.Event()
-            if timeout == float("inf"):
-                # Only a slot, or its turn, is waited for: that needs no timer.
-                await event.wait()
-                continue
-            with anyio.move_on_after(timeout) as timer:
-                await event.wait()
-            if timer.cancelled_caught and self._has_slot():
-                # A timer may fire a clock tick early; it is due all the same.
-                return max(due, anyio.current_time())
-
-    def _has_slot(self) -> bool:
-        return self._capacity is None or self._borrowed < self._capacity
-
-    def _due(self) -> float:
-        return max((window.due() for window in self._windows), default=float("-inf"))
+    def _opening(self, now: float) -> float:
+        """Return the moment from which one more may enter; infinite while there is no slot."""
+        if self._capacity is not None and self._borrowed >= self._capacity:
+            return float("inf")
+        return max((window.due() for window in self._windows), default=now)
 
     def _enter(self, moment: float) -> None:
         self._borrowed += 1
         self._entered += 1
         for window in self._windows:
             window.enter(moment)
-
-    def _wake_first(self) -> None:
-        for waiter in self._waiters:
-            if waiter.event is not None:
-                waiter.event.set()
-            break
 
 
 def _windows(rate: float | None, per: float, burst: int | None) -> list[_Window]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 
 from .._ref import TaskId
 from ._tally import Tally
+
+if TYPE_CHECKING:
+    from .._sharing._callbacks import SharedCallbacks
 
 __all__ = ["Callback"]
 
@@ -34,6 +37,7 @@ class Callback:
         "_came_at",
         "_ended",
         "_event",
+        "_keeper",
         "_named",
         "_on_arrival",
         "_on_end",
@@ -41,6 +45,7 @@ class Callback:
         "_task_id",
         "_useful",
         "_useless",
+        "resumed",
         "token",
         "url",
         "verify",
@@ -60,6 +65,11 @@ class Callback:
         self.verify: bool = verify
         self._tallies = tallies
         self._on_end = on_end
+        # Whether its task was taken up from another process, so that nobody knows whether it came.
+        self.resumed: bool = False
+        # Who keeps the body outside of this process: set when it was handed over, let go with the
+        # end of the task.
+        self._keeper: SharedCallbacks | None = None
         # Unknown until `bind`, at createTask's reply, which a callback may overtake.
         self._task_id: TaskId | None = None
         # Who waits for a body: a task by the event, made when one waits and dropped when the body
@@ -105,6 +115,16 @@ class Callback:
             self.count("duplicate" if self._came else "late")
         self._came = True
         return True
+
+    def keep(self, keeper: SharedCallbacks) -> None:
+        """Note that the body is kept outside of this process, until the task has ended."""
+        self._keeper = keeper
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._keeper is not None and self._ended:
+            self._keeper.forget(self.token.decode())
+            self._keeper = None
 
     def count(self, what: Count) -> None:
         """Count something of this callback, for its receiver and for its client."""
@@ -171,6 +191,7 @@ class Callback:
             self.count("by_callback" if self._useful else "by_poll")
         for tally in self._tallies:
             tally.waiting -= 1
+        self._let_go()
         self._on_end(self)
 
     def _is_mine(self, named: TaskId | None) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from ..errors import ServiceError
 from ..services import Service
 from ._callback import Callback
 from ._receiver import CallbackReceiver
 from ._tally import CallbackStatistics, Tally
+
+if TYPE_CHECKING:
+    from .._sharing._callbacks import SharedCallbacks
 
 __all__ = ["ClientCallbacks"]
 
@@ -26,21 +30,66 @@ class ClientCallbacks:
     Args:
         receiver: the client's receiver; None if it has none and polls.
         service: its service.
+        shared: the callbacks of all processes, if the account is shared.
     """
 
-    def __init__(self, receiver: CallbackReceiver | None, service: Service) -> None:
+    def __init__(
+        self,
+        receiver: CallbackReceiver | None,
+        service: Service,
+        shared: SharedCallbacks | None = None,
+    ) -> None:
         self._receiver = receiver
         self._service = service
+        self._shared = shared
         # This client's part of the receiver's numbers.
         self._tally = Tally()
         # Set for good by `give_up`: from then on the client polls.
         self._refused = False
+        # Whether the receiver hands over what comes for other processes; ended by `close`.
+        self._relays = receiver is not None and shared is not None
+        if receiver is not None and shared is not None:
+            receiver.relay(shared)
+
+    def close(self) -> None:
+        """Hand nothing over any more."""
+        if self._relays and self._receiver is not None and self._shared is not None:
+            self._relays = False
+            self._receiver.unrelay(self._shared)
 
     def expect(self) -> Callback | None:
         """Make the callback of a submission; None if the task is to be polled for."""
         if self._receiver is None or self._refused:
             return None
-        return self._receiver.expect(self._tally)
+        token = None if self._shared is None else self._shared.make_token()
+        return self._receiver.expect(self._tally, token)
+
+    def token_of(self, callback: Callback | None) -> str:
+        """Return what another process needs to find a callback; empty if it cannot."""
+        shared = callback is not None and self._shared is not None
+        return callback.token.decode() if callback is not None and shared else ""
+
+    def expect_again(self, token: str) -> Callback | None:
+        """Make the callback of a task that another process, or an earlier client, has submitted;
+        None if there is none of that token.
+        """
+        if self._receiver is None or self._shared is None or self._shared.owner(token) is None:
+            return None
+        callback = self._receiver.expect_again(token, self._tally)
+        callback.resumed = True
+        return callback
+
+    async def fetch(self, token: str) -> None:
+        """Look whether a callback came meanwhile, and is kept."""
+        body = None if self._shared is None else await self._shared.kept(token)
+        if body is not None:
+            self.posted(token, body)
+
+    def posted(self, token: str, body: bytes) -> bool:
+        """Take a callback that came elsewhere and was handed over; tell whether it is of us."""
+        if self._receiver is None or self._shared is None:
+            return False
+        return self._receiver.posted(token, body, self._shared)
 
     def refuses(self, error: ServiceError) -> bool:
         """Tell whether an error of createTask may be about the address of the callback."""

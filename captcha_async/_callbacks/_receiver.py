@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
 
 from .._serving._asgi import Receive, Scope, Send
 from .._serving._messages import Bounds, Response
 from ..errors import invalid
 from ..tasks._fields import check_url
 from ._callback import Callback
-from ._reception import MOST_BYTES, Reception
+from ._reception import MOST_BYTES, Foreign, Reception
 from ._tally import CallbackStatistics, Tally
 from ._tokens import Tokens
+
+if TYPE_CHECKING:
+    from .._sharing._callbacks import SharedCallbacks
 
 __all__ = ["CallbackReceiver"]
 
@@ -29,7 +35,8 @@ class CallbackReceiver:
     It belongs to the event loop of its clients. What it answers: 200 to a callback, also to a
     repeated or a late one; 404 to an unknown token, 405 to another method, 413 to a body over
     256 KiB, 400 to one that cannot be read or that names another task; 200 to GET and HEAD of
-    `health`, for who watches over it.
+    `health`, for who watches over it. A callback of another process that shares the account is
+    handed over to it; it is answered with 503 when that cannot be, for the service to try again.
 
     Args:
         public_url: where the services reach it; the token follows as the last part of the path.
@@ -65,8 +72,18 @@ class CallbackReceiver:
         """Return what has become of the callbacks so far."""
         return self._tally.snapshot()
 
-    def expect(self, tally: Tally | None = None) -> Callback | None:
+    def expect_again(self, token: str, tally: Tally) -> Callback:
+        """Make the callback of a task that was submitted elsewhere; clients call this."""
+        address = self._public_url or self._served_at or ""
+        tallies = (self._tally, tally)
+        return self._tokens.add(address, verify=self._verify, tallies=tallies, token=token)
+
+    def expect(self, tally: Tally | None = None, token: str | None = None) -> Callback | None:
         """Make the callback of a submission; clients call this.
+
+        Args:
+            tally: where it is counted beside the receiver's own.
+            token: the secret in its URL; a new one without.
 
         Returns:
             None if nobody listens any more; the task is polled for then.
@@ -81,7 +98,21 @@ class CallbackReceiver:
             rule = "given, or the receiver be served before a task is submitted"
             raise invalid("public_url", None, rule)
         tallies = (self._tally,) if tally is None else (self._tally, tally)
-        return self._tokens.add(address, verify=self._verify, tallies=tallies)
+        return self._tokens.add(address, verify=self._verify, tallies=tallies, token=token)
+
+    def relay(self, shared: SharedCallbacks) -> None:
+        """Hand over what comes for other processes of a shared account; clients call this."""
+        self._reception.relays[shared] = self._reception.relays.get(shared, 0) + 1
+
+    def unrelay(self, shared: SharedCallbacks) -> None:
+        """Take back one `relay`."""
+        users = self._reception.relays.pop(shared) - 1
+        if users:
+            self._reception.relays[shared] = users
+
+    def posted(self, token: str, body: bytes, keeper: SharedCallbacks) -> bool:
+        """Take a callback that came to another process; tell whether it is of a client of ours."""
+        return self._reception.take_over(token, body, keeper)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[str]:
         """Listen on an address of its own, and give it as a URL.
@@ -111,14 +142,21 @@ class CallbackReceiver:
             raise RuntimeError("this CallbackReceiver is served already")
         self._served = True
         try:
-            async with listen(self._reception, host, port, Bounds(body_bytes=MOST_BYTES)) as url:
-                self._served_at, self._stopped = url, False
+            async with anyio.create_task_group() as group:
+                self._reception.spawn = group.start_soon
+                bounds = Bounds(body_bytes=MOST_BYTES)
                 try:
-                    yield url
+                    async with listen(self._reception, host, port, bounds) as url:
+                        self._served_at, self._stopped = url, False
+                        try:
+                            yield url
+                        finally:
+                            self._served_at, self._stopped = None, True
                 finally:
-                    self._served_at, self._stopped = None, True
+                    # What is being handed over then is sent again by the service.
+                    group.cancel_scope.cancel()
         finally:
-            self._served = False
+            self._served, self._reception.spawn = False, None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the server's lifespan."""
@@ -137,14 +175,17 @@ class CallbackReceiver:
         callback = self._reception.admit(scope["method"], path, query)
         if isinstance(callback, Response):
             return callback
+        ours = callback if isinstance(callback, Callback) else None
         headers = {name.lower(): value for name, value in scope["headers"]}
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > MOST_BYTES:
-            return self._reception.refuse(413, callback)
+            return self._reception.refuse(413, ours)
         body = await _read(receive)
         if body is None:
             return None
         content_type = headers.get(b"content-type", b"")
+        if isinstance(callback, Foreign):
+            return await self._reception.hand_over(callback, content_type, body, query)
         return self._reception.put_down(callback, content_type, body, query)
 
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+import attrs
+
 from .._serving._messages import Exchange, Request, Response
+from ..errors import AccountUnavailable
 from ..wire._posted import read_posted
 from ._callback import Callback
 from ._tally import Tally
 from ._tokens import Tokens
 
-__all__ = ["MOST_BYTES", "Reception"]
+if TYPE_CHECKING:
+    from .._sharing._callbacks import SharedCallbacks
+
+__all__ = ["MOST_BYTES", "Foreign", "Reception"]
 
 MOST_BYTES = 256 * 1024
 """Largest body that is accepted."""
@@ -20,10 +28,18 @@ HEALTH = "health"
 """The last part of the path that a load balancer may ask for; no token is as short."""
 
 _HEALTHY = Response(200, ((b"content-type", b"text/plain"),), b"ok\n")
-_ANSWERS = {status: Response(status) for status in (200, 400, 404, 413)}
+_ANSWERS = {status: Response(status) for status in (200, 400, 404, 413, 503)}
 _ANSWERS[405] = Response(405, ((b"allow", b"POST"),))
 
 logger = logging.getLogger("captcha_async")
+
+
+@attrs.frozen
+class Foreign:
+    """A callback of another process that shares an account."""
+
+    relay: SharedCallbacks
+    token: str = attrs.field(repr=False)
 
 
 class Reception:
@@ -37,10 +53,14 @@ class Reception:
     def __init__(self, tokens: Tokens, tally: Tally) -> None:
         self._tokens = tokens
         self._tally = tally
+        # {callbacks of a shared account: how many clients use them}
+        self.relays: dict[SharedCallbacks, int] = {}
+        # Starts what an answer of our own server waits for, while that serves.
+        self.spawn: Callable[..., object] | None = None
 
     # -- for any server ---------------------------------------------------------------------------
 
-    def admit(self, method: str, path: str, query: bytes) -> Callback | Response:
+    def admit(self, method: str, path: str, query: bytes) -> Callback | Foreign | Response:
         """Return whose body may come, or the answer to a request that may have none."""
         token = path.rpartition("/")[2]
         if token == HEALTH and method in ("GET", "HEAD"):
@@ -48,7 +68,12 @@ class Reception:
         callback = self._tokens.find(token)
         if method != "POST" and not (method == "GET" and query):
             return self.refuse(405, callback)
-        return self.refuse(404, None) if callback is None else callback
+        if callback is not None:
+            return callback
+        for relay in self.relays:
+            if relay.owner(token) is not None:
+                return Foreign(relay, token)
+        return self.refuse(404, None)
 
     def put_down(
         self, callback: Callback, content_type: bytes, body: bytes, query: bytes
@@ -60,6 +85,32 @@ class Reception:
         if posted is None or not callback.offer(posted.reply, posted.task_id):
             return self.refuse(400, callback)
         return _ANSWERS[200]
+
+    async def hand_over(
+        self, foreign: Foreign, content_type: bytes, body: bytes, query: bytes
+    ) -> Response:
+        """Give a body to the process whose it is, and return the answer."""
+        if len(body) > MOST_BYTES:
+            return self.refuse(413, None)
+        if read_posted(content_type.decode("latin-1"), body, query) is None:
+            return self.refuse(400, None)
+        try:
+            await foreign.relay.hand_over(foreign.token, _pack(content_type, body, query))
+        except AccountUnavailable as error:
+            logger.debug("a callback could not be handed over: %s", error)
+            self._tally.undelivered += 1
+            return _ANSWERS[503]
+        self._tally.handed_over += 1
+        return _ANSWERS[200]
+
+    def take_over(self, token: str, packed: bytes, keeper: SharedCallbacks) -> bool:
+        """Put down what another process has handed over; tell whether it is of a client of ours."""
+        callback = self._tokens.find(token)
+        if callback is None:
+            return False
+        callback.keep(keeper)
+        self.put_down(callback, *_unpack(packed))
+        return True
 
     def refuse(self, status: int, callback: Callback | None) -> Response:
         """Count a refusal and return the answer."""
@@ -86,11 +137,35 @@ class Reception:
         admitted = self.admit(method, path, query)
         if isinstance(admitted, Response):
             exchange.respond(admitted)
-        elif request.overflow:
-            exchange.respond(self.refuse(413, admitted))
-        else:
-            content_type = request.header(b"content-type")
+            return
+        ours = admitted if isinstance(admitted, Callback) else None
+        if request.overflow:
+            exchange.respond(self.refuse(413, ours))
+            return
+        content_type = request.header(b"content-type")
+        if isinstance(admitted, Callback):
             exchange.respond(self.put_down(admitted, content_type, request.body, query))
+        elif self.spawn is not None:
+            self.spawn(self._answer, admitted, content_type, request.body, query, exchange)
+        else:
+            exchange.respond(_ANSWERS[503])
+
+    async def _answer(
+        self, foreign: Foreign, content_type: bytes, body: bytes, query: bytes, exchange: Exchange
+    ) -> None:
+        exchange.respond(await self.hand_over(foreign, content_type, body, query))
+
+
+def _pack(content_type: bytes, body: bytes, query: bytes) -> bytes:
+    """Return a request as it is handed over: what tells its form, and its body."""
+    return b"%b\n%b\n%b" % (content_type.replace(b"\n", b" "), query, body)
+
+
+def _unpack(packed: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return content type, body and query."""
+    content_type, _, rest = packed.partition(b"\n")
+    query, _, body = rest.partition(b"\n")
+    return content_type, body, query
 
 
 def _parts(request: Request) -> tuple[str, str, bytes]:

@@ -24,6 +24,11 @@ class CallbackStatistics:
     refused: int
     """Requests of an unknown token, another method, a body too large or unreadable, or that name
     another task. A client's own count lacks those whose token is unknown."""
+    handed_over: int = 0
+    """Callbacks of other processes of a shared account that came here, and were given to them. A
+    client's own count lacks them."""
+    undelivered: int = 0
+    """Those of them that could not be, so that the service was asked to send them again."""
 
 
 @attrs.define
@@ -36,6 +41,8 @@ class Tally:
     late: int = 0
     duplicate: int = 0
     refused: int = 0
+    handed_over: int = 0
+    undelivered: int = 0
 
     def snapshot(self) -> CallbackStatistics:
         """Return the numbers of now."""

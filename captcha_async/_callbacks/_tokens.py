@@ -32,9 +32,19 @@ class Tokens:
     def __len__(self) -> int:
         return len(self._awaited)
 
-    def add(self, address: str, *, verify: bool, tallies: tuple[Tally, ...]) -> Callback:
-        """Make the callback of a new token, which follows *address* in its URL."""
-        token = secrets.token_urlsafe(TOKEN_BYTES)
+    def add(
+        self,
+        address: str,
+        *,
+        verify: bool,
+        tallies: tuple[Tally, ...],
+        token: str | None = None,
+    ) -> Callback:
+        """Make the callback of a token, which follows *address* in its URL; of a new one without.
+
+        One of a token that is awaited already takes its place.
+        """
+        token = token or secrets.token_urlsafe(TOKEN_BYTES)
         key, url = token.encode(), f"{address.rstrip('/')}/{token}"
         callback = Callback(url, key, verify=verify, tallies=tallies, on_end=self._retire)
         self._awaited[sha256(key).digest()] = callback
@@ -51,6 +61,8 @@ class Tokens:
 
     def _retire(self, callback: Callback) -> None:
         digest = sha256(callback.token).digest()
+        if self._awaited.get(digest) is not callback:
+            return
         del self._awaited[digest]
         self._ended[digest] = callback
         if len(self._ended) > MOST_ENDED:

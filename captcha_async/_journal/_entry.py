@@ -53,6 +53,11 @@ class Entry:
         return self._record.key
 
     @property
+    def token(self) -> str:
+        """Its callback's token; empty if no other process can have it."""
+        return self._record.token or ""
+
+    @property
     def reserved(self) -> Decimal | None:
         """The money that was set aside for it, as long as nobody knows its cost."""
         record = self._record
@@ -97,9 +102,15 @@ class Entry:
             self.drop()
             raise
 
-    async def accepted(self, task_id: TaskId) -> None:
-        """Record the task's id, and wait until it is safe, or as long as that can be waited for."""
+    async def accepted(self, task_id: TaskId, token: str = "") -> None:
+        """Record the task's id, and wait until it is safe, or as long as that can be waited for.
+
+        Args:
+            task_id: the task's id.
+            token: its callback's, if other processes may keep that.
+        """
         self._record.state, self._record.task_id = "open", task_id
+        self._record.token = token or None
         if self._writer is None:
             return
         try:

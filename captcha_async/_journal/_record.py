@@ -94,6 +94,8 @@ class Record:
     """Seconds after its submission at which it was last known to have no answer yet."""
     elapsed: float | None = None
     error: str | None = None
+    token: str | None = attrs.field(default=None, repr=False)
+    """Its callback's, by which other processes of a shared account may have kept it."""
     solution: bytes | None = attrs.field(default=None, repr=False)
     """The solution on its way to the file."""
     stored: bytes | None = attrs.field(default=None, repr=False)
@@ -125,6 +127,7 @@ class Record:
             self.since,
             self.elapsed,
             None if self.error is None else storable(self.error),
+            self.token,
             self.solution,
         )
 
@@ -159,6 +162,7 @@ COLUMNS = (
     "since",
     "elapsed",
     "error",
+    "token",
     "solution",
 )
 
@@ -168,7 +172,7 @@ class UncertainSubmission:
     """A createTask whose outcome is unknown: a task may exist and be charged for."""
 
     number: int
-    """Its number in the journal."""
+    """Its number in the journal; 0 if only the records of a shared account have it."""
     task_type: str
     """Name of the task model."""
     age: float
@@ -262,6 +266,7 @@ def _read_row(owner: Owner, row: Mapping[str, Any], number: int, age: float) -> 
         since=_number(row["since"]),
         elapsed=_number(row["elapsed"]),
         error=None if row["error"] is None else str(row["error"]),
+        token=None if row["token"] is None else str(row["token"]),
         stored=row.get("solution"),
         has_solution=bool(row["has_solution"]),
         number=number,

@@ -12,7 +12,7 @@ from ._record import COLUMNS
 __all__ = ["KEYS", "NOW", "READ", "REMOVE", "WRITE", "check_file", "make_tables"]
 
 APPLICATION = 0x43417062
-VERSION = 2
+VERSION = 3
 
 # The wall clock, which alone goes on while no process runs; read by SQLite, so that the library
 # has one source of time. (`unixepoch('subsec')` would need SQLite 3.42.)
@@ -25,7 +25,8 @@ SCHEMA = (
         service TEXT NOT NULL, account BLOB NOT NULL, type TEXT NOT NULL,
         batch TEXT, key TEXT, mark BLOB,
         state TEXT NOT NULL, task_id TEXT, polls INTEGER NOT NULL,
-        reserved TEXT, cost TEXT, since REAL, elapsed REAL, error TEXT, solution BLOB)""",
+        reserved TEXT, cost TEXT, since REAL, elapsed REAL, error TEXT, token TEXT,
+        solution BLOB)""",
     "CREATE INDEX open_task ON submission (task_id) WHERE state = 'open'",
     "CREATE INDEX batch_key ON submission (batch, key) WHERE batch IS NOT NULL",
     f"PRAGMA application_id = {APPLICATION}",
@@ -40,11 +41,15 @@ FROM_VERSION_1 = (
     "ALTER TABLE submission ADD COLUMN reserved TEXT",
     "ALTER TABLE submission ADD COLUMN since REAL",
     "CREATE INDEX batch_key ON submission (batch, key) WHERE batch IS NOT NULL",
+)
+# From version 2, which did not know the tokens of callbacks.
+FROM_VERSION_2 = (
+    "ALTER TABLE submission ADD COLUMN token TEXT",
     f"PRAGMA user_version = {VERSION}",
 )
 
 # What a later record may not know, because it was taken up by the task's id or read without it.
-KEPT = ("batch", "key", "mark", "reserved", "since", "solution")
+KEPT = ("batch", "key", "mark", "reserved", "since", "token", "solution")
 WRITE = (
     f"INSERT INTO submission (number, made, {', '.join(COLUMNS)}) "
     f"VALUES (?, {NOW}, {', '.join('?' * len(COLUMNS))}) ON CONFLICT (number) DO UPDATE SET "
@@ -93,8 +98,10 @@ def make_tables(database: sqlite3.Connection, version: int) -> None:
         for statement in SCHEMA:
             database.execute(statement)
         database.execute("INSERT INTO meta (salt) VALUES (?)", (secrets.token_bytes(16),))
-    elif version == 1:
-        for statement in FROM_VERSION_1:
+        return
+    steps = (FROM_VERSION_1, FROM_VERSION_2)
+    for statements in steps[version - 1 :]:
+        for statement in statements:
             database.execute(statement)
 
 

@@ -41,8 +41,12 @@ class Correspondent(Protocol):
         """Take the answer to a report; true if there is more to tell at once."""
         ...
 
-    async def message(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Take a message."""
+        ...
+
+    async def fetch(self) -> None:
+        """Take what messages have told of."""
         ...
 
     def lost(self, error: StoreUnreachable | StoreRefused) -> None:
@@ -55,6 +59,10 @@ class Correspondent(Protocol):
 
     async def keep_records(self) -> None:
         """Write and read records, as long as the store answers."""
+        ...
+
+    async def hand_over(self) -> None:
+        """Give callbacks to others, as long as the store answers."""
         ...
 
     async def now_and_then(self) -> None:
@@ -143,6 +151,7 @@ class Contact:
                 group.start_soon(until_failure, self._listen)
                 group.start_soon(until_failure, self._be_regular)
                 group.start_soon(until_failure, self._member.keep_records)
+                group.start_soon(until_failure, self._member.hand_over)
         except (StoreUnreachable, StoreRefused) as error:
             failures.append(error)
         except Exception as error:
@@ -178,8 +187,10 @@ class Contact:
 
     async def _listen(self) -> None:
         while True:
+            # Also what could not be fetched over the last connection.
+            await self._member.fetch()
             for text in await self._store.messages(self._member.id):
-                await self._member.message(text)
+                self._member.message(text)
 
     async def _be_regular(self) -> None:
         seconds = 1.0

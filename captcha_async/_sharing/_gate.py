@@ -13,8 +13,9 @@ from types import TracebackType
 
 import anyio
 import attrs
-from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
+from anyio.lowlevel import checkpoint_if_cancelled
 
+from .._waiting_line import Place, WaitingLine
 from ._messages import Ask
 
 __all__ = ["Gate", "GateStatistics"]
@@ -34,11 +35,6 @@ class GateStatistics:
     """Callers that wait."""
     entered: int
     """Entries so far."""
-
-
-@attrs.define(eq=False)
-class _Waiter:
-    event: anyio.Event = attrs.field(factory=anyio.Event)
 
 
 class Gate:
@@ -65,19 +61,19 @@ class Gate:
         self._entered = 0
         # Moments of the entries that count, for a rate.
         self._entries: deque[float] = deque()
-        self._waiters: dict[_Waiter, None] = {}
+        self._line = WaitingLine()
         # What the last answered report wanted, and whether others wait, as far as is known.
         self._told = 0
         self.hungry: bool = False
 
     def __repr__(self) -> str:
-        return f"<Gate {self._used} of {self._share}, {len(self._waiters)} waiting>"
+        return f"<Gate {self._used} of {self._share}, {len(self._line)} waiting>"
 
     def statistics(self) -> GateStatistics:
         """Return the numbers of now."""
         self._drop_old(anyio.current_time())
         share = None if self._share < 0 else self._share
-        return GateStatistics(share, self._used, len(self._waiters), self._entered)
+        return GateStatistics(share, self._used, len(self._line), self._entered)
 
     # -- entering ---------------------------------------------------------------------------------
 
@@ -99,7 +95,7 @@ class Gate:
             anyio.WouldBlock: the share is used up or not in force, or others wait.
         """
         now = anyio.current_time()
-        if self._waiters or not self._has_room(now):
+        if self._line.places or self._opening(now) > now:
             raise anyio.WouldBlock
         self._enter(now)
 
@@ -109,9 +105,20 @@ class Gate:
         try:
             self.acquire_nowait()
         except anyio.WouldBlock:
-            await self._wait_for_turn()
-        else:
-            await cancel_shielded_checkpoint()
+            await self._wait()
+
+    async def _wait(self) -> None:
+        with Place(self._line) as place:
+            # The store may know already that more is wanted, and gives it when there is some.
+            if self._told <= self._share or not self._valid(anyio.current_time()):
+                self._ask()
+            while True:
+                now = anyio.current_time()
+                opening = self._opening(now)
+                if opening <= now and place.is_first:
+                    break
+                await place.wait(opening)
+            self._enter(now)
 
     def release(self) -> None:
         """Give a slot back; a turn counts for its window whatever happens.
@@ -124,45 +131,22 @@ class Gate:
         if not self._used:
             raise RuntimeError("release() without acquire()")
         self._used -= 1
-        if self._used >= self._share >= 0 or (self.hungry and not self._waiters):
+        if self._used >= self._share >= 0 or (self.hungry and not self._line.places):
             self._ask()
-        self._wake_first()
+        self._line.wake()
 
-    async def _wait_for_turn(self) -> None:
-        waiter = _Waiter()
-        self._waiters[waiter] = None
-        try:
-            # The store knows already that more is wanted, and gives it when there is some.
-            if self._told <= self._share or not self._valid(anyio.current_time()):
-                self._ask()
-            await self._turn_of(waiter)
-        except BaseException:
-            del self._waiters[waiter]
-            self._wake_first()
-            raise
-        del self._waiters[waiter]
-        self._enter(anyio.current_time())
-        self._wake_first()
-
-    async def _turn_of(self, waiter: _Waiter) -> None:
-        while True:
-            now = anyio.current_time()
-            timeout = float("inf")
-            if next(iter(self._waiters)) is waiter:
-                if self._has_room(now):
-                    return
-                if self._entries and self.window is not None and self._valid(now):
-                    # A timer may fire a clock tick early, hence the least wait.
-                    timeout = max(self._entries[0] + self.window - now, 1e-6)
-            waiter.event = anyio.Event()
-            with anyio.move_on_after(timeout):
-                await waiter.event.wait()
-
-    def _has_room(self, now: float) -> bool:
+    def _opening(self, now: float) -> float:
+        """Return the moment from which one more may enter; infinite if only a grant can tell."""
         if self._share < 0:
-            return True
+            return now
         self._drop_old(now)
-        return self._used < self._share and self._valid(now)
+        if not self._valid(now):
+            return float("inf")
+        if self._used < self._share:
+            return now
+        if self.window is None or not self._share:
+            return float("inf")
+        return self._entries[self._used - self._share] + self.window
 
     def _drop_old(self, now: float) -> None:
         if self.window is not None:
@@ -178,11 +162,6 @@ class Gate:
             self._entries.append(now)
             self._used = len(self._entries)
 
-    def _wake_first(self) -> None:
-        for waiter in self._waiters:
-            waiter.event.set()
-            break
-
     def shift(self, seconds: float) -> None:
         """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""
         self._entries = deque(entry + seconds for entry in self._entries)
@@ -196,7 +175,7 @@ class Gate:
     def ask(self, now: float, *, leaving: bool = False) -> Ask:
         """Tell what is used and wanted."""
         self._drop_old(now)
-        firm = self._used + (0 if leaving else len(self._waiters))
+        firm = self._used + (0 if leaving else len(self._line))
         return Ask(
             used=self._used,
             firm=firm,
@@ -215,20 +194,20 @@ class Gate:
         """Take a share; who has entered stays in, also above it."""
         self._share = share
         # More has been waited for since, and the store does not know.
-        if 0 <= share < self._used + len(self._waiters) and self._told <= share:
+        if 0 <= share < self._used + len(self._line) and self._told <= share:
             self._ask()
-        self._wake_first()
+        self._line.wake()
 
     def wake(self) -> None:
         """Let the first waiter look again."""
-        self._wake_first()
+        self._line.wake()
 
     def others_wait(self, level: int) -> None:
         """Note that others wait, and ask if there is something to give back: more than is used, or
         more than *level*.
         """
         self.hungry = True
-        if self._share > level or self._share > self._used + len(self._waiters):
+        if self._share > level or self._share > self._used + len(self._line):
             self._ask()
 
     def due(self) -> float:

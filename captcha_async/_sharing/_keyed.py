@@ -104,12 +104,22 @@ class KeyedEntry:
         """Return the error of a submission whose time is over while the store is asked."""
         return self._records.unavailable()
 
-    async def accepted(self, ref: TaskRef) -> None:
-        """Write the task's id, and wait until it is there, or as long as that can be waited for."""
+    @property
+    def token(self) -> str:
+        """Its callback's token; empty if it has none."""
+        return "" if self._record is None else self._record.token
+
+    async def accepted(self, ref: TaskRef, token: str = "") -> None:
+        """Write the task's id, and wait until it is there, or as long as that can be waited for.
+
+        Args:
+            ref: the task's reference.
+            token: its callback's, if it has one.
+        """
         if self._record is not None:
             # Of a single task nobody knows yet who will ask for it, and where.
             free = self.place.batch == BY_KEY
-            self._put(state="open", ref=ref, free=free)
+            self._put(state="open", ref=ref, token=token, free=free)
             self.ours = not free
             await self._records.saved(self._record, ACCEPT)
 

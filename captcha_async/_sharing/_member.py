@@ -20,8 +20,7 @@ from ._messages import POOLS, SECOND, Grant, Report, Terms
 from ._port import Listener, ShareStatistics
 from ._purse import Purse, to_money
 from ._records import Records
-from ._store import Store, StoreRefused, StoreUnreachable, post_key
-from ._tokens import CallbackTokens
+from ._store import Store, StoreRefused, StoreUnreachable
 
 __all__ = ["Member", "OnOutage"]
 
@@ -66,9 +65,10 @@ class Member:
         self._terms = terms
         self._on_outage = on_outage
         self._egress = egress
-        self._secret = blake2b(api_key.encode(), person=b"callback tokens").digest()
         self.listener: Listener = Listener()
         self.id: str = ""
+        secret = blake2b(api_key.encode(), person=b"callback tokens").digest()
+        self.callbacks: SharedCallbacks = SharedCallbacks(store, secret, self._trouble)
         self.records: Records = Records(store, lambda: self.id, self._trouble, self._is_settling)
         self._contact: Contact | None = None
         self._held: OwnTask[None] | None = None
@@ -99,8 +99,7 @@ class Member:
         self._purse: Purse = Purse(ask, lambda: self._failure is None, capped=terms.cap > 0)
         self._purse.inherit(reserved)
         self._fuse = FuseSide(self._egress, ask, self._fuse_changed)
-        tokens = CallbackTokens(self.id, self._secret)
-        self.callbacks: SharedCallbacks = SharedCallbacks(self._store, tokens)
+        self.callbacks.reset(self.id)
         self.records.reset()
 
     def __repr__(self) -> str:
@@ -144,6 +143,7 @@ class Member:
     def abandon(self) -> None:
         """Forget an event loop that has ended, with the contact and all that was taken in it."""
         self._contact = self._held = None
+        self.callbacks.reset("")
         self._first = True
 
     def kick(self) -> None:
@@ -348,7 +348,11 @@ class Member:
     def _fuse_changed(self, error: ServiceError | None, seconds: float) -> None:
         self.listener.fuse(error, seconds)
 
-    async def message(self, text: str) -> None:
+    async def fetch(self) -> None:
+        """Take the callbacks that were handed over."""
+        await self.callbacks.fetch(lambda token, body: self.listener.posted(token, body))
+
+    def message(self, text: str) -> None:
         """Take a message of the store or of another member."""
         kind, _, rest = text.partition(" ")
         if kind == "share":
@@ -365,9 +369,7 @@ class Member:
         elif kind == "pause":
             self.listener.pause(int(rest) / SECOND)
         elif kind == "post":
-            body = await self._store.read(post_key(rest))
-            if body is not None:
-                self.listener.posted(rest, body)
+            self.callbacks.came(rest)
 
     def _gate(self, pool: int) -> Gate:
         gate: Gate = getattr(self, POOLS[pool])
@@ -398,6 +400,10 @@ class Member:
     async def keep_records(self) -> None:
         """Write and read records, as long as the store answers."""
         await self.records.run()
+
+    async def hand_over(self) -> None:
+        """Give callbacks to others, as long as the store answers."""
+        await self.callbacks.run()
 
     async def now_and_then(self) -> None:
         """Exchange what was learned."""

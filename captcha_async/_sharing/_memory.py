@@ -12,7 +12,7 @@ from ._learned import merged
 from ._messages import SECOND, Grant, Mail, Report
 from ._rules import exchange
 from ._state import State
-from ._store import PATIENCE, RESULT_LIFE, Change, Found, post_key
+from ._store import PATIENCE, RESULT_LIFE, Change, Found, Post, Posts, post_key
 
 __all__ = ["MemoryStore"]
 
@@ -33,6 +33,7 @@ class MemoryStore:
         # {key: (value, moment of its end, owner)}
         self._records: dict[str, tuple[bytes, float, str]] = {}
         self._learned: dict[str, list[int]] = {}
+        self._handed_over = 0
 
     def __repr__(self) -> str:
         return f"<MemoryStore of {self._state.live} members>"
@@ -68,16 +69,25 @@ class MemoryStore:
         texts, self._boxes[me] = self._boxes[me], []
         return texts
 
-    async def post(self, to: str, token: str, body: bytes) -> None:
-        """Leave a callback."""
+    async def post(self, posts: Sequence[Post]) -> None:
+        """Leave callbacks."""
         await checkpoint()
-        self._put(post_key(token), body, RESULT_LIFE, "")
-        self._deliver(Mail(to, f"post {token}"))
+        for post in posts:
+            self._put(post_key(post.token), post.body, RESULT_LIFE, "")
+            self._deliver(Mail(post.to, f"post {post.token}"))
+        self._handed_over += len(posts)
 
-    async def read(self, key: str) -> bytes | None:
-        """Return a record."""
+    async def unpost(self, tokens: Sequence[str]) -> None:
+        """Forget callbacks."""
         await checkpoint()
-        return self._get(key)
+        for token in tokens:
+            self._records.pop(post_key(token), None)
+
+    async def posts(self) -> Posts:
+        """Count callbacks."""
+        await checkpoint()
+        kept = [key for key in self._records if key.startswith(post_key("")) and self._get(key)]
+        return Posts(self._handed_over, len(kept))
 
     def _get(self, key: str) -> bytes | None:
         value, end, _ = self._records.get(key, (None, 0.0, ""))

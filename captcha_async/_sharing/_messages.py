@@ -201,7 +201,7 @@ class Mail:
 
     What it says: `share VERSION POOL SHARE` (a share has grown), `hungry POOL LEVEL` (somebody
     waits; who has more than this level, or more than it uses, reports), `fuse NUMBER SPAN SCOPE
-    ERROR`, `pause SPAN`, `post TOKEN BODY` (a callback).
+    ERROR`, `pause SPAN`, `post TOKEN` (a callback, to be fetched).
     """
 
     to: str

@@ -7,12 +7,12 @@ from typing import Any
 from ._fuse_side import read_error
 from ._messages import NANO, POOLS, SECOND, Report
 from ._state import State
-from ._store import Store
+from ._store import Posts, Store
 
 __all__ = ["close_fuses", "overview"]
 
 
-def overview(state: State) -> dict[str, Any]:
+def overview(state: State, posts: Posts) -> dict[str, Any]:
     """Return what is kept of an account as JSON has it; seconds, and money in full units."""
     terms = state.terms
     capacities = (state.limit // 1000, terms.submits, terms.requests)
@@ -44,6 +44,7 @@ def overview(state: State) -> dict[str, Any]:
         "max_spend": terms.cap / NANO if terms.cap else None,
         "per": terms.per / SECOND,
         "fuses": [_fuse(scope, state) for scope in state.fuses if state.fuses[scope].error],
+        "callbacks": {"handed_over": posts.handed_over, "kept": posts.kept},
         "pause": max(0, state.pause - state.now) / SECOND,
         "settling": max(0, state.grace - state.now) / SECOND,
     }

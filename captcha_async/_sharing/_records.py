@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from itertools import islice
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 import anyio
 import attrs
@@ -24,11 +24,10 @@ from .._journal import Place, dump_key
 from .._journal._keys import load_key
 from .._ref import TaskRef
 from ..errors import AccountUnavailable
+from ._job import Job
 from ._store import NOBODY, RESULT_LIFE, TAG, Change, Store, StoreRefused, StoreUnreachable
 
 __all__ = ["Records", "Seen", "TaskRecord", "new_tag"]
-
-T = TypeVar("T")
 
 EVER = float("inf")
 MOST_UNSAVED = 100_000
@@ -136,25 +135,6 @@ class Seen:
     """Whether the member that takes care of it is there."""
 
 
-@attrs.define(eq=False)
-class _Job(Generic[T]):
-    """Something to be done by the store."""
-
-    what: T
-    done: anyio.Event = attrs.field(factory=anyio.Event)
-    found: Any = None
-    error: AccountUnavailable | None = None
-    waiters: int = 0
-    then: Callable[[], object] | None = None
-    """Called at the end, if nothing was in the way."""
-
-    def end(self, found: Any = None, error: AccountUnavailable | None = None) -> None:
-        self.found, self.error = found, error
-        if found is None and error is None and self.then is not None:
-            self.then()
-        self.done.set()
-
-
 class Records:
     """The shared records of one account, as one member has them.
 
@@ -178,10 +158,10 @@ class Records:
         self._trouble = trouble
         self._settling = settling
         # {key in the store: what is to be written}, in order; each leaves when it is written.
-        self._puts: dict[str, _Job[Change]] = {}
+        self._puts: dict[str, Job[Change]] = {}
         # Those that want an answer; each leaves with that, or with who has asked.
-        self._claims: dict[_Job[Change], None] = {}
-        self._looks: dict[str, _Job[str]] = {}
+        self._claims: dict[Job[Change], None] = {}
+        self._looks: dict[str, Job[str]] = {}
         # What this member has written of tasks that have not ended, by key in the store: it is
         # written again when the store has lost its memory.
         self._unfinished: dict[str, Change] = {}
@@ -197,7 +177,7 @@ class Records:
 
     def reset(self) -> None:
         """Begin anew in another event loop, or as another member; what is unsaved stays."""
-        self._puts = {key: _Job(job.what) for key, job in self._puts.items()}
+        self._puts = {key: Job(job.what) for key, job in self._puts.items()}
         self._claims, self._looks = {}, {}
         self._unfinished, self.adopted = {}, {}
         self._wanted = None
@@ -214,7 +194,7 @@ class Records:
         key = key_of(place)
         job = self._looks.get(key)
         if job is None:
-            job = self._looks[key] = _Job(key)
+            job = self._looks[key] = Job(key)
             self._wake()
         job.waiters += 1
         try:
@@ -242,7 +222,7 @@ class Records:
             AccountUnavailable: the store does not answer.
         """
         change = self._change(record, expected)
-        job = _Job(change)
+        job = Job(change)
         self._claims[job] = None
         self._wake()
         try:
@@ -328,7 +308,7 @@ class Records:
         Raises:
             AccountUnavailable: the store does not answer.
         """
-        jobs: list[_Job[Change]] = []
+        jobs: list[Job[Change]] = []
         for record in await self.left():
             if record.state == "open":
                 ours = attrs.evolve(record, tag=new_tag(), free=True, adopted=True)
@@ -337,7 +317,7 @@ class Records:
                 ours, then = attrs.evolve(record, tag=new_tag(), state="uncertain"), None
             else:
                 continue
-            job = _Job(self._change(ours, record.tag), then=then)
+            job = Job(self._change(ours, record.tag), then=then)
             self._claims[job] = None
             jobs.append(job)
         self._wake()
@@ -378,19 +358,15 @@ class Records:
     def _put(self, change: Change) -> None:
         earlier = self._puts.pop(change.key, None)
         # After what waits already; whoever waits for the earlier one is told with the last.
-        job = _Job(change) if earlier is None else earlier
+        job = Job(change) if earlier is None else earlier
         job.what = change
         self._puts[change.key] = job
         while len(self._puts) > MOST_UNSAVED:
             self._puts.pop(next(iter(self._puts))).end()
         self._wake()
 
-    async def _answer(self, job: _Job[Any], patience: float) -> Any:
-        with anyio.move_on_after(patience):
-            await job.done.wait()
-        if job.error is not None:
-            raise job.error
-        if not job.done.is_set():
+    async def _answer(self, job: Job[Any], patience: float) -> Any:
+        if not await job.wait(patience):
             raise _nobody_can_tell(self._trouble())
         return job.found
 
@@ -416,7 +392,7 @@ class Records:
                 with anyio.move_on_after(waits):
                     await wanted.wait()
 
-    async def _write(self, puts: dict[str, _Job[Change]]) -> None:
+    async def _write(self, puts: dict[str, Job[Change]]) -> None:
         # As they are now: what is put meanwhile is written later.
         changes = [job.what for job in puts.values()]
         await self._store.change(changes)
@@ -425,13 +401,13 @@ class Records:
                 del self._puts[key]
                 job.end()
 
-    async def _try_claims(self, jobs: list[_Job[Change]]) -> None:
+    async def _try_claims(self, jobs: list[Job[Change]]) -> None:
         known = await self._store.change([job.what for job in jobs])
         for job, in_the_way in zip(jobs, known, strict=True):
             self._claims.pop(job, None)
             job.end(in_the_way)
 
-    async def _read(self, jobs: list[_Job[str]]) -> None:
+    async def _read(self, jobs: list[Job[str]]) -> None:
         # Who asks from now on is told what will be then.
         for job in jobs:
             self._looks.pop(job.what, None)
@@ -445,7 +421,7 @@ class Records:
 
     def refused(self, error: AccountUnavailable) -> None:
         """Tell who waits that the store refuses: waiting would not help."""
-        waiting: Iterable[_Job[Any]] = (*self._claims, *self._looks.values())
+        waiting: Iterable[Job[Any]] = (*self._claims, *self._looks.values())
         for job in waiting:
             job.end(error=error)
         self._claims, self._looks = {}, {}

@@ -25,6 +25,8 @@ from ._store import (
     TAG,
     Change,
     Found,
+    Post,
+    Posts,
     StoreRefused,
     StoreUnreachable,
     post_key,
@@ -42,10 +44,39 @@ SCHEMES = ("redis", "rediss", "unix")
 
 _HEADER = "local FIELDS, NUMBERS = {%s}, {%s}\n"
 
+# KEYS: the numbers, tokens by the ends of their lives, and for each callback mailbox and record.
+# ARGV: the life of a callback and of the numbers; for each the token and the body.
 _POST = """
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', 10000, '*', 'm', ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i = 3, #KEYS, 2 do
+  local token, body = ARGV[i], ARGV[i + 1]
+  redis.call('XADD', KEYS[i], 'MAXLEN', '~', 10000, '*', 'm', 'post ' .. token)
+  redis.call('PEXPIRE', KEYS[i], ARGV[1])
+  redis.call('SET', KEYS[i + 1], body, 'PX', ARGV[1])
+  redis.call('ZADD', KEYS[2], string.format('%.0f', now + ARGV[1]), token)
+  redis.call('HINCRBY', KEYS[1], 'handed_over', 1)
+end
+for _, token in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 1000)) do
+  redis.call('ZREM', KEYS[2], token)
+end
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+
+# KEYS: tokens by the ends of their lives, and the records. ARGV: the tokens.
+_UNPOST = """
+for i = 2, #KEYS do
+  redis.call('DEL', KEYS[i])
+  redis.call('ZREM', KEYS[1], ARGV[i - 1])
+end
+"""
+
+_POSTS = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local kept = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. string.format('%.0f', now), '+inf')
+return {tonumber(redis.call('HGET', KEYS[1], 'handed_over') or 0), #kept}
 """
 
 # KEYS: the hash of owners, the records. ARGV: the hash's life; for each record its name, value
@@ -152,6 +183,8 @@ def _script() -> str:
 SCRIPTS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("exchange", _script),
     ("post", lambda: _POST),
+    ("unpost", lambda: _UNPOST),
+    ("posts", lambda: _POSTS),
     ("change", lambda: _CHANGE % TAG),
     ("look", lambda: _LIVES + _LOOK),
     ("left", lambda: _LIVES + _LEFT),
@@ -322,22 +355,29 @@ class RedisStore:
 
     # -- records ----------------------------------------------------------------------------------
 
-    async def post(self, to: str, token: str, body: bytes) -> None:
-        """Leave a callback."""
-        keys = [self._prefix + "in:" + to, self._record(post_key(token))]
-        await self._call("post", keys, [f"post {token}", body, int(RESULT_LIFE * 1000)])
+    @property
+    def _tally(self) -> list[str]:
+        return [self._prefix + "tally", self._prefix + "posts"]
+
+    async def post(self, posts: Sequence[Post]) -> None:
+        """Leave callbacks by one script."""
+        keys, arguments = self._tally, list[Any]([int(RESULT_LIFE * 1000), int(LIFE * 1000)])
+        for post in posts:
+            keys += (self._prefix + "in:" + post.to, self._record(post_key(post.token)))
+            arguments += (post.token, post.body)
+        await self._call("post", keys, arguments)
+
+    async def unpost(self, tokens: Sequence[str]) -> None:
+        """Forget callbacks."""
+        records = [self._record(post_key(token)) for token in tokens]
+        await self._call("unpost", [self._prefix + "posts", *records], list(tokens))
+
+    async def posts(self) -> Posts:
+        """Count callbacks."""
+        return Posts(*await self._call("posts", self._tally, []))
 
     def _record(self, key: str) -> str:
         return f"{self._prefix}record:{key}"
-
-    async def read(self, key: str) -> bytes | None:
-        """Return a record."""
-        client = self._client
-        if client is None:
-            raise StoreUnreachable(f"{self.place} is not connected")
-        with _told(self.place), anyio.fail_after(TIMEOUT):
-            value: bytes | None = await client.get(self._record(key))
-        return value
 
     async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
         """Write records by one script, each if it may be."""

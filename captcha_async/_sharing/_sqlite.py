@@ -25,6 +25,8 @@ from ._store import (
     RESULT_LIFE,
     Change,
     Found,
+    Post,
+    Posts,
     StoreRefused,
     StoreUnreachable,
     post_key,
@@ -59,6 +61,11 @@ SCHEMA = (
         PRIMARY KEY (account, kind)) WITHOUT ROWID""",
     f"PRAGMA application_id = {APPLICATION}",
     f"PRAGMA user_version = {VERSION}",
+)
+
+TALLY = (
+    "CREATE TABLE IF NOT EXISTS tally (account TEXT PRIMARY KEY, handed_over INTEGER NOT NULL) "
+    "WITHOUT ROWID"
 )
 
 _TRANSIENT = (
@@ -101,6 +108,8 @@ class SqliteStore:
         self._glances: sqlite3.Connection | None = None
         self._seen: int = -1
         self._last: int = 0
+        # Whose mailbox was read up to that.
+        self._me = ""
         self._calls = 0
 
     def __repr__(self) -> str:
@@ -114,13 +123,13 @@ class SqliteStore:
         # One thread at a time has the connection.
         self._limiter = anyio.CapacityLimiter(1)
         try:
-            await self._in_thread(self._open)
+            await self._in_thread(self._open, me)
             yield
         finally:
             with anyio.CancelScope(shield=True):
                 await self._in_thread(self._close)
 
-    def _open(self) -> None:
+    def _open(self, me: str) -> None:
         with _told(self._path):
             # Made by us, for SQLite would make it with the rights that the umask leaves.
             with suppress(FileExistsError):
@@ -133,10 +142,15 @@ class SqliteStore:
                 if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                     for statement in SCHEMA:
                         database.execute(statement)
-                (self._last,) = database.execute(
-                    "SELECT coalesce(max(number), 0) FROM mail"
-                ).fetchone()
+                # Not in the first files of this version.
+                database.execute(TALLY)
+                (newest,) = database.execute("SELECT coalesce(max(number), 0) FROM mail").fetchone()
+                # News of before are in the next grant; a member's mailbox is read on.
+                if me != self._me or newest < self._last:
+                    self._me, self._last = me, newest
             self._glances = self._connect()
+            # Each connection counts on its own.
+            self._seen = -1
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(
@@ -263,16 +277,52 @@ class SqliteStore:
 
     # -- records ----------------------------------------------------------------------------------
 
-    async def post(self, to: str, token: str, body: bytes) -> None:
-        """Leave a callback."""
+    async def post(self, posts: Sequence[Post]) -> None:
+        """Leave callbacks in one transaction."""
 
         def leave() -> None:
             with self._transaction() as database:
                 (now,) = database.execute(f"SELECT {NOW}").fetchone()
-                self._put(database, post_key(token), body, RESULT_LIFE, "")
-                self._deliver(database, now, [Mail(to, f"post {token}")])
+                for post in posts:
+                    self._put(database, post_key(post.token), post.body, RESULT_LIFE, "")
+                mails = [Mail(post.to, f"post {post.token}") for post in posts]
+                self._deliver(database, now, mails)
+                database.execute(
+                    "INSERT INTO tally VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET "
+                    "handed_over = handed_over + excluded.handed_over",
+                    (self._name, len(posts)),
+                )
 
         await self._in_thread(leave)
+
+    async def unpost(self, tokens: Sequence[str]) -> None:
+        """Forget callbacks."""
+
+        def forget() -> None:
+            with self._transaction() as database:
+                database.executemany(
+                    "DELETE FROM record WHERE account = ? AND key = ?",
+                    [(self._name, post_key(token)) for token in tokens],
+                )
+
+        await self._in_thread(forget)
+
+    async def posts(self) -> Posts:
+        """Count callbacks."""
+
+        def count() -> Posts:
+            with _told(self._path):
+                (kept,) = self._db.execute(
+                    f"SELECT count(*) FROM record WHERE account = ? AND key >= ? AND key < ? "
+                    f"AND ends > {NOW}",
+                    (self._name, post_key(""), post_key("\U0010ffff")),
+                ).fetchone()
+                row = self._db.execute(
+                    "SELECT handed_over FROM tally WHERE account = ?", (self._name,)
+                ).fetchone()
+                return Posts(0 if row is None else row[0], kept)
+
+        return await self._in_thread(count)
 
     def _put(
         self, database: sqlite3.Connection, key: str, value: bytes, seconds: float, owner: str
@@ -288,15 +338,6 @@ class SqliteStore:
             (self._name, key),
         ).fetchone()
         return None if row is None else bytes(row[0])
-
-    async def read(self, key: str) -> bytes | None:
-        """Return a record."""
-
-        def look() -> bytes | None:
-            with _told(self._path):
-                return self._get(self._db, key)
-
-        return await self._in_thread(look)
 
     async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
         """Write records in one transaction, each if it may be."""

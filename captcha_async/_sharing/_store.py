@@ -18,6 +18,8 @@ __all__ = [
     "TAG",
     "Change",
     "Found",
+    "Post",
+    "Posts",
     "Store",
     "StoreRefused",
     "StoreUnreachable",
@@ -79,6 +81,26 @@ class Found:
     """Whether its owner is a member still."""
 
 
+@attrs.frozen
+class Post:
+    """A callback that is handed over."""
+
+    to: str
+    """The member whose it is."""
+    token: str = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Posts:
+    """What has become of callbacks."""
+
+    handed_over: int
+    """How many were, ever."""
+    kept: int
+    """How many are kept now, because their tasks have not ended."""
+
+
 class Store(Protocol):
     """One account's store. Its methods raise `StoreUnreachable` or `StoreRefused`, and work while
     it is opened; `opened` is entered and left by one task, the others may be called by any.
@@ -96,12 +118,16 @@ class Store(Protocol):
         """Wait for messages to the member or to all, `PATIENCE` seconds at most."""
         ...
 
-    async def post(self, to: str, token: str, body: bytes) -> None:
-        """Leave a callback in a member's mailbox, and under its token for `RESULT_LIFE`."""
+    async def post(self, posts: Sequence[Post]) -> None:
+        """Leave callbacks in mailboxes, and each under its token for `RESULT_LIFE`."""
         ...
 
-    async def read(self, key: str) -> bytes | None:
-        """Return the record under a key."""
+    async def unpost(self, tokens: Sequence[str]) -> None:
+        """Keep callbacks no longer."""
+        ...
+
+    async def posts(self) -> Posts:
+        """Return what has become of callbacks, for who only looks."""
         ...
 
     async def change(self, changes: Sequence[Change]) -> list[bytes | None]:

@@ -407,13 +407,15 @@ class Books:
         if solve.name in self._open:
             solve.tenant.awaited -= 1
             self._orphans[solve.name] = solve
-        if solve.record is not None:
-            solve.record.let_go(solve.polls)
         self.left_alone(solve, error)
 
     def left_alone(self, solve: Solve, error: CaptchaError | None) -> None:
-        """Tell that nobody waits for it, if that is so."""
-        if solve.events is not None and not solve.waiters and not solve.done:
+        """Tell that nobody waits for it, if that is so, and let other processes collect it."""
+        if solve.waiters or solve.done:
+            return
+        if solve.record is not None:
+            solve.record.let_go(solve.polls)
+        if solve.events is not None:
             solve.events.abandoned(solve.ref, error)
 
     def taken(self, solve: Solve) -> None:

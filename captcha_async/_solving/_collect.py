@@ -160,7 +160,7 @@ class Collector:
             return max(solve.record.due, anyio.current_time())
         solve.number = solve.number or next(self._numbers)
         state = solve.poll_state(deadline)
-        if callback is not None and callback.awaited:
+        if callback is not None and callback.awaited and not callback.resumed:
             overdue = solve.born + overdue_age(schedule, state, solve.account.service)
             if anyio.current_time() < overdue:
                 return max(overdue, solve.next_allowed)
@@ -235,9 +235,22 @@ class Collector:
             solve.status = "processing"
         elif solve.record.ours:
             polled_elsewhere(solve, record)
+            await self.recall(solve, record.token)
+            self._read_posted(solve)
         else:
             self._books.told(solve, told_by(solve, record), record.since)
-        return solve.record.ours and solve.may_poll(anyio.current_time())
+        may_poll = not solve.done and solve.may_poll(anyio.current_time())
+        return solve.record.ours and may_poll
+
+    async def recall(self, solve: Solve, token: str) -> None:
+        """Expect the callback of a task that was taken up: it may have come meanwhile."""
+        callbacks = solve.tenant.callbacks
+        if not token or solve.done or solve.callback is not None:
+            return
+        solve.callback = callbacks.expect_again(token)
+        if solve.callback is not None:
+            solve.callback.bind(solve.ref.task_id)
+            await callbacks.fetch(token)
 
     async def _confirm(self, solve: Solve, callback: Callback, deadline: float) -> Answer | None:
         """Ask the service itself about what was posted."""

@@ -75,6 +75,7 @@ class Seats:
         """Let the client send nothing any more."""
         for seat in self._seats:
             seat.tenant.closed = True
+            seat.tenant.callbacks.close()
 
     async def leave(self) -> None:
         """Stop what waits at each, and close the lanes of those that nobody else uses."""
@@ -171,7 +172,9 @@ def take_seats(
         tenant = Tenant(books.events)
         tenant.name, tenant.owner = name, account.owner
         tenant.mark = name if services.count(service) > 1 else None
-        tenant.callbacks = ClientCallbacks(receiver, account.service)
+        member = account.gates.member
+        shared = None if member is None else member.callbacks
+        tenant.callbacks = ClientCallbacks(receiver, account.service, shared)
         if seats:
             books.journal.add(account.owner)
         seats.append(Seat(account, tenant))

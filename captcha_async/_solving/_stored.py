@@ -32,14 +32,16 @@ async def take_up(
     solve = solver.take_up(_ref_of(solver, record), entry, task)
     if solve.done:
         return solve
-    if solution is not None:
+    if solution is None and entry.token:
+        await _recall(solver, solve, entry.token)
+    elif solution is not None:
         try:
             read = solver.collector.read(solve, solution)
         except UnreadableSolution as error:
             solver.books.failed(solve, error)
         else:
             solver.books.solved(solve, stored_answer(solver, record, read, task), "journal")
-    elif is_too_old(solver, record):
+    if not solve.done and is_too_old(solver, record):
         # Asking for ids that are long gone gets an account banned.
         solver.books.failed(
             solve,
@@ -49,6 +51,12 @@ async def take_up(
             ),
         )
     return solve
+
+
+async def _recall(solver: Solver, solve: Solve, token: str) -> None:
+    """Take the callback that another process has kept meanwhile."""
+    await solver.collector.recall(solve, token)
+    solver.collector.read_callback(solve)
 
 
 def is_too_old(solver: Solver, record: Record) -> bool:

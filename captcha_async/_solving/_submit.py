@@ -211,10 +211,11 @@ class _Request:
                 sending=self._sending,
             )
             # Safe before anybody hears of the task.
+            task_id, token = self.created.task_id, solve.tenant.callbacks.token_of(ours)
             if solve.entry is not None:
-                await solve.entry.accepted(self.created.task_id)
+                await solve.entry.accepted(task_id, token)
             if solve.record is not None:
-                await solve.record.accepted(solve.ref_of(self.created.task_id))
+                await solve.record.accepted(solve.ref_of(task_id), token)
         except Exception as error:
             self.error = error
 

@@ -48,7 +48,8 @@ def account(
     json_output: JsonOutput = False,
     reset_fuse: ResetOption = False,
 ) -> None:
-    """Show an account that several processes share: members, slots, rates, spending and fuse.
+    """Show an account that several processes share: members, slots, rates, spending, fuse and
+    callbacks.
 
     The key is read from CAPTCHA_API_KEY, or asked for. With --watch and --json each look is a line.
 
@@ -114,7 +115,10 @@ async def _looks(
                     if not state.born and not for_ever:
                         fail(NOBODY, FAILED)
                     # A store may be looked at before the first process comes, or lose its memory.
-                    yield overview(state) if state.born else {"empty": NOBODY}
+                    if state.born:
+                        yield overview(state, await store.posts())
+                    else:
+                        yield {"empty": NOBODY}
                     if not for_ever:
                         return
                     await anyio.sleep(EVERY)
@@ -131,6 +135,12 @@ def _view(seen: dict[str, Any]) -> RenderableType:
     if "empty" in seen:
         return Text(f"{seen['empty']}; waiting for one", style="yellow")
     parts: list[RenderableType] = [_pools(seen), _money(seen)]
+    callbacks = seen["callbacks"]
+    if callbacks["handed_over"]:
+        parts.append(
+            f"{callbacks['handed_over']} callbacks handed over, {callbacks['kept']} kept for "
+            "tasks that have not ended"
+        )
     parts += [_fuse(fuse) for fuse in seen["fuses"]]
     if seen["pause"]:
         parts.append(f"The service has asked all to wait for another {seen['pause']:.1f} s.")

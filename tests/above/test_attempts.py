@@ -218,7 +218,7 @@ async def test_a_report_never_holds_the_crawler_up() -> None:
     emulator = made()
     for method in ("reportCorrect", "reportIncorrect"):
         emulator.hang(method, times=None)
-    async with joined(emulator) as client:
+    async with joined(emulator, polling=FixedPolling(first=6, interval=5)) as client:
         begun = anyio.current_time()
         await crawl(client, takes=1)
         alone = anyio.current_time() - begun

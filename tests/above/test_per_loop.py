@@ -241,7 +241,7 @@ async def members(share: str) -> int:
     """Return how many members of the account there are."""
     store = make_store(share, account_name("capmonster", KEY))
     async with store.opened("looker"):
-        return len(overview(await store.state())["members"])
+        return len(overview(await store.state(), await store.posts())["members"])
 
 
 def test_closing_waits_for_no_loop_that_stands_still() -> None:

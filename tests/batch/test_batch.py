@@ -23,6 +23,7 @@ from captcha_async import (
     SolveTimeout,
     Unsolvable,
 )
+from captcha_async._account._slow_start import FIRST
 from captcha_async.emulator import Emulator, Latency
 
 
@@ -217,10 +218,10 @@ async def test_a_cancelled_batch_ends_cleanly() -> None:
 
 
 async def test_zero_balance_fails_the_rest_at_once() -> None:
-    """Of 5,000 tasks no more are sent than were on the wire at the first refusal."""
+    """Of 5,000 tasks no more are sent than go before anything is known of the account."""
     emulator = Emulator(balance=Decimal("0"))
     emulator.delay(1, "createTask")
-    async with joined(emulator, limits=Limits(connections=16)) as client:
+    async with joined(emulator, limits=Limits(connections=64)) as client:
         start = anyio.current_time()
         outcomes = await client.solve_all([TOKEN_TASK] * 5000)
         assert anyio.current_time() - start == pytest.approx(1, abs=0.2)
@@ -229,7 +230,7 @@ async def test_zero_balance_fails_the_rest_at_once() -> None:
         isinstance(outcome, Failed) and isinstance(outcome.error, InsufficientBalance)
         for outcome in outcomes
     )
-    assert len(emulator.requests_to("createTask")) == 16
+    assert len(emulator.requests_to("createTask")) == FIRST
 
 
 async def test_the_batch_finds_the_accounts_capacity() -> None:

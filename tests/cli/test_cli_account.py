@@ -21,6 +21,7 @@ from captcha_async._sharing._open import account_name, make_store, make_terms
 from captcha_async._sharing._overview import overview
 from captcha_async._sharing._rules import exchange
 from captcha_async._sharing._state import State
+from captcha_async._sharing._store import Post, Posts
 from captcha_async.cli._account import _view
 from captcha_async.cli._app import app
 
@@ -57,6 +58,8 @@ async def two_members(store: Any) -> None:
         fuse_error=ERROR,
     )
     await store.exchange("second", blow)
+    await store.post([Post("first", "token", b"x"), Post("first", "other", b"x")])
+    await store.unpost(["other"])
 
 
 @pytest.fixture(params=["file", "redis"])
@@ -81,6 +84,7 @@ def test_it_shows_members_slots_rates_money_and_fuse(share: str) -> None:
     assert "InsufficientBalance: No money [left]." in words
     assert "first 7 0 7" in words
     assert "second 3 0 7" in words
+    assert "2 callbacks handed over, 1 kept" in words
 
 
 def test_it_shows_the_same_as_json(share: str) -> None:
@@ -91,6 +95,7 @@ def test_it_shows_the_same_as_json(share: str) -> None:
     assert seen["slots"]["capacity"] == seen["in_flight"] == 10
     assert seen["fuses"][0]["error"] == "InsufficientBalance"
     assert seen["spent"] == 1.0
+    assert seen["callbacks"] == {"handed_over": 2, "kept": 1}
 
 
 def test_it_closes_the_fuse_and_changes_nothing_else(share: str) -> None:
@@ -167,7 +172,7 @@ def seen_after(seconds: float, used: int = 4) -> dict[str, Any]:
     ask = Ask(used=used, firm=used)
     report = Report(terms=TERMS, asks=(ask, Ask(), Ask()))
     exchange(state, now, "first", report)
-    return overview(state.at(now + int(seconds * SECOND)))
+    return overview(state.at(now + int(seconds * SECOND)), Posts(0, 0))
 
 
 @pytest.mark.parametrize(

@@ -406,7 +406,30 @@ async def test_a_file_of_the_first_version_goes_on(path: Path) -> None:
             # The new key alone was paid for, in the first run.
             assert len(emulator.tasks) == 2, number
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
+
+
+def test_a_file_of_the_second_version_goes_on(path: Path) -> None:
+    """It knew no tokens of callbacks; what it had is there, and a new row has its token."""
+    with opened(path) as store:
+        write(store, record(place=Place("job", '"a"', None), state="open", task_id=7))
+    change(path, "ALTER TABLE submission DROP COLUMN token")
+    change(path, "PRAGMA user_version = 2")
+    with opened(path) as store:
+        found = store.find(OWNER, Place("job", '"a"', None))
+        assert found is not None
+        assert (found.task_id, found.token) == (7, None)
+        made = record(place=Place("job", '"b"', None), state="open", task_id=8)
+        made.token = "callback"
+        write(store, made)
+        # A later word on it need not know the token.
+        made.token = None
+        write(store, made)
+    with opened(path) as store:
+        found = store.find(OWNER, Place("job", '"b"', None))
+        assert found is not None
+        assert found.token == "callback"
+        assert "callback" not in repr(found)
 
 
 def test_a_path_and_a_string_of_an_old_file_do_not_share_an_answer(path: Path) -> None:

@@ -201,3 +201,24 @@ async def test_no_window_sees_more_than_the_share(
     moments.sort()
     for first, later in zip(moments, moments[most:], strict=False):
         assert later - first >= 2.0 - 1e-9
+
+
+async def test_a_share_that_shrinks_is_waited_out() -> None:
+    """The timer of a turn that comes free lets nobody in above the smaller share."""
+    made, _ = gate(3, window=10.0)
+    for _ in range(3):
+        await made.acquire()
+        await anyio.sleep(1)
+    entered: list[float] = []
+    start = anyio.current_time()
+
+    async def enter() -> None:
+        await made.acquire()
+        entered.append(anyio.current_time() - start)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(enter)
+        await anyio.wait_all_tasks_blocked()
+        made.resize(1)
+    # All three have to be out of the window; the last entry was a second ago.
+    assert entered == [pytest.approx(9.0)]

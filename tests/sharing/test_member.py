@@ -663,5 +663,5 @@ async def test_a_repr_shows_no_secret() -> None:
     one = member(MemoryStore(), key="very-secret-key")
     async with opened(one):
         assert "very-secret" not in repr(one)
-        assert one._secret.hex() not in repr(one)
+        assert one.callbacks._secret.hex() not in repr(one)
     assert SECOND == 1_000_000

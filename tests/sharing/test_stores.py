@@ -24,7 +24,15 @@ from captcha_async._sharing._redis import RedisStore, _script
 from captcha_async._sharing._redis_state import read_state
 from captcha_async._sharing._sqlite import SqliteStore
 from captcha_async._sharing._state import State
-from captcha_async._sharing._store import NOBODY, Change, StoreRefused, StoreUnreachable
+from captcha_async._sharing._store import (
+    NOBODY,
+    Change,
+    Post,
+    Posts,
+    StoreRefused,
+    StoreUnreachable,
+    post_key,
+)
 
 real_time = pytest.mark.real_time
 
@@ -221,10 +229,45 @@ async def test_messages_arrive(kind: str, tmp_path: Path) -> None:
             await second.exchange("b", report)
             (news,) = await first.messages("a")
             assert news.split(" ", 4)[3:] == ["-", '{"kind": "a b"}']
-            await second.post("a", "token", b"\x00body")
+            await second.post([Post("a", "token", b"\x00body"), Post("b", "other", b"x")])
             assert await first.messages("a") == ["post token"]
-            assert await first.read("post:token") == b"\x00body"
-            assert await second.messages("b") == [news]
+            (found,) = await first.look([post_key("token")])
+            assert found is not None
+            assert found.value == b"\x00body"
+            assert sorted(await second.messages("b")) == sorted([news, "post other"])
+            assert await first.posts() == Posts(handed_over=2, kept=2)
+            await first.unpost(["token"])
+            assert await second.look([post_key("token")]) == [None]
+            await second.post([Post("a", "token", b"again")])
+            await second.unpost(["token", "other", "unknown"])
+            assert await first.posts() == Posts(handed_over=3, kept=0)
+
+
+async def mailbox_over_two_connections(store: Any, other: Any) -> None:
+    """What came between two connections is there, and what was read before is not."""
+    async with other.opened("b"):
+        with anyio.fail_after(20):
+            async with store.opened("a"):
+                await other.post([Post("a", "one", b"x")])
+                assert await store.messages("a") == ["post one"]
+            await other.post([Post("a", "two", b"x")])
+            async with store.opened("a"):
+                assert await store.messages("a") == ["post two"]
+
+
+@real_time
+async def test_a_mailbox_in_a_file_is_read_on(tmp_path: Path) -> None:
+    """A file that was closed and opened again has lost no callback."""
+    store, other = (SqliteStore(str(tmp_path / "account.db"), "name") for _ in range(2))
+    await mailbox_over_two_connections(store, other)
+
+
+@real_time
+async def test_a_mailbox_in_redis_is_read_on(tmp_path: Path) -> None:
+    """A connection that was lost has lost no callback."""
+    with redis_server(tmp_path) as server:
+        store, other = RedisStore(server.url, "name"), RedisStore(server.url, "name")
+        await mailbox_over_two_connections(store, other)
 
 
 @real_time
@@ -241,7 +284,7 @@ async def test_a_wait_for_messages_ends_when_one_comes(kind: str, tmp_path: Path
             async with anyio.create_task_group() as group:
                 group.start_soon(wait)
                 await anyio.wait_all_tasks_blocked()
-                await second.post("a", "token", b"body")
+                await second.post([Post("a", "token", b"body")])
         assert got == ["post token"]
 
 
@@ -381,7 +424,7 @@ async def test_accounts_in_one_file_are_apart(tmp_path: Path) -> None:
         await one.exchange("a", Report())
         await one.change([change("key", "x", "a")])
         assert (await other.state()).live == 0
-        assert await other.read("key") is None
+        assert await other.look(["key"]) == [None]
         assert await other._in_thread(other._glance, "a") == []
 
 
@@ -437,8 +480,11 @@ async def test_all_keys_have_the_prefix_and_one_hash_tag(tmp_path: Path) -> None
         store = RedisStore(url, "name")
         async with store.opened("a"):
             await store.exchange("a", Report(fuse_do="blow", fuse_error="x", pause=5))
-            await store.post("a", "token", b"x")
-            assert len(await store.messages("a")) == 3
+            await store.post([Post("a", "token", b"x")])
+            await store.post([Post("a", "other", b"x")])
+            await store.unpost(["other"])
+            await store.posts()
+            assert len(await store.messages("a")) == 4
             await store.change([change("key", "x", "a", owner="a"), change("other", "x", "a")])
             await store.look(["key"])
             await store.left("b")
