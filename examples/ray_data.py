@@ -26,7 +26,9 @@ from captcha_async import (
     Account,
     AccountError,
     CaptchaClient,
+    CaptchaError,
     ClientPerLoop,
+    Failed,
     Limits,
     Solved,
     TurnstileTask,
@@ -37,7 +39,7 @@ from captcha_async.emulator import Emulator, Latency, serve
 # under way is solved again by another one, so a batch is what a crash delays.
 ROWS, BATCHES_AT_ONCE = 100, 4
 IN_FLIGHT = 400
-# How often a captcha is tried whose error says that the very same call may be made again.
+# How often a batch is run in which something failed that may be tried again as it is.
 ROUNDS = 3
 TIMEOUT = 120.0
 SERVICE_VARIABLES = ("CAPTCHA_API_KEY", "CAPTCHA_BASE_URL", "CAPTCHA_SHARE", "CAPTCHA_SLOTS")
@@ -75,28 +77,35 @@ class Solve:
             str(key): TurnstileTask(website_url=url, website_key=site)
             for key, url, site in zip(*columns, strict=True)
         }
-        tokens, errors = dict.fromkeys(tasks, ""), dict.fromkeys(tasks, "")
-        client = await self._clients.get()
-        left = tasks
-        for _ in range(ROUNDS):
-            # By key, so that the batch collects, and does not pay again, if it is run again.
-            again = {}
-            async with client.batch(left, resume=True, timeout=TIMEOUT) as outcomes:
-                async for outcome in outcomes:
-                    if isinstance(outcome, Solved):
-                        tokens[outcome.key], errors[outcome.key] = outcome.solution.token, ""
-                        continue
-                    if isinstance(outcome.error, AccountError):
-                        raise outcome.error
-                    errors[outcome.key] = type(outcome.error).__name__
-                    if outcome.error.retryable:
-                        again[outcome.key] = outcome.task
-            left = again
-        return {
-            "key": np.array(list(tasks)),
-            "token": np.array(list(tokens.values())),
-            "error": np.array(list(errors.values())),
-        }
+        outcomes = await solve_by_key(await self._clients.get(), tasks)
+        errors = [
+            type(outcome.error).__name__ if isinstance(outcome, Failed) else ""
+            for outcome in outcomes
+        ]
+        tokens = [
+            outcome.solution.token if isinstance(outcome, Solved) else "" for outcome in outcomes
+        ]
+        return {"key": np.array(list(tasks)), "token": np.array(tokens), "error": np.array(errors)}
+
+
+async def solve_by_key(
+    client: CaptchaClient, tasks: dict[str, TurnstileTask]
+) -> list[Solved[Any] | Failed]:
+    """Solve tasks, and run again what may be: by key, what is paid for is only collected."""
+    for turn in range(1, ROUNDS + 1):
+        try:
+            outcomes = await client.solve_all(tasks, resume=True, timeout=TIMEOUT)
+        except CaptchaError as error:
+            if turn == ROUNDS or not error.retryable:
+                raise
+            continue
+        errors = [outcome.error for outcome in outcomes if isinstance(outcome, Failed)]
+        for error in errors:
+            if isinstance(error, AccountError):
+                raise error
+        if turn == ROUNDS or not any(error.retryable for error in errors):
+            return outcomes
+    raise AssertionError("unreachable")
 
 
 def answers_of(table: Any, actors: int) -> Any:
