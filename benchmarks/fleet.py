@@ -284,7 +284,7 @@ def main() -> None:
     parser.add_argument("--redis", help="a server that is there")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     given = parser.parse_args()
-    seconds, times, number = (3.0, 1, 200) if given.quick else (10.0, 3, 3000)
+    seconds, times, number = (3.0, 1, 200) if given.quick else (8.0, 2, 3000)
     with places(given.redis) as where:
         costs = [
             {

@@ -24,7 +24,7 @@ def _expires(solved: Solved[Any]) -> datetime | None:
 S_co = TypeVar("S_co", bound=Solution, covariant=True)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Solved(Generic[S_co]):
     """A task's answer and what it took."""
 
@@ -57,7 +57,7 @@ class Solved(Generic[S_co]):
     """In a batch: the task's index, or its key in the mapping."""
     arrived: datetime | None = attrs.field(default=None, eq=False)
     """UTC time at which the answer came here, by this machine's clock."""
-    ip: str | None = attrs.field(default=None, repr=False)
+    ip: str | None = None
     """The address that the service saw createTask come from; like the next three None where the
     service does not tell it, and for an answer that a journal has handed out again."""
     created: datetime | None = None
@@ -66,6 +66,18 @@ class Solved(Generic[S_co]):
     """UTC time of the answer, by the service's clock."""
     workers: int | None = None
     """How many workers have tried."""
+
+    def __repr__(self) -> str:
+        parts = [
+            "" if self.key is None else f"key={self.key!r}",
+            f"{self.ref.task_type} {self.task_id} at {self.account or self.ref.service}",
+            repr(self.solution),
+            f"{self.elapsed:.1f} s",
+            f"{self.polls} poll{'' if self.polls == 1 else 's'}",
+            "" if self.cost is None else f"cost {self.cost}",
+            "replayed" if self.replayed else "",
+        ]
+        return f"<Solved {', '.join(part for part in parts if part)}>"
 
     @property
     def expires_in(self) -> float | None:

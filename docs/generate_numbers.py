@@ -1,4 +1,4 @@
-"""Writes the tables of the pages that have numbers from `benchmarks/*.json`.
+"""Writes the tables of numbers in the docs from `benchmarks/*.json`.
 
 python docs/generate_numbers.py            # writes the tables
 python docs/generate_numbers.py --check    # fails if one is not up to date
@@ -358,10 +358,99 @@ def fleet_day() -> str:
     return table(titles, rows, left=0)
 
 
+HOT = {
+    "floor": "floor, by hand",
+    "before": "`batch`, before",
+    "now": "`batch`",
+    "solve_now": "`solve` in tasks",
+}
+
+
+def hot_path() -> str:
+    """Return the table of what a solve costs next to the floor."""
+    rows: dict[str, dict[tuple[int, str], Row]] = {}
+    for row in read("hot-path")["results"]:
+        rows.setdefault(row["client"], {})[row["tasks"], row["round"]] = row
+    places = [(size, told) for size in (500, 2000) for told in ("cold", "learned")]
+    titles = ["", *(f"{size:,}, {told}" for size, told in places), "polls per solve", "pick-up, s"]
+    floor = rows["floor"]
+    return table(titles, [_hot(name, found, floor, places) for name, found in rows.items()])
+
+
+def _hot(name: str, found: dict[Any, Row], floor: dict[Any, Row], places: list[Any]) -> list[str]:
+    def ratio(place: Any) -> str:
+        if place not in found:
+            return "-"
+        cost, least = _cost(found[place]), _cost(floor[place])
+        return f"{number(cost)} ({cost / least:.1f})"
+
+    first = found[500, "cold"]
+    version = first["versions"].get(name)
+    shown = HOT.get(name, f"{name} {version}" if version else name)
+    both = [found[500, told] for told in ("cold", "learned")]
+    polls = " / ".join(number(row["service"]["polls"] / row["solved"]) for row in both)
+    late = " / ".join(number(row["pick_up"]["mean"]) for row in both)
+    return [shown, *map(ratio, places), polls, late]
+
+
+def _cost(row: Row) -> float:
+    """Return the CPU of a solve in milliseconds."""
+    return float(row["cpu"]) / float(row["solved"]) * 1000
+
+
+LAYERS = {
+    "floor": "floor: bytes by hand",
+    "DirectLane": "one lane",
+    "LanePool": "the pool of lanes",
+    "HttpTransport": "a post of JSON",
+    "Api": "the protocol's method",
+    "Admission": "the account's gates",
+    "Collector": "gap, schedule, books",
+    "Watch": "the watch of a batch",
+}
+
+
+def layers() -> str:
+    """Return the table of where a poll's time goes."""
+    found = {(row["layer"], row["tls"]): row["us"] for row in read("layers")["results"]}
+    rows = []
+    for layer, shown in LAYERS.items():
+        cells = [shown]
+        for tls in (False, True):
+            cells += [whole(found[layer, tls]), f"{found[layer, tls] / found['floor', tls]:.1f}"]
+        rows.append(cells)
+    return table(("up to and with", "plain", "x floor", "TLS", "x floor"), rows)
+
+
+DEMANDS = {
+    "steady": "one in 4 s, by chance",
+    "bursts": "ten at once every 1½ minutes",
+    "by the hour": "20 minutes of one in 2 s, then 40 of nothing",
+    "rare": "one in 5 minutes",
+}
+STOCKS = ("naive, 3", "naive, 10", "auto")
+
+
+def stock() -> str:
+    """Return the table of tokens in advance."""
+    rows = []
+    last = ""
+    for row in read("stock")["rows"]:
+        if row["stock"] in STOCKS:
+            demand = DEMANDS[row["demand"]]
+            shares = [f"{row[name] * 100:.0f} %" for name in ("at_once", "wasted")]
+            rows.append(["" if demand == last else demand, row["stock"], *shares])
+            last = demand
+    return table(("demand", "stock", "answered at once", "expired, per token used"), rows, left=2)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "fleet": fleet,
     "fleet-store": fleet_store,
     "fleet-day": fleet_day,
+    "hot-path": hot_path,
+    "layers": layers,
+    "stock": stock,
     "peers-500": lambda: peers(500),
     "peers-2000": lambda: peers(2000),
     "compared": compared,
@@ -382,7 +471,12 @@ def page_of(path: Path) -> str:
 
 PAGES: dict[Path, Callable[[], str]] = {
     DOCS / name: lambda name=name: page_of(DOCS / name)  # type: ignore[misc]
-    for name in ("benchmarks.md", "comparison.md", "how-to/big-batches.md")
+    for name in (
+        "benchmarks.md",
+        "comparison.md",
+        "how-to/big-batches.md",
+        "how-to/tokens-in-advance.md",
+    )
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import anyio
 import attrs
@@ -60,3 +61,13 @@ def test_token_lives_are_the_documented_ones() -> None:
     lives = {model: model.spec.token_life for model in (RecaptchaV2Task, TurnstileTask)}
     assert lives == {RecaptchaV2Task: 60, TurnstileTask: 300}
     assert HCaptchaTask.spec.token_life == 120
+
+
+def test_the_repr_is_one_short_line_without_the_token() -> None:
+    """It is what `print` in a loop over a batch shows."""
+    outcome = attrs.evolve(solved(None), key="login", cost=Decimal("0.0013"), ip="203.0.113.9")
+    assert repr(outcome) == (
+        "<Solved key='login', TurnstileTask 5 at capmonster, TurnstileSolution(token=<hidden str 1>"
+        "), 1.0 s, 1 poll, cost 0.0013>"
+    )
+    assert repr(attrs.evolve(solved(None), replayed=True)).endswith("1 poll, replayed>")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import anyio
@@ -106,10 +107,7 @@ class Account:
         self._service = to_profile(service, base_url)
         if http_client is not None:
             check_left_out("http_client", proxy=proxy, ssl_context=ssl_context)
-        if limits is not None and not isinstance(limits, Limits):
-            raise invalid("limits", limits, "a Limits")
-        limits = limits or Limits()
-        self._limits = limits
+        self._limits = limits = _limits_given(limits)
         self._key = check_key(api_key)
         self._way: dict[str, Any] = {
             "http_client": http_client,
@@ -122,6 +120,8 @@ class Account:
         self.schedule: Schedule = polling or AdaptivePolling(self._service)
         self.gates: Gates = self._build_gates(self._member_of(share, on_outage, egress))
         self._home = Home()
+        # Tells the time of the event loop where it lives; set by `enter`.
+        self.now: Callable[[], float] = self._home.clock
         # Moment up to which trouble is not told aloud again.
         self._quiet_until = float("-inf")
 
@@ -238,6 +238,7 @@ class Account:
             WrongEventLoop: it is not; nothing was sent.
         """
         ahead = self._home.enter(is_open=self.gates.in_use)
+        self.now = self._home.clock
         if ahead is None:
             return
         self._transport.abandon()
@@ -277,11 +278,12 @@ class Account:
             self.gates.slots.semaphore.release()
 
     def tell_retry(self, error: CaptchaError, delay: float, attempt: int) -> None:
-        """Log that a request is going to be sent again.
+        """Note and log that a request is going to be sent again.
 
         The first time it is a warning, so that nobody waits without knowing what for; but not for
         each of the many tasks that have the same trouble.
         """
+        self.gates.next_attempt.note(delay)
         now = anyio.current_time()
         aloud = attempt == 1 and now >= self._quiet_until
         if aloud:
@@ -303,3 +305,9 @@ class Account:
     def lanes(self) -> LaneStatistics | None:
         """Return the lanes' numbers; None with an httpx client of the user's."""
         return self._transport.statistics()
+
+
+def _limits_given(limits: Limits | None) -> Limits:
+    if limits is not None and not isinstance(limits, Limits):
+        raise invalid("limits", limits, "a Limits")
+    return limits or Limits()

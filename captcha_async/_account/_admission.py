@@ -23,6 +23,7 @@ from ._tenant import Tenant
 
 if TYPE_CHECKING:
     from .._sharing._gate import Gate
+    from .._sharing._member import Member
 
 __all__ = ["Admission", "Submission"]
 
@@ -136,21 +137,21 @@ class Admission:
                     await gates.pause.wait(self._deadline)
             if submission is not None and await self._held_back(submission):
                 continue
-            await self._take_lane()
+            if not _is_taken(gates.requests):
+                await self._wait_for(gates.requests)
+            if gates.member is not None:
+                await self._take_shared(gates.member)
             if not gates.pause.lasts and (submission is None or not self._is_braked):
                 return
             self._release_turn()
 
-    async def _take_lane(self) -> None:
-        """Take the lane, and a turn of the processes that share the account."""
-        gates = self._gates
-        await self._take(gates.requests)
-        if gates.member is None:
-            return
+    async def _take_shared(self, member: Member) -> None:
+        """Take a turn of the processes that share the account, beside the lane."""
         try:
-            await self._take(gates.member.requests)
+            if not _is_taken(member.requests):
+                await self._wait_for(member.requests)
         except BaseException:
-            gates.requests.release()
+            self._gates.requests.release()
             raise
 
     def _release_turn(self) -> None:
@@ -163,10 +164,12 @@ class Admission:
         """Take what a task needs; tell whether there was something to wait for after its turn."""
         gates = self._gates
         if submission.wants_slot and not submission.has_slot:
-            await self._take(gates.slots.semaphore)
+            if not _is_taken(gates.slots.semaphore):
+                await self._wait_for(gates.slots.semaphore)
             submission.has_slot = True
         # No slot of it: only the rate counts.
-        await self._take(gates.submits)
+        if not _is_taken(gates.submits):
+            await self._wait_for(gates.submits)
         gates.submits.release()
         held_back = False
         if submission.reserved is None:
@@ -182,7 +185,9 @@ class Admission:
                 with self._guard():
                     self._trial = await gates.brake.wait()
         if not self._started:
-            held_back |= await self._take(gates.start.places)
+            if not _is_taken(gates.start.places):
+                held_back = True
+                await self._wait_for(gates.start.places)
             self._started = True
             gates.start.begin()
         return held_back
@@ -191,15 +196,9 @@ class Admission:
     def _is_braked(self) -> bool:
         return self._gates.brake.holds_back(self._trial)
 
-    async def _take(self, semaphore: RateLimitedSemaphore | Gate) -> bool:
-        """Take one; tell whether it had to be waited for."""
-        try:
-            semaphore.acquire_nowait()
-        except anyio.WouldBlock:
-            with self._guard():
-                await semaphore.acquire()
-            return True
-        return False
+    async def _wait_for(self, semaphore: RateLimitedSemaphore | Gate) -> None:
+        with self._guard():
+            await semaphore.acquire()
 
     def _guard(self) -> Guard:
         return self._gates.fuse.guard(self._kind, tenant=self._tenant)
@@ -215,3 +214,12 @@ class Admission:
         if submission.reserved is not None:
             self._gates.spending.release(submission.type, submission.reserved)
             submission.reserved = None
+
+
+def _is_taken(semaphore: RateLimitedSemaphore | Gate) -> bool:
+    """Take a place at once, if there is one."""
+    try:
+        semaphore.acquire_nowait()
+    except anyio.WouldBlock:
+        return False
+    return True

@@ -30,16 +30,19 @@ class Trial:
 class Brake:
     """Counts the createTask calls in a row that brought no reply."""
 
-    __slots__ = ("_failures", "_news", "_trial", "_until", "uncertain")
+    __slots__ = ("_failures", "_news", "_trial", "_until", "uncertain", "waiting")
 
     def __init__(self) -> None:
-        # Failures in a row, and those of unknown outcome among them.
+        # Failures in a row, where those that were on their way together count as one; and each one
+        # of unknown outcome.
         self._failures = 0
         self.uncertain: int = 0
         # Moment from which on the next createTask may go, and the one on its way that was let out
         # to see: set by `try_nowait`, cleared by its own end, or by a reply to any.
         self._until = float("-inf")
         self._trial: Trial | None = None
+        # createTask calls that wait for a turn; counted by `wait`.
+        self.waiting: int = 0
         # Set, and replaced, when either changes.
         self._news = anyio.Event()
 
@@ -71,16 +74,22 @@ class Brake:
             trial = self.try_nowait()
             if trial is not None:
                 return trial
-            with anyio.CancelScope(deadline=float("inf") if self._trial else self._until):
-                await self._news.wait()
+            self.waiting += 1
+            try:
+                with anyio.CancelScope(deadline=float("inf") if self._trial else self._until):
+                    await self._news.wait()
+            finally:
+                self.waiting -= 1
         return None
 
     def failed(self, trial: Trial | None, *, uncertain: bool) -> None:
         """Note a createTask without a reply."""
-        self._failures += 1
         self.uncertain += uncertain
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._failures - 1, 10))
-        self._until = anyio.current_time() + wait
+        if not self._failures or (trial is not None and trial is self._trial):
+            # Those that were on their way together tell one thing.
+            self._failures += 1
+            wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._failures - 1, 10))
+            self._until = anyio.current_time() + wait
         self.unused(trial)
 
     def answered(self) -> None:

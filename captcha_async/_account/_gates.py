@@ -33,6 +33,7 @@ from ._brake import FAILURES_TO_STOP, OUTAGE_WINDOW, Brake, Trial
 from ._fuse import Fuse, FuseChange, RequestKind
 from ._limits import Limits
 from ._pause import Pause
+from ._retry import NextAttempt
 from ._semaphore import RateLimitedSemaphore
 from ._slots import SharedSlots, Slots
 from ._slow_start import SlowStart
@@ -82,6 +83,7 @@ class Gates:
         self.fuse: Fuse = Fuse(service.ban_window)
         self.pause: Pause = Pause()
         self.brake: Brake = Brake()
+        self.next_attempt: NextAttempt = NextAttempt()
         self.slots: Slots | SharedSlots
         self.submits: RateLimitedSemaphore | Gate
         rate = limits.requests_per_second
@@ -126,6 +128,20 @@ class Gates:
             return True
         since = self._silent_since
         return since is not None and anyio.current_time() - since >= OUTAGE_AFTER
+
+    def retry_in(self) -> float | None:
+        """Return the seconds until something that has failed is sent again; None if nothing is."""
+        try:
+            now = anyio.current_time()
+        except RuntimeError:
+            # Nothing is sent where no event loop runs.
+            return None
+        if self.fuse.state == "open":
+            return max(0.0, self.fuse.until - now)
+        left = self.next_attempt.left()
+        if self.brake.waiting:
+            left = 0.0
+        return None if left is None else max(left, self.brake.hold, self.pause.until - now)
 
     async def find_out_price(self, kind: str) -> Decimal:
         """Set the price of a task aside, when the one in flight of its type has told it.
@@ -198,7 +214,8 @@ class Gates:
         change = self.fuse.end(probe=probe, error=error)
         if self.member is not None and (change is not None or probe):
             self._tell_others(change, error)
-        self.tell(change)
+        if change is not None:
+            self.tell(change)
 
     def _stop_in_outage(self) -> None:
         """Open the fuse, if too many createTask calls in a row brought no reply."""
@@ -353,6 +370,7 @@ class Gates:
         self.fuse.shift(seconds)
         self.pause.shift(seconds)
         self.brake.shift(seconds)
+        self.next_attempt.forget()
         self.slots.semaphore.shift(seconds)
         self.submits.shift(seconds)
         self.requests.shift(seconds)

@@ -8,11 +8,13 @@ anything is sent. When the loop has ended and nothing is open, the account moves
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import anyio
 from anyio.lowlevel import current_token
 
+from .._clock import clock
 from ..errors import WrongEventLoop
 
 __all__ = ["Home", "has_ended"]
@@ -21,12 +23,14 @@ __all__ = ["Home", "has_ended"]
 class Home:
     """The event loop and the process that an account belongs to."""
 
-    __slots__ = ("_loop", "_now", "_pid")
+    __slots__ = ("_loop", "_now", "_pid", "clock")
 
     def __init__(self) -> None:
-        # All three are set by the first `enter`, and again by one that moves.
+        # All are set by the first `enter`, and again by one that moves.
         self._loop: Any = None
         self._pid = 0
+        # What tells the time there.
+        self.clock: Callable[[], float] = anyio.current_time
         # The last moment that is known on the loop's clock.
         self._now = 0.0
 
@@ -55,6 +59,7 @@ class Home:
             return None
         if self._loop is None:
             self._loop, self._pid, self._now = loop, os.getpid(), now
+            self.clock = clock()
             return None
         if os.getpid() != self._pid:
             raise WrongEventLoop(
@@ -81,6 +86,7 @@ class Home:
         same_clock = hasattr(loop, "is_closed") and hasattr(self._loop, "is_closed")
         ahead = 0.0 if same_clock and now >= self._now else now - self._now
         self._loop, self._now = loop, now
+        self.clock = clock()
         return ahead
 
 

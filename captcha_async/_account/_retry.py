@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 
+import anyio
 import attrs
 
 from .. import _checks
 from ..errors import CapacityError, CaptchaError, TransportError
 
-__all__ = ["Attempts", "Retries"]
+__all__ = ["Attempts", "NextAttempt", "Retries"]
 
 _dice = random.Random()
 
@@ -80,3 +82,30 @@ def _is_passing(error: CaptchaError, *, harmless: bool) -> bool:
         return harmless or not error.sent
     # What we have held back ourselves has been told to be too long to wait for.
     return isinstance(error, CapacityError) and getattr(error, "until", None) is None
+
+
+class NextAttempt:
+    """When the next of an account's requests that have failed is sent again."""
+
+    __slots__ = ("_moments",)
+
+    def __init__(self) -> None:
+        # Heap of moments; those that are over are dropped. One whose caller was cancelled stays
+        # until then.
+        self._moments: list[float] = []
+
+    def note(self, delay: float) -> None:
+        """Note that a request waits for so many seconds."""
+        self.left()
+        heapq.heappush(self._moments, anyio.current_time() + delay)
+
+    def left(self) -> float | None:
+        """Return the seconds until the next one; None if none waits."""
+        now = anyio.current_time()
+        while self._moments and self._moments[0] <= now:
+            heapq.heappop(self._moments)
+        return self._moments[0] - now if self._moments else None
+
+    def forget(self) -> None:
+        """Forget them: their event loop is gone."""
+        self._moments.clear()

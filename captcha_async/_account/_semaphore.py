@@ -165,7 +165,9 @@ class RateLimitedSemaphore:
         """Return the moment from which one more may enter; infinite while there is no slot."""
         if self._capacity is not None and self._borrowed >= self._capacity:
             return float("inf")
-        return max((window.due() for window in self._windows), default=now)
+        if not self._windows:
+            return now
+        return max(window.due() for window in self._windows)
 
     def _enter(self, moment: float) -> None:
         self._borrowed += 1

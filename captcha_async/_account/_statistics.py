@@ -143,6 +143,9 @@ class Statistics:
     share: ShareStatistics | None = None
     """What is known of the account's other processes; None if it is not shared, and for the sum of
     several accounts."""
+    retry_in: float | None = None
+    """Seconds until something that has failed is sent again, or may be: while the fuse is open, its
+    probe. None if nothing is."""
     accounts: Mapping[str, Statistics] = attrs.field(factory=dict)
     """The same for each account of the client, by its name; there this is empty."""
 

@@ -22,8 +22,8 @@ from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 from .._account._semaphore import RateLimitedSemaphore
 from .._journal import OtherTasks
 from .._outcome import Failed, Solved
-from .._serving._library import name_library
 from .._solving._group import single
+from .._solving._hands import Hands
 from .._solving._outcomes import Outcomes
 from .._solving._solve import Solve
 from .._solving._solver import Solver
@@ -103,6 +103,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         self._room = RateLimitedSemaphore(max_in_flight)
         pollers = min(solver.seats.connections, max_in_flight)
         self._watch: Watch = solver.watch(pollers, self._outcomes)
+        self._hands: Hands[Solve] = Hands(self._submit, pollers)
         self._exhausted = False
         # Where the outcome that was handed out last stands in the source.
         self.position: int = 0
@@ -204,6 +205,9 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                                 await self._feed(group)
                             except Exception as error:
                                 self._error = error
+                        self._hands.end()
+                for solve in self._hands.left:
+                    self._outcomes.dropped_out(solve)
                 await self._outcomes.wait_idle()
                 watching.cancel_scope.cancel()
         finally:
@@ -235,7 +239,9 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             )
         if self._solver.books.journal.journal is not None:
             await self._acknowledge(self._handed.pop(anyio.get_current_task().id, None))
-        await checkpoint()
+        if self._outcomes.has_unread:
+            # Whoever need not wait must not keep the event loop to itself.
+            await checkpoint()
         ended = await self._outcomes.next()
         if ended is None:
             raise self._error or StopAsyncIteration
@@ -245,7 +251,8 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         if isinstance(outcome, CaptchaError):
             return Failed(error=outcome, task=solve.task, key=solve.key)
         self._hand_out(solve)
-        return attrs.evolve(outcome, key=solve.key)
+        # Of a task that was taken up, the answer may have been made before it had this key.
+        return outcome if outcome.key is solve.key else attrs.evolve(outcome, key=solve.key)
 
     def _hand_out(self, solve: Solve) -> None:
         """Note that a reader has the answer; it counts as taken now, or later in the journal."""
@@ -269,6 +276,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
     async def _feed(self, group: TaskGroup) -> None:
         """Submit each task of the source, when there is room for it."""
         await self._resumption.open()
+        self._hands.open()
         async with aclosing(keyed(self._source)) as tasks:
             while True:
                 try:
@@ -300,11 +308,10 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 solve = self._solver.make(task, self._timeout, key=key, wants_slot=True)
                 solve.position = self._outcomes.read
                 self._outcomes.entered(solve)
-                group.start_soon(self._submit, solve)
+                self._hands.give(solve, group)
+                await self._hands.all_taken(group)
 
     async def _submit(self, solve: Solve) -> None:
-        # A task of ours alone.
-        name_library()
         try:
             self._solver.seats.check(cast("Any", solve.task))
             while not solve.accepted:

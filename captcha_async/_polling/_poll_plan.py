@@ -7,6 +7,7 @@ It is found backwards: what the best polls after an age cost is known for all la
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from ._solve_times import BINS, EDGES, WIDTHS, bin_of, surviving
@@ -27,12 +28,22 @@ class PollPlan:
         longest: most seconds between two polls.
     """
 
-    __slots__ = ("_costs", "_gap", "_longest", "_next", "_price", "_unsolved", "_unsolved_time")
+    __slots__ = (
+        "_costs",
+        "_gap",
+        "_gap_ends",
+        "_longest",
+        "_next",
+        "_price",
+        "_unsolved",
+        "_unsolved_time",
+    )
 
     def __init__(self, rates: Sequence[float], price: float, gap: float, longest: float) -> None:
         self._price = price
         # A service without a gap is not asked without a pause either.
         self._gap = max(gap, _LEAST_GAP)
+        self._gap_ends = _ends_of_gap(self._gap)
         self._longest = longest
         self._unsolved = surviving(rates)
         # The area below the curve of the unsolved, up to each edge.
@@ -63,9 +74,10 @@ class PollPlan:
 
     def _best(self, edge: int) -> tuple[float, float]:
         """Return the cost after an edge, and the age of the poll that achieves it."""
-        cost, poll = (float("inf"), 0.0) if edge == 0 else self._soonest(edge)
+        poll, first, share = (0.0, 0, 0.0) if edge == 0 else self._gap_ends[edge]
+        cost = float("inf") if edge == 0 else self._soonest(edge, first, share)
         start, unsolved, time = EDGES[edge], self._unsolved[edge], self._unsolved_time[edge]
-        for later in range(bin_of(poll) + 1, BINS + 1):
+        for later in range(first + 1, BINS + 1):
             wait = EDGES[later] - start
             paid = unsolved * (self._price + wait) - (self._unsolved_time[later] - time)
             # Later polls cost only more: what is paid grows with the wait.
@@ -75,18 +87,26 @@ class PollPlan:
                 cost, poll = paid + self._costs[later], EDGES[later]
         return cost, poll
 
-    def _soonest(self, edge: int) -> tuple[float, float]:
-        """Return cost and age of a poll as soon as the gap is over."""
-        poll = EDGES[edge] + self._gap
-        number = min(bin_of(poll), BINS - 1)
-        share = min(1.0, (poll - EDGES[number]) / WIDTHS[number])
+    def _soonest(self, edge: int, number: int, share: float) -> float:
+        """Return the cost of a poll as soon as the gap is over, in a bin of that *number*."""
         time = self._between(self._unsolved_time, number, share) - self._unsolved_time[edge]
         paid = self._unsolved[edge] * (self._price + self._gap) - time
         if number > edge:
-            return paid + self._between(self._costs, number, share), poll
+            return paid + self._between(self._costs, number, share)
         # The gap ends within the very bin: as many such polls as it takes to leave it.
-        return paid / share + self._costs[edge + 1], poll
+        return paid / share + self._costs[edge + 1]
 
     @staticmethod
     def _between(values: list[float], number: int, share: float) -> float:
         return values[number] + share * (values[number + 1] - values[number])
+
+
+@lru_cache(maxsize=64)
+def _ends_of_gap(gap: float) -> list[tuple[float, int, float]]:
+    """Return where the gap after each edge ends: the age, its bin, and how far into that."""
+    ends = []
+    for edge in EDGES[:-1]:
+        age = edge + gap
+        number = bin_of(age)
+        ends.append((age, number, min(1.0, (age - EDGES[number]) / WIDTHS[number])))
+    return ends

@@ -15,7 +15,8 @@ from .. import _checks
 __all__ = ["FixedPolling", "PollState", "Schedule"]
 
 
-@attrs.frozen
+# Not frozen: attrs sets a frozen field five times as slowly, and a poll is planned twice.
+@attrs.define
 class PollState:
     """What a schedule is told of a task. Ages are seconds since the task's creation."""
 

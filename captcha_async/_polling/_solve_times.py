@@ -70,8 +70,7 @@ class SolveTimes:
 
     def see_processing(self, since: float, age: float) -> None:
         """Learn that a task was unsolved at *since*, and still was at *age*."""
-        for number, seconds in _pieces(since, age):
-            self._add(number, seconds, 0.0)
+        self._add([(number, seconds, 0.0) for number, seconds in _pieces(since, age)])
 
     def see_ready(self, since: float, age: float) -> None:
         """Learn that a task was unsolved at *since*, and solved at *age*."""
@@ -83,9 +82,11 @@ class SolveTimes:
             shares.append((number, seconds, left - after + _LEAST * seconds))
             left = after
         later = total = sum(share for _, _, share in shares)
+        seen = []
         for number, seconds, share in shares:
             later -= share
-            self._add(number, seconds * (later + share / 2) / total, share / total)
+            seen.append((number, seconds * (later + share / 2) / total, share / total))
+        self._add(seen)
 
     def take_news(self) -> list[int]:
         """Return what was seen since the last call, in thousandths: seconds by bin, then solves."""
@@ -106,12 +107,15 @@ class SolveTimes:
         self._solved = [factor * value for value in solved]
         self.refresh()
 
-    def _add(self, number: int, seconds: float, solved: float) -> None:
-        self._news[number] += seconds
-        self._news[BINS + number] += solved
-        keep = max(0.0, 1.0 - self._forgetting * seconds / WIDTHS[number])
-        self._seconds[number] = self._seconds[number] * keep + seconds
-        self._solved[number] = self._solved[number] * keep + solved
+    def _add(self, seen: list[tuple[int, float, float]]) -> None:
+        """Add to some bins: [(bin, seconds, solves)]."""
+        news, all_seconds, all_solved = self._news, self._seconds, self._solved
+        for number, seconds, solved in seen:
+            news[number] += seconds
+            news[BINS + number] += solved
+            keep = max(0.0, 1.0 - self._forgetting * seconds / WIDTHS[number])
+            all_seconds[number] = all_seconds[number] * keep + seconds
+            all_solved[number] = all_solved[number] * keep + solved
 
     def _learned(self) -> list[float]:
         solved, seconds = self._prior

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from types import ModuleType
+
 __all__ = ["name_library"]
 
 
@@ -16,8 +19,17 @@ def name_library(name: str | None = None) -> None:
     Args:
         name: the library; the one that runs the current task without it.
     """
+    sniffio = _sniffio()
+    if sniffio is not None:
+        library = name or sniffio.current_async_library()
+        sniffio.current_async_library_cvar.set(library)
+
+
+@cache
+def _sniffio() -> ModuleType | None:
+    """Look for it once: what is not there is searched for in all of the path at each import."""
     try:
-        from sniffio import current_async_library, current_async_library_cvar
+        import sniffio
     except ImportError:
-        return
-    current_async_library_cvar.set(name or current_async_library())
+        return None
+    return sniffio

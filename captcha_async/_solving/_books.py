@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import copy
 import logging
+from datetime import timedelta
 from decimal import Decimal
 from itertools import count, islice
 from typing import Any
 
-import anyio
-
 from .._account._account import Account
 from .._account._tenant import Tenant
-from .._clock import utc_at
+from .._clock import utc_now
 from .._events import Events, SolveEvents, Via, each
 from .._journal import ClientJournal, Entry
 from .._outcome import Solved
@@ -222,7 +221,7 @@ class Books:
 
     def accepted(self, solve: Solve, created: Created, sent_at: float) -> None:
         """The service has created it."""
-        self._forget_old()
+        self._forget_old(sent_at)
         solve.fate = Fate.ACCEPTED
         solve.born = sent_at
         self._opened(solve, created.task_id)
@@ -237,7 +236,7 @@ class Books:
 
     def taken_up(self, solve: Solve, ref: TaskRef, entry: Entry | None) -> None:
         """It comes from a reference: it was accepted before."""
-        solve.born = now = anyio.current_time()
+        solve.born = now = solve.account.now()
         solve.entry = entry
         if entry is not None and entry.reserved is not None:
             spending = solve.account.gates.spending
@@ -254,7 +253,7 @@ class Books:
 
     def _opened(self, solve: Solve, task_id: TaskId) -> None:
         solve.task_id = task_id
-        solve.name = name = _name(solve.tenant, task_id)
+        solve.name = solve.id_name = name = _name(solve.tenant, task_id)
         earlier = self._find_open(name)
         if earlier is not None:
             # The service gave an id twice. Each has its own end, and they share their polls.
@@ -298,13 +297,16 @@ class Books:
         details: Details = NO_DETAILS,
     ) -> None:
         """Its answer has come."""
-        now = anyio.current_time()
+        now = solve.account.now()
         elapsed = now - solve.born
         if solve.entry is not None:
             solve.entry.answered(solution.raw, cost, solve.polls, elapsed, solve.since)
         if solve.record is not None:
             solve.record.answered(solution.raw, cost, solve.polls, elapsed, solve.since)
         life = spec_of(solve.type).token_life
+        # The token may have been made right after the service last said that there is none.
+        expires_at = None if life is None else solve.born + solve.since + life
+        arrived = utc_now()
         solved: Solved[Any] = Solved(
             solution=solution,
             task=solve.task,
@@ -314,9 +316,9 @@ class Books:
             ref=solve.ref,
             account=solve.tenant.name,
             key=solve.entry.key if solve.key is None and solve.entry is not None else solve.key,
-            # The token may have been made right after the service last said that there is none.
-            expires_at=None if life is None else solve.born + solve.since + life,
-            arrived=utc_at(now),
+            expires_at=expires_at,
+            expires=None if expires_at is None else arrived + timedelta(seconds=expires_at - now),
+            arrived=arrived,
             ip=details.ip,
             created=details.created,
             ended=details.ended,
@@ -346,7 +348,7 @@ class Books:
 
     def solved(self, solve: Solve, solved: Solved[Any], via: Via) -> None:
         """It has its answer, from now on or, as a journal has it, since long ago."""
-        name = _name(solve.tenant, solve.ref.task_id)
+        name = solve.id_name
         polls, allowed_at = self._ended.pop(name, (0, solve.next_allowed))
         shared = solve.same_as.polls if solve.same_as is not None else 0
         self._ended[name] = max(polls, solve.polls, shared), max(allowed_at, solve.next_allowed)
@@ -390,7 +392,7 @@ class Books:
     def _left(self, solve: Solve) -> None:
         """It is not open any more."""
         if self._open.pop(solve.name, None) is not None:
-            name = _name(solve.tenant, solve.ref.task_id)
+            name = solve.id_name
             if name != solve.name:
                 del self._twins[name][solve]
                 if not self._twins[name]:
@@ -439,9 +441,9 @@ class Books:
         """It is paid for, and what came of it has not reached anybody."""
         self._orphans[solve.name] = solve
 
-    def _forget_old(self) -> None:
+    def _forget_old(self, now: float) -> None:
         """Give up what nobody has waited for, for so long that its result is gone."""
-        limit = anyio.current_time() - FORGET_AFTER
+        limit = now - FORGET_AFTER
         # Two at a time keep up with one that is added.
         for solves in (self._open, self._orphans):
             for solve in list(islice(solves.values(), 2)):

@@ -64,7 +64,7 @@ JUST_CREATED = 10.0
 """Seconds after createTask in which a first "no such task" is not believed yet."""
 
 
-@attrs.frozen
+@attrs.define
 class Answer:
     """A task's solution as it arrived."""
 
@@ -155,14 +155,14 @@ class Collector:
         """Return the moment of the next poll; with a callback that has come, the present."""
         callback, schedule = solve.callback, solve.account.schedule
         if callback is not None and callback.arrived:
-            return anyio.current_time()
+            return solve.account.now()
         if solve.record is not None and not solve.record.ours:
-            return max(solve.record.due, anyio.current_time())
+            return max(solve.record.due, solve.account.now())
         solve.number = solve.number or next(self._numbers)
         state = solve.poll_state(deadline)
         if callback is not None and callback.awaited and not callback.resumed:
             overdue = solve.born + overdue_age(schedule, state, solve.account.service)
-            if anyio.current_time() < overdue:
+            if solve.account.now() < overdue:
                 return max(overdue, solve.next_allowed)
         return max(solve.born + schedule.next_poll(state), solve.next_allowed)
 
@@ -272,7 +272,7 @@ class Collector:
         """
         if not isinstance(error, TaskExpired) or solve.doubted or solve.task is None:
             return False
-        solve.doubted = anyio.current_time() - solve.born < JUST_CREATED
+        solve.doubted = solve.account.now() - solve.born < JUST_CREATED
         return solve.doubted
 
     async def peek(self, solve: Solve) -> None:
@@ -282,11 +282,11 @@ class Collector:
             CaptchaError: the task has failed, or the poll has.
         """
         self.read_callback(solve)
-        if solve.done or solve.busy or not solve.may_poll(anyio.current_time()):
+        if solve.done or solve.busy or not solve.may_poll(solve.account.now()):
             return
         solve.busy = True
         try:
-            await self._look(solve, anyio.current_time(), None)
+            await self._look(solve, solve.account.now(), None)
         except CaptchaError as error:
             error.ref = error.ref or solve.ref
             if _is_our_own(error) or self._is_too_early(solve, error):
@@ -359,15 +359,15 @@ class Collector:
             CaptchaError: the task failed, the poll did, or no further poll is allowed.
         """
         account = solve.account
-        called = anyio.current_time() if due is None else due
+        called = account.now() if due is None else due
         async with account.admit("poll", solve.tenant, deadline=deadline) as admission:
-            begun = anyio.current_time()
+            begun = account.now()
             if not solve.may_poll(begun):
                 # The one with the same id was polled meanwhile.
                 return None
+            state = solve.poll_state(deadline)
             solve.begin_poll(begun)
             account.schedule.observe_queueing(begun - called, begun)
-            state = solve.poll_state(deadline)
             result: TaskResult | None = None
             failure: CaptchaError | None = None
             try:
@@ -378,7 +378,7 @@ class Collector:
                 failure.ref = solve.ref
                 raise
             finally:
-                now = anyio.current_time()
+                now = account.now()
                 sent = failure.sent if isinstance(failure, TransportError) else True
                 told = failure or result
                 asked = None if told is None else told.retry_after

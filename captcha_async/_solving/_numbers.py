@@ -60,6 +60,7 @@ def _part(seat: Seat, books: Books) -> Statistics:
         wasted=counters.wasted,
         wasted_cost=counters.wasted_cost,
         share=None if member is None else member.statistics(),
+        retry_in=account.gates.retry_in(),
     )
 
 
@@ -78,6 +79,7 @@ def _sum(parts: list[Statistics], seats: Seats, accounts: dict[str, Statistics])
         lanes=_added(LaneStatistics, lanes) if len(lanes) == len(parts) else None,
         latencies=latencies.snapshot(),
         callbacks=_added(CallbackStatistics, callbacks) if callbacks else None,
+        retry_in=min((part.retry_in for part in parts if part.retry_in is not None), default=None),
         accounts=accounts,
     )
 

@@ -29,8 +29,8 @@ class Outcomes:
         self._under_way: dict[Solve, None] = {}
         # What waits for a reader; not a stream, in which a cancelled reader may lose an item.
         self._waiting: deque[tuple[Solve, Solved[Any] | CaptchaError]] = deque()
-        # Set, and replaced by a new one, when there is something for readers.
-        self._news = anyio.Event()
+        # Set when there is something for readers; made by those who wait for that.
+        self._news: anyio.Event | None = None
         # Set, and replaced, when the last one under way has ended.
         self._idle = anyio.Event()
         self._over = False
@@ -44,6 +44,11 @@ class Outcomes:
     def unread(self) -> tuple[Solve, ...]:
         """Tasks that have ended and that nobody has read."""
         return tuple(solve for solve, _ in self._waiting)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether there are any."""
+        return bool(self._waiting)
 
     @property
     def in_flight(self) -> int:
@@ -117,10 +122,12 @@ class Outcomes:
         while not self._waiting:
             if self._over:
                 return None
+            self._news = self._news or anyio.Event()
             await self._news.wait()
         return self._waiting.popleft()
 
     def _tell(self) -> None:
         """Wake the readers."""
-        self._news.set()
-        self._news = anyio.Event()
+        if self._news is not None:
+            self._news.set()
+            self._news = None

@@ -29,7 +29,7 @@ from ._fate import Fate
 if TYPE_CHECKING:
     from .._sharing._keyed import KeyedEntry
 
-__all__ = ["EVER", "Solve"]
+__all__ = ["CLOCK_TICK", "EVER", "Solve"]
 
 EVER = float("inf")
 
@@ -93,8 +93,10 @@ class Solve:
 
     # -- open: set by `Books.accepted` or `Books.taken_up` ----------------------------------------
     task_id: TaskId | None = None
+    id_name: str = ""
+    """Service and id; the service may have given the id twice."""
     name: str = ""
-    """Under which the books know it while it is open: service and id."""
+    """Under which the books know it while it is open: the same, numbered if another has it."""
     born: float = 0.0
     """Moment of its submission, or of its attachment."""
     same_as: Solve | None = None
@@ -242,15 +244,16 @@ class Solve:
 
     def poll_state(self, deadline: float) -> PollState:
         """Return what the schedule is told of it."""
+        # By position, which takes half the time.
         return PollState(
-            type=self.type,
-            family=self.family,
-            number=self.number,
-            polls=self.polls,
-            last=self.last,
-            since=self.since,
-            deadline=deadline - self.born,
-            attached=self.task is None,
+            self.type,
+            self.family,
+            self.number,
+            self.polls,
+            self.last,
+            self.since,
+            deadline - self.born,
+            self.task is None,
         )
 
     def hand_over(self) -> None:

@@ -118,13 +118,14 @@ class Solver:
     def make(self, task: Any, timeout: float | None = None, **details: Any) -> Solve:
         """Make the record of a task that is to be solved within *timeout* seconds from now."""
         is_task = isinstance(task, Task)
+        account = self.seats.first.account
         return Solve(
             task=task,
             type=model_name(task) if is_task else "",
             family=task.spec.family if is_task else "",
-            account=self.seats.first.account,
+            account=account,
             tenant=self.seats.first.tenant,
-            deadline=EVER if timeout is None else anyio.current_time() + timeout,
+            deadline=EVER if timeout is None else account.now() + timeout,
             wait=timeout,
             **details,
         )
@@ -224,7 +225,7 @@ class Solver:
             raise
         if solve.wait is None:
             # Only the solving is bounded, and it begins now.
-            solve.deadline = anyio.current_time() + solve.allowed
+            solve.deadline = solve.account.now() + solve.allowed
 
     async def _submit(self, solve: Solve) -> None:
         if self._shared:

@@ -192,7 +192,7 @@ class _Request:
 
     def begin(self) -> None:
         """Note the moment of the beginning."""
-        self.sent_at = anyio.current_time()
+        self.sent_at = self._solve.account.now()
         self.epoch = self._solve.account.gates.slots.epoch
         if self._solve.events is not None:
             self._solve.events.started = self.sent_at
@@ -220,5 +220,5 @@ class _Request:
             self.error = error
 
     def _sending(self) -> None:
-        self.sent_at = anyio.current_time()
+        self.sent_at = self._solve.account.now()
         self.held.hold()

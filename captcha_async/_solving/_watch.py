@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import copy
 import heapq
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from itertools import count
 
 import anyio
+from anyio.abc import TaskGroup
 
 from .._account._account import Account
 from .._account._fuse import RequestKind
+from .._clock import clock
 from .._events import each
-from .._serving._library import name_library
+from .._transport import Loop, Turn, asyncio_loop
 from ..errors import CaptchaError
 from ._books import Books, outcome_of
 from ._collect import Collector
 from ._grain import on_grain
+from ._hands import Hands
 from ._outcomes import Outcomes
 from ._solve import EVER, Solve
 
@@ -48,7 +50,6 @@ class Watch:
     ) -> None:
         self._books = books
         self._collector = collector
-        self._pollers = pollers
         self._outcomes = outcomes
         # Each enters by `add` and leaves by `_end`.
         self._watched: dict[Solve, None] = {}
@@ -56,14 +57,15 @@ class Watch:
         # its `Solve.turn`; older ones are left there and passed over.
         self._heap: list[tuple[float, int, Solve]] = []
         self._turns = count(1)
-        # Set when the next moment has become earlier.
-        self._earlier = anyio.Event()
-        # (moment, task): what is due and waits for a poller. Pollers at rest wait for their event;
-        # the last one is woken first, so that few of them do most of the work.
-        self._due: deque[tuple[float, Solve]] = deque()
-        self._resting: list[anyio.Event] = []
+        # Comes when the next moment has become earlier, if somebody waits for that.
+        self._earlier: Turn | None = None
+        # They poll what is due: (moment, task).
+        self._hands: Hands[tuple[float, Solve]] = Hands(self._poll, pollers)
         self._stops: dict[Account, _Stop] = {}
         self._over = False
+        # Of the event loop where it runs: what tells the time, and the loop if it is asyncio's.
+        self._now: Callable[[], float] = anyio.current_time
+        self._loop: Loop | None = None
 
     def __repr__(self) -> str:
         return f"<Watch of {len(self._watched)} tasks>"
@@ -93,51 +95,30 @@ class Watch:
 
     async def run(self) -> None:
         """Poll what is due, until cancelled; then nobody waits for the rest any more."""
+        self._now, self._loop = clock(), asyncio_loop()
+        self._hands.open()
         try:
             async with anyio.create_task_group() as group:
-                started = 0
                 while True:
-                    await self._wait_until_due()
-                    for _ in range(len(self._due)):
-                        if self._resting:
-                            self._resting.pop().set()
-                        elif started < self._pollers:
-                            started += 1
-                            group.start_soon(self._poll)
+                    self._line_up(group)
+                    next_due = self._heap[0][0] if self._heap else EVER
+                    self._earlier = Turn(self._loop)
+                    await self._earlier.wait(min(next_due, self._hands.look_again))
+                    self._earlier = None
+                    self._hands.lend_more(group)
         finally:
             self._over = True
             for account, stop in self._stops.items():
                 del account.gates.fuse.guards[stop]
             each(lambda solve: self._books.abandoned(solve, None), list(self._watched))
 
-    async def _wait_until_due(self) -> None:
-        """Wait until something is due, and line it up."""
-        while not self._line_up():
-            self._earlier = anyio.Event()
-            with anyio.CancelScope(deadline=self._heap[0][0] if self._heap else EVER):
-                await self._earlier.wait()
-
-    def _line_up(self) -> bool:
-        now = anyio.current_time()
-        found = False
+    def _line_up(self, group: TaskGroup) -> None:
+        """Give to the hands what is due."""
+        now = self._now()
         while self._heap and self._heap[0][0] <= now:
             due, turn, solve = heapq.heappop(self._heap)
             if turn == solve.turn:
-                self._due.append((due, solve))
-                found = True
-        return found
-
-    async def _poll(self) -> None:
-        """Look at what is due, and rest while nothing is."""
-        name_library()
-        while True:
-            while self._due:
-                due, solve = self._due.popleft()
-                if solve in self._watched:
-                    await self._look(solve, due)
-            rest = anyio.Event()
-            self._resting.append(rest)
-            await rest.wait()
+                self._hands.give((due, solve), group)
 
     def _replan(self, solve: Solve) -> None:
         """Plan the next look at a task, unless its account cannot be used any more."""
@@ -157,14 +138,17 @@ class Watch:
         if solve in self._watched:
             solve.turn = next(self._turns)
             heapq.heappush(self._heap, (due, solve.turn, solve))
-            if self._heap[0][1] == solve.turn:
-                self._earlier.set()
+            if self._earlier is not None and self._heap[0][1] == solve.turn:
+                self._earlier.come()
 
     # -- what -------------------------------------------------------------------------------------
 
-    async def _look(self, solve: Solve, due: float) -> None:
+    async def _poll(self, planned: tuple[float, Solve]) -> None:
         """Poll a task, unless it has ended or the schedule has changed its mind."""
-        if not solve.done and not solve.busy and anyio.current_time() < solve.deadline:
+        due, solve = planned
+        if solve not in self._watched:
+            return
+        if not solve.done and not solve.busy and self._now() < solve.deadline:
             later = self._collector.put_off(solve, due, solve.deadline)
             if later is not None:
                 self._plan(solve, on_grain(later, solve, solve.deadline))
@@ -179,11 +163,11 @@ class Watch:
                 solve.hand_over()
         if solve.done:
             self._end(solve, None)
-        elif anyio.current_time() >= solve.deadline:
+        elif self._now() >= solve.deadline:
             self._end(solve, self._books.timed_out(solve, solve.allowed))
         elif solve.busy:
             # Somebody else polls it just now.
-            self._plan(solve, min(anyio.current_time() + BUSY_FOR, solve.deadline))
+            self._plan(solve, min(self._now() + BUSY_FOR, solve.deadline))
         else:
             self._replan(solve)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
 import httpx
 
 from ._connect import connect_socket
-from ._links import is_readable
+from ._links import readiness
 from ._messages import EVER, NothingSent, Origin
 
 __all__ = ["AsyncioLink", "open_asyncio_link"]
@@ -31,7 +32,7 @@ class AsyncioLink(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
-        self._descriptor = -1
+        self._readable: Callable[[int], list[Any]]
         # What has arrived and was not yet asked for.
         self._parts: list[bytes] = []
         self._size = 0
@@ -52,12 +53,7 @@ class AsyncioLink(asyncio.Protocol):
     def is_quiet(self) -> bool:
         """Tell whether the connection is open and nothing has come that was not asked for."""
         # The last question goes to the system: what the loop has not yet looked at counts as well.
-        return not (
-            self._ended
-            or self._parts
-            or self._transport.is_closing()
-            or is_readable(self._descriptor)
-        )
+        return not (self._ended or self._parts or self._transport.is_closing() or self._readable(0))
 
     def is_flushed(self) -> bool:
         """Tell whether all that was given to `send` has left."""
@@ -100,7 +96,7 @@ class AsyncioLink(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast(asyncio.Transport, transport)
-        self._descriptor = transport.get_extra_info("socket").fileno()
+        self._readable = readiness(transport.get_extra_info("socket").fileno())
 
     def data_received(self, data: bytes) -> None:
         """Keep what came."""

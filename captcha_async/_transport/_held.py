@@ -5,12 +5,14 @@ caller: the reply may tell the id of a paid task. Two kinds of cancellation have
 anyio's own ends at a shield. asyncio's `Task.cancel`, as used by `asyncio.timeout`, by a task group
 of asyncio and by `asyncio.run` when it ends, does not: it hits whatever the task awaits. So on
 asyncio the work has a task of its own, which the caller's task waits for to its end, and which is
-taken off the list of tasks that `asyncio.run` cancels.
+taken off the list of tasks that `asyncio.run` cancels. A task that `stand_alone` has taken off
+needs no other one: nobody knows it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,10 @@ from ._turn import asyncio_loop
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Held"]
+__all__ = ["Held", "stand_alone"]
+
+# The task that stands alone; another one that has inherited the context does not.
+_alone: ContextVar[object] = ContextVar("_alone", default=None)
 
 CLEAN_UP = 5.0
 """Seconds that work may take to end when it is cut off, before it is told again."""
@@ -44,12 +49,12 @@ class Held:
     async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do *work*, to its end if `hold` was called; a cancellation comes through afterwards."""
         loop = asyncio_loop()
-        if loop is not None:
-            await self._run_on_asyncio(loop, work)
-        else:
+        if loop is None or _stands_alone(loop):
             # There is no other cancellation than the one that a shield stops.
             with self._scope:
                 await work()
+        else:
+            await self._run_on_asyncio(loop, work)
         await checkpoint_if_cancelled()
 
     async def _run_on_asyncio(
@@ -89,6 +94,28 @@ class Held:
                 _drop_outcome(child)
                 raise cancelled
         child.result()
+
+
+def stand_alone() -> None:
+    """Keep asyncio's own cancellation away from the task that runs: it is off the list of tasks.
+
+    To be called only where nobody else knows the task, and a task group waits for its end.
+    """
+    loop = asyncio_loop()
+    if loop is None:
+        return
+    import asyncio
+
+    task = asyncio.current_task(loop)
+    assert task is not None
+    asyncio._unregister_task(task)
+    _alone.set(task)
+
+
+def _stands_alone(loop: asyncio.AbstractEventLoop) -> bool:
+    import asyncio
+
+    return _alone.get() is asyncio.current_task(loop)
 
 
 def _end(over: asyncio.Future[None], _: object) -> None:

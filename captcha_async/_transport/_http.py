@@ -135,7 +135,7 @@ class HttpTransport:
     ) -> Reply:
         """Send a request over a lane; each of its steps keeps to the deadline of the whole."""
         assert self._lanes is not None
-        call.deadline = anyio.current_time() + timeout
+        call.deadline = self._lanes.now() + timeout
         try:
             raw = await self._lanes.exchange(call)
             raw.body = unpack(raw)
@@ -178,7 +178,10 @@ class HttpTransport:
 def _reply(raw: RawReply) -> Reply:
     if raw.status == 407:
         raise refused_by_proxy(raw.status)
-    return Reply(raw.status, raw.body, raw.header(b"retry-after"), raw.header(b"date"))
+    retry_after = raw.header(b"retry-after")
+    if retry_after is None:
+        return Reply(raw.status, raw.body)
+    return Reply(raw.status, raw.body, retry_after, raw.header(b"date"))
 
 
 def _lane_maker(

@@ -17,8 +17,9 @@ import anyio
 import attrs
 import httpx
 
+from .._clock import clock
 from ._messages import FRESH, KEEP_ALIVE, Call, NothingSent, Origin, RawReply
-from ._turn import Turn
+from ._turn import Turn, asyncio_loop
 
 __all__ = ["Lane", "LanePool", "LaneStatistics"]
 
@@ -85,7 +86,7 @@ class _Seeker(Turn):
     __slots__ = ("lane", "origin")
 
     def __init__(self, origin: Origin) -> None:
-        super().__init__()
+        super().__init__(asyncio_loop())
         self.origin = origin
         # What it was given; None if it is to open one.
         self.lane: Lane | None = None
@@ -106,6 +107,8 @@ class LanePool(httpx.AsyncBaseTransport):
         self._opened = 0
         self._discarded = 0
         self._closed = False
+        # Tells the time of the event loop where the lanes live; set when one is opened.
+        self.now: Callable[[], float] = anyio.current_time
 
     def __repr__(self) -> str:
         return f"<LanePool {self._in_use} busy, {len(self._idle)} idle>"
@@ -171,7 +174,7 @@ class LanePool(httpx.AsyncBaseTransport):
         seeker = _Seeker(call.head.origin)
         self._seekers[seeker] = None
         try:
-            await seeker.wait(min(anyio.current_time() + wait, call.deadline))
+            await seeker.wait(min(self.now() + wait, call.deadline))
         except BaseException:
             if seeker.lane is not None:
                 await self._put_back(seeker.lane)
@@ -197,7 +200,7 @@ class LanePool(httpx.AsyncBaseTransport):
         The ones found dead are closed on the way.
         """
         origin, longest = call.head.origin, FRESH if call.once else KEEP_ALIVE
-        now = anyio.current_time()
+        now = self.now()
         while self._idle:
             idle = now - self._idle[-1][1]
             if longest < idle <= KEEP_ALIVE:
@@ -213,6 +216,7 @@ class LanePool(httpx.AsyncBaseTransport):
         if self._idle and self._busy + len(self._idle) > self._size:
             await _close(self._idle.popleft()[0])
         self._opened += 1
+        self.now = clock()
         return self._open_lane()
 
     async def _put_back(self, lane: Lane) -> None:
@@ -222,7 +226,7 @@ class LanePool(httpx.AsyncBaseTransport):
             return
         if self._hand_over(lane):
             return
-        now = anyio.current_time()
+        now = self.now()
         self._idle.append((lane, now))
         while len(self._idle) > self._size or now - self._idle[0][1] > KEEP_ALIVE:
             await _close(self._idle.popleft()[0])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import select
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 import httpx
@@ -14,7 +15,7 @@ from anyio.streams.tls import TLSAttribute
 
 from ._messages import Origin
 
-__all__ = ["Link", "StreamLink", "holds_more", "is_readable", "open_stream_link"]
+__all__ = ["Link", "StreamLink", "holds_more", "is_readable", "open_stream_link", "readiness"]
 
 READ_SIZE = 65536
 
@@ -126,13 +127,16 @@ async def open_stream_link(origin: Origin, ssl_context: ssl.SSLContext) -> Strea
 
 def is_readable(descriptor: int) -> bool:
     """Ask the system whether a read would return at once; so it would if the other side closed."""
-    if descriptor < 0:
-        return True
+    return descriptor < 0 or bool(readiness(descriptor)(0))
+
+
+def readiness(descriptor: int) -> Callable[[int], list[Any]]:
+    """Return what waits so many milliseconds for a read of a connection to return at once."""
     if hasattr(select, "poll"):
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([descriptor], [], [], 0)[0])
+        return poll.poll
+    return lambda milliseconds: select.select([descriptor], [], [], milliseconds / 1000)[0]
 
 
 def holds_more(tls: object) -> bool:

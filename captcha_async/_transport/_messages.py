@@ -177,12 +177,13 @@ class RawReply:
 
     def header(self, name: bytes) -> str | None:
         """Return a header, named in small letters; repeated ones joined by commas, as in httpx."""
-        found = [
-            value.decode("latin-1")
-            for key, value in self.headers
-            if len(key) == len(name) and key.lower() == name
-        ]
-        return ", ".join(found) if found else None
+        found: list[bytes] | None = None
+        length = len(name)
+        for key, value in self.headers:
+            # The lengths first: they tell most names apart, and cost nothing.
+            if len(key) == length and key.lower() == name:
+                found = [*(found or ()), value]
+        return None if found is None else b", ".join(found).decode("latin-1")
 
     def as_response(self) -> httpx.Response:
         """Return the reply as httpx has it."""

@@ -8,8 +8,12 @@ import anyio
 
 if TYPE_CHECKING:
     import asyncio
+    from asyncio import AbstractEventLoop as Loop
+else:
+    # Imported late: whoever does not run it need not load all of it.
+    Loop = object
 
-__all__ = ["Turn", "asyncio_loop"]
+__all__ = ["Loop", "Turn", "asyncio_loop"]
 
 
 class Turn:
@@ -17,12 +21,15 @@ class Turn:
 
     On asyncio it is a future and a timer of the loop's own: an event and a cancel scope of anyio's
     cost ten times as much, and there is one of these for each request.
+
+    Args:
+        loop: what `asyncio_loop` returns there.
     """
 
     __slots__ = ("_event", "_future", "_loop")
 
-    def __init__(self) -> None:
-        self._loop = asyncio_loop()
+    def __init__(self, loop: Loop | None) -> None:
+        self._loop = loop
         # Done when it has come, with True, or when its time is over, with False.
         self._future: asyncio.Future[bool] | None = None
         self._event: anyio.Event | None = None
@@ -61,9 +68,8 @@ class Turn:
             timer.cancel()
 
 
-def asyncio_loop() -> asyncio.AbstractEventLoop | None:
+def asyncio_loop() -> Loop | None:
     """Return the event loop if asyncio, or uvloop, runs the caller's task."""
-    # Imported late: whoever does not run it need not load all of it.
     import asyncio
 
     # trio can run as a guest of an asyncio loop; no asyncio task is current then.

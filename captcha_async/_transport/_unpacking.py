@@ -37,8 +37,10 @@ def unpack(raw: RawReply) -> bytes:
 
 
 def _layers(raw: RawReply) -> list[str]:
-    values = (value for name, value in raw.headers if name.lower() == b"content-encoding")
-    names = b",".join(values).decode("latin-1").lower().split(",")
+    packed = raw.header(b"content-encoding")
+    if packed is None:
+        return []
+    names = packed.lower().split(",")
     return [name.strip() for name in names if name.strip() not in ("", "identity")]
 
 

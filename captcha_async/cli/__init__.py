@@ -23,9 +23,10 @@ def main() -> None:
 
         app(prog_name="captcha-async")
     except ModuleNotFoundError as error:
-        if error.name not in ("rich", "typer"):
+        package = (error.name or "").partition(".")[0]
+        if package not in ("rich", "typer"):
             raise
-        sys.exit(EXTRA.format(error.name))
+        sys.exit(EXTRA.format(package))
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:

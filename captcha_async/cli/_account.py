@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import anyio
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.styled import Styled
 from rich.table import Table
@@ -22,6 +22,7 @@ from .._sharing._overview import close_fuses, overview
 from .._sharing._store import StoreRefused, StoreUnreachable
 from ..services import find_service
 from ._exits import FAILED, fail, reporting_errors
+from ._messages import output, sentence
 from ._options import JsonOutput, ServiceOption, read_key
 
 __all__ = ["account"]
@@ -68,11 +69,11 @@ def account(
         try:
             anyio.run(_show, store, watch, json_output, reset_fuse)
         except (StoreRefused, StoreUnreachable) as error:
-            fail(str(error), FAILED)
+            fail(sentence(error), FAILED)
 
 
 async def _show(store: Any, watch: bool, json_output: bool, reset_fuse: bool) -> None:
-    console = Console()
+    console = output()
     if not console.is_terminal:
         console.width = PLAIN
     async with AsyncExitStack() as stack:
@@ -125,7 +126,7 @@ async def _looks(
         except StoreUnreachable as error:
             if not for_ever:
                 raise
-            yield {"unreachable": str(error)}
+            yield {"unreachable": sentence(error)}
         await anyio.sleep(EVERY)
 
 

@@ -42,7 +42,7 @@ th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid var(-
 th { color: var(--dim); font-weight: 600; } th:first-child, td:first-child, td.text {
   text-align: left; } td.text { overflow-wrap: anywhere; min-width: 12rem; }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px;
-  margin: 0 .35em 0 .9em; }
+  margin: 0 .35em 0 .9em; } .name { white-space: nowrap; }
 """
 
 
@@ -183,14 +183,16 @@ def _draw(line: Line, scale: _Scale) -> str:
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="var(--{line.colour})">'
                 f"<title>{escape(line.name)} at {px:g}: {py:.4g}</title></circle>"
             )
-            anchor = "end" if x > WIDTH - 60 else "middle"
+            # Not over the numbers of the axis, and not beyond the edge.
+            anchor = "end" if x > WIDTH - 60 else "start" if x < LEFT + 20 else "middle"
             parts.append(_text(x, y - 8, f"{py:.3g}", anchor, "value"))
     return "".join(parts)
 
 
 def _legend(all_lines: Sequence[Line]) -> str:
     keys = (
-        f'<span class="key" style="background:var(--{line.colour})"></span>{escape(line.name)}'
+        f'<span class="name"><span class="key" style="background:var(--{line.colour})"></span>'
+        f"{escape(line.name)}</span> "
         for line in all_lines
     )
     return f'<p class="dim">{"".join(keys)}</p>' if all_lines else ""

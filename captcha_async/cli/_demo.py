@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import anyio
 import attrs
 import typer
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -18,10 +17,11 @@ from ..emulator import Emulator, Latency, serve
 from ..errors import CaptchaError
 from ..tasks import Task
 from ._exits import FAILED, INTERRUPTED, reporting_errors
-from ._messages import messages, output
+from ._messages import messages, output, sentence
 from ._options import JsonOutput, PlainService, SeedOption
 from ._progress import watch
 from ._samples import sample_tasks
+from ._tables import ruled_table
 from ._tally import Row, Tally
 
 __all__ = ["demo"]
@@ -146,7 +146,7 @@ class DemoRun:
         numbers = self.emulator.statistics()
         console.print(self._table(total))
         for name, error in self.tally.errors.items():
-            console.print(f"last {name}: {error}", markup=False, soft_wrap=True)
+            console.print(f"last {name}: {sentence(error)}", markup=False, soft_wrap=True)
         if unfinished:
             console.print(f"{unfinished} of {len(self.tasks)} tasks had not ended")
         console.print(
@@ -159,7 +159,7 @@ class DemoRun:
             console.print(f"  {violation.rule}: {violation.detail}", markup=False, soft_wrap=True)
 
     def _table(self, total: Row) -> Table:
-        table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False, show_footer=True)
+        table = ruled_table(footer=True)
         shown = _cells(total)
         table.add_column("task type", footer=shown[0], overflow="ellipsis", no_wrap=True)
         for title, footer in zip(_TITLES, shown[1:], strict=True):

@@ -17,7 +17,7 @@ from ..errors import (
     SolveTimeout,
     TransportError,
 )
-from ._messages import say
+from ._messages import say, sentence
 
 __all__ = [
     "ACCOUNT",
@@ -77,8 +77,13 @@ def fail(message: str, code: int) -> NoReturn:
 
 def told(error: CaptchaError, options: Mapping[str, str] | None = None) -> str:
     """Return an error's message; a wrong argument is called by its option, not by Python's name."""
-    message = str(error)
+    message = sentence(error)
+    if isinstance(error, SolveTimeout):
+        # What follows speaks of Python; the command that collects it is told besides.
+        return message.partition("; it is paid")[0]
     field = error.field if isinstance(error, InvalidArgument) else ""
+    if field == "service":
+        message = message.replace("a Service or one of", "one of")
     option = {**_OPTIONS, **(options or {})}.get(field)
     return message if option is None else f"{option}{message.removeprefix(field)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["messages", "output", "say"]
+__all__ = ["messages", "output", "say", "sentence"]
 
 # What ASCII has for the signs that are used here and in tables.
 PLAIN = str.maketrans({"…": "...", "·": ".", "†": "+", "─": "-", "–": "-", "×": "x"})  # noqa: RUF001
@@ -77,6 +78,12 @@ def say(text: str) -> None:
     stream = _Forgiving(sys.stderr)
     stream.write(f"{text}\n")
     stream.flush()
+
+
+def sentence(error: BaseException) -> str:
+    """Return an error's message as it goes on after a colon: the first word is a small one."""
+    text = str(error)
+    return text[:1].lower() + text[1:] if re.match("[A-Z][a-z]*[ ,]", text) else text
 
 
 def output(*, highlight: bool = True) -> Console:

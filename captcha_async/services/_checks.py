@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
@@ -90,13 +90,18 @@ def check_sizes(task: Task[Any], dialect: TypeDialect, service: str, largest: in
 
 def check_formats(task: Task[Any], service: str, formats: frozenset[str]) -> None:
     """Refuse an image of a format that the service does not take."""
-    for field in attrs.fields(cast("Any", type(task))):
-        wire = field.metadata.get("wire")
-        if wire is None or wire.kind not in IMAGE_KINDS:
-            continue
-        value = getattr(task, field.name)
+    model: Any = type(task)
+    for name in _image_fields(model):
+        value = getattr(task, name)
         for item in value if isinstance(value, tuple) else (value,):
             found = image_format(item) if isinstance(item, bytes) else None
             if found is not None and found not in formats:
                 rule = f"an image of the format {', '.join(sorted(formats))} at {service}"
-                raise invalid(field.name, f"{found} data", rule)
+                raise invalid(name, f"{found} data", rule)
+
+
+@cache
+def _image_fields(model: Any) -> tuple[str, ...]:
+    """The model's fields that hold images."""
+    wires = {field.name: field.metadata.get("wire") for field in attrs.fields(model)}
+    return tuple(name for name, wire in wires.items() if wire and wire.kind in IMAGE_KINDS)

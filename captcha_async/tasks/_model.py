@@ -7,6 +7,7 @@ turns that into JSON and back. Nothing here knows of HTTP or of a particular cap
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import (
     Any,
     ClassVar,
@@ -57,7 +58,18 @@ MODELS: dict[str, type[Task[Any]]] = {}
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(f.answer, f.raw))
 def solution(cls: M) -> M:
     """Make a class a solution model: frozen, and read by `wire` from the declared places."""
-    return attrs.frozen(kw_only=True)(cls)
+    return attrs.frozen(kw_only=True, repr=False)(cls)
+
+
+def _told(model: Any, shown: Callable[[Any, Any], bool]) -> str:
+    """Return the repr of a model, with the fields whose values are to be *shown*."""
+    texts = []
+    for field in attrs.fields(type(model)):
+        value = getattr(model, field.name)
+        if field.repr and shown(field, value):
+            text = str(field.repr(value)) if callable(field.repr) else repr(value)
+            texts.append(f"{field.name}={_shortened(text)}")
+    return f"{type(model).__name__}({', '.join(texts)})"
 
 
 @solution
@@ -66,6 +78,10 @@ class Solution:
 
     raw: Mapping[str, Any] = f.raw()
     """The answer as the service sent it, with every key that the model does not know."""
+
+    def __repr__(self) -> str:
+        """Tell what the answer has, and of secrets that they are there."""
+        return _told(self, lambda _, value: value is not None)
 
 
 @solution
@@ -158,13 +174,9 @@ class Task(Declared, Generic[S_co]):
         return self.spec.type
 
     def __repr__(self) -> str:
-        shown = []
-        for field in attrs.fields(cast("Any", type(self))):
-            value = getattr(self, field.name)
-            if field.repr and (field.default is attrs.NOTHING or value != field.default):
-                text = str(field.repr(value)) if callable(field.repr) else repr(value)
-                shown.append(f"{field.name}={_shortened(text)}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+        return _told(
+            self, lambda field, value: field.default is attrs.NOTHING or value != field.default
+        )
 
     def evolve(self, **changes: Any) -> Self:
         """Return the same task with some fields changed, such as `proxy`.
@@ -180,6 +192,12 @@ class Task(Declared, Generic[S_co]):
 
 def solution_type(model: type[Task[Any]]) -> type[Solution]:
     """Return the solution model that a task model names as its parameter."""
+    known: Any = model
+    return _solution_type(known)
+
+
+@cache
+def _solution_type(model: Any) -> type[Solution]:
     for cls in model.__mro__:
         for base in getattr(cls, "__orig_bases__", ()):
             for argument in get_args(base):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import attrs
 
@@ -67,7 +67,7 @@ __all__ = [
 Kind = Literal["processing", "answer", "unknown_status"]
 
 
-@attrs.frozen
+@attrs.define
 class Created:
     """createTask was accepted."""
 
@@ -82,7 +82,7 @@ class Created:
     """What else is told with the answer."""
 
 
-@attrs.frozen
+@attrs.define
 class TaskResult:
     """One poll's answer."""
 
@@ -118,20 +118,19 @@ def read_created(service: Service, reply: Reply) -> Created:
     """
     data = _data(service, reply, creates=True)
     task_id = read_task_id(data)
-    said = _judge(service, reply, data)
-    solution = said.solution if isinstance(said, TaskResult) else None
-    details = said.details if isinstance(said, TaskResult) else NO_DETAILS
-    cost = read_cost(get(data, "cost"))
+    status = _Status.of(service, data)
+    answer = _answer(reply, data, status)
+    if answer is not None:
+        # Without an id it was solved and paid for, and there is nothing to ask for later.
+        task_id = unnamed_id() if task_id is None else task_id
+        return Created(task_id, answer.solution, answer.cost, reply.seconds_to_wait, answer.details)
     if task_id is not None:
-        return Created(task_id, solution, cost, reply.seconds_to_wait, details)
-    if solution is not None:
-        # It was solved and paid for, and there is nothing to ask for later.
-        return Created(unnamed_id(), solution, cost, reply.seconds_to_wait, details)
+        return Created(task_id, None, read_cost(get(data, "cost")), reply.seconds_to_wait)
     refusal = _refusal(service, data)
     if refusal is not None:
         raise service_said(service, reply, refusal)
-    if isinstance(said, Unsolvable):
-        raise said
+    if status.failed:
+        raise _failed(service, reply, data)
     error = status_error(service, reply)
     refused = 300 <= reply.status < 500 and reply.status != 408
     if refused or isinstance(error, TransportError):
@@ -246,29 +245,53 @@ LONGEST_ANSWER = 1_000_000
 _ANSWERS = ("gRecaptchaResponse", "token", "text", "answer", "cookies", "cf_clearance")
 
 
+class _Status(NamedTuple):
+    """What a reply calls the task's state, and which that is, if any of them."""
+
+    text: str
+    waiting: bool
+    ready: bool
+    failed: bool
+
+    @classmethod
+    def of(cls, service: Service, data: Mapping[str, Any]) -> _Status:
+        text = read_text(get(data, "status"))[:100]
+        word = text.lower().replace(" ", "_").replace("-", "_")
+        return cls(text, word in service.not_yet, word == READY, word == FAILED)
+
+
+def _answer(reply: Reply, data: Mapping[str, Any], status: _Status) -> TaskResult | None:
+    """Return the answer that is in a reply; None if there is none."""
+    if status.waiting or status.failed:
+        return None
+    solution = _solution(data, ready=status.ready)
+    if solution is None:
+        return None
+    cost, details = read_cost(get(data, "cost")), read_details(data)
+    return TaskResult(status.text or READY, solution, cost, reply.seconds_to_wait, None, details)
+
+
 def _judge(service: Service, reply: Reply, data: Mapping[str, Any]) -> TaskResult | CaptchaError:
     """Decide what a reply is: an answer, "not yet", something doubtful, or an error."""
-    status = read_text(get(data, "status"))[:100]
-    word = status.lower().replace(" ", "_").replace("-", "_")
+    status = _Status.of(service, data)
+    answer = _answer(reply, data, status)
+    if answer is not None:
+        return answer
     wait = reply.seconds_to_wait
-    waiting = word in service.not_yet
-    solution = None if waiting or word == FAILED else _solution(data, ready=word == READY)
-    if solution is not None:
-        cost = read_cost(get(data, "cost"))
-        return TaskResult(status or READY, solution, cost, wait, details=read_details(data))
     refusal = _refusal(service, data)
     if refusal is not None:
         known = service.error_codes.get(refusal.code.upper())
         if known is not None and known.error is None:
             return TaskResult("processing", retry_after=wait)
         return service_said(service, reply, refusal)
-    if waiting:
-        return TaskResult(status, retry_after=wait)
-    if word == FAILED:
+    if status.waiting:
+        return TaskResult(status.text, retry_after=wait)
+    if status.failed:
         return _failed(service, reply, data)
     if not _of_the_protocol(reply, data):
         return status_error(service, reply, poll=True)
-    return TaskResult(status, retry_after=wait, doubt=_doubt(service, reply, data, status))
+    doubt = _doubt(service, reply, data, status.text)
+    return TaskResult(status.text, retry_after=wait, doubt=doubt)
 
 
 def _accepted(service: Service, reply: Reply) -> Mapping[str, Any]:

@@ -51,6 +51,7 @@ class TaskCodec:
         ]
         # Deeper keys first: what is left of their object is another field's value.
         self._readers = sorted(self._uses, key=lambda use: -len(use.path))
+        self._beside = any(use.beside for use in self._uses)
         self._flat = all(len(use.path) == 1 for use in self._uses)
         self._flat &= not any("." in key for key in (*self.fixed, *dialect.moved))
 
@@ -75,6 +76,8 @@ class TaskCodec:
 
     def dump_beside(self, task: Task[Any]) -> Values:
         """Return what stands beside the task object in createTask's body."""
+        if not self._beside:
+            return {}
         return {use.key: value for use, value in self._given(task) if use.beside}
 
     def _given(self, task: Task[Any]) -> list[tuple[FieldUse, Any]]:

@@ -203,3 +203,26 @@ async def test_an_uncertain_submission_names_its_cause() -> None:
     error = await refused(httpx.ReadError("connection reset by peer"))
     assert isinstance(error, SubmitUncertain)
     assert "(ReadError: connection reset by peer)" in str(error)
+
+
+async def test_what_a_poll_says_is_read_anew_where_anything_differs() -> None:
+    """A reply that says "not yet" is known by its bytes; one that asks to wait is another one."""
+    not_yet, ready = {"errorId": 0, "status": "processing"}, {"gRecaptchaResponse": "token"}
+    replies = [
+        httpx.Response(200, json=not_yet),
+        httpx.Response(200, json=not_yet),
+        httpx.Response(200, json=not_yet, headers={"retry-after": "7"}),
+        httpx.Response(200, json=not_yet),
+        httpx.Response(200, json={**not_yet, "status": "ready", "solution": ready}),
+        httpx.Response(200, json={"errorId": 1, "errorCode": "ERROR_ZERO_BALANCE"}),
+    ]
+    waiting = iter(replies)
+    transport = httpx.MockTransport(lambda _: next(waiting))
+    async with httpx.AsyncClient(transport=transport) as client:
+        api = Api(HttpTransport(http_client=client), CAPMONSTER, KEY, request_timeout=5)
+        results = [await api.get_task_result(5) for _ in range(5)]
+        with pytest.raises(InsufficientBalance):
+            await api.get_task_result(5)
+    assert [result.status for result in results] == [*["processing"] * 4, "ready"]
+    assert [result.retry_after for result in results] == [None, None, 7, None, None]
+    assert results[-1].solution == ready

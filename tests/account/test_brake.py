@@ -9,14 +9,17 @@ import pytest
 from local import TOKEN_TASK, joined
 
 from captcha_async import (
+    CaptchaClient,
     Event,
     FixedPolling,
     FuseBlown,
     FuseClosed,
+    Retries,
     ServiceUnavailable,
     Solved,
     SubmitUncertain,
 )
+from captcha_async._account._brake import Brake
 from captcha_async.emulator import Emulator, Latency
 
 
@@ -84,3 +87,47 @@ async def test_a_reply_ends_the_row() -> None:
                     await client.submit(TOKEN_TASK)
             await client.solve(TOKEN_TASK)
         assert client.statistics().fuse == "closed"
+
+
+async def test_those_on_their_way_together_are_one_failure() -> None:
+    """A short outage under many requests is over soon: only trials make the wait longer."""
+    brake = Brake()
+    for _ in range(9):
+        brake.failed(None, uncertain=True)
+    assert (brake.hold, brake.uncertain) == (0.5, 9)
+    for expected in (1.0, 2.0):
+        await anyio.sleep(brake.hold)
+        trial = brake.try_nowait()
+        brake.failed(None, uncertain=False)
+        brake.failed(trial, uncertain=False)
+        assert brake.hold == pytest.approx(expected)
+
+
+async def _lost(client: CaptchaClient) -> None:
+    with pytest.raises(SubmitUncertain):
+        await client.submit(TOKEN_TASK)
+
+
+async def test_the_next_attempt_is_told() -> None:
+    """A person who waits is told for how long: by the back-off, the brake, and the fuse."""
+    emulator = Emulator(latency=Latency.fixed(1))
+    retries = Retries(attempts=3, backoff=8.0)
+    async with joined(emulator, retries=retries) as client:
+        assert client.statistics().retry_in is None
+        emulator.refuse("ERROR_NO_SLOT_AVAILABLE", times=1)
+        async with anyio.create_task_group() as solving:
+            solving.start_soon(client.solve, TOKEN_TASK)
+            await anyio.sleep(0.1)
+            left = client.statistics().retry_in
+            assert left is not None
+            assert 3.9 <= left <= 7.9
+            await anyio.sleep(1)
+            assert client.statistics().retry_in == pytest.approx(left - 1)
+        assert client.statistics().retry_in is None
+        emulator.break_http("createTask", status=502, times=10)
+        for expected in (0.5, 2.0):
+            await _lost(client)
+            async with anyio.create_task_group() as solving:
+                solving.start_soon(_lost, client)
+                await anyio.sleep(0.1)
+                assert client.statistics().retry_in == pytest.approx(expected - 0.1, abs=0.01)

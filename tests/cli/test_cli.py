@@ -18,9 +18,11 @@ from command_line import KEY, run, served
 from typer.testing import CliRunner
 
 import captcha_async
-from captcha_async import CaptchaClient, SolveTimeout
+from captcha_async import CaptchaClient, CaptchaError, SolveTimeout, TaskRef
 from captcha_async.cli import _options, main
 from captcha_async.cli._app import app
+from captcha_async.cli._exits import told
+from captcha_async.cli._messages import sentence
 from captcha_async.cli._samples import noise_png
 from captcha_async.emulator import Emulator, Latency
 
@@ -162,7 +164,7 @@ def test_a_timeout_has_its_own_exit_code(emulator: Emulator, base_url: str) -> N
             ["solve", "turnstile", *WIDGET, "--base-url", "nowhere"],
             "captcha-async: --base-url must be",
         ),
-        (["balance", "--service", "nobody"], "capmonster, captcha69"),
+        (["balance", "--service", "nobody"], "--service must be one of capmonster, captcha69"),
         (["demo", "--service", "nobody"], "capmonster, captcha69"),
         (["demo", "--tasks", "0"], "tasks"),
     ],
@@ -401,7 +403,8 @@ def test_a_failure_on_a_terminal(what: tuple[str, ...], base_url: str) -> None:
 @pytest.mark.parametrize("module", ["typer", "rich"])
 def test_without_the_extra(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence tells what to install."""
-    for name in [name for name in sys.modules if name.startswith("captcha_async.cli._")]:
+    loaded = ("captcha_async.cli._", f"{module}.")
+    for name in [name for name in sys.modules if name.startswith(loaded)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(sys, "argv", ["captcha-async", "types"])
@@ -416,3 +419,30 @@ def test_another_missing_module_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "argv", ["captcha-async", "balance"])
     with pytest.raises(ModuleNotFoundError, match="_balance"):
         main()
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("The client is closed; open a new one.", "the client is closed; open a new one."),
+        ("Task 5 has no answer.", "task 5 has no answer."),
+        ("A reply is damaged.", "a reply is damaged."),
+        ("TurnstileTask was not accepted.", "TurnstileTask was not accepted."),
+        ("HTTP status 503.", "HTTP status 503."),
+        ("createTask was sent.", "createTask was sent."),
+        ("", ""),
+    ],
+)
+def test_what_follows_a_colon_begins_in_small_letters(message: str, shown: str) -> None:
+    """All messages have one style, and names keep theirs."""
+    assert sentence(CaptchaError(message)) == shown
+
+
+def test_a_time_out_speaks_of_no_python() -> None:
+    """What a program would do is not said to a person; the command that collects follows."""
+    ref = TaskRef("capmonster", 5, "TurnstileTask")
+    text = (
+        "Task 5 has no answer after 1 s (polls: 1); it is paid: await it again, or attach its ref."
+    )
+    error = SolveTimeout(text, ref=ref, polls=1, last_status="processing")
+    assert told(error) == "task 5 has no answer after 1 s (polls: 1)"

@@ -144,7 +144,7 @@ def test_bad_lines_are_told_and_skipped(folder: Path, emulator: Emulator, base_u
         # The two keys that were there before break one rule: its first line is told.
         if number < 4 + len(BAD) - 1:
             assert any(line.startswith(f"line {number}: ") and reason in line for line in told)
-    assert "  2  a key that was there before (line 13, 14)" in result.stdout
+    assert "  2  a key that was there before (lines 13, 14)" in result.stdout
     assert [line["key"] for line in results()] == [1, "a", 15]
     assert f"3 solved, 0 failed, {len(BAD)} bad lines" in result.stdout
     assert solving(emulator) == 3

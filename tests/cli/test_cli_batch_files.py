@@ -231,7 +231,7 @@ def test_check_sends_nothing(emulator: Emulator, base_url: str, folder: Path) ->
     assert ["RecaptchaV2Task", "2", "-", "-"] in rows
     assert ["TurnstileTask", "4", "0.002", "0.008"] in rows
     assert "  5  website_url must be a full URL" in result.stdout
-    assert "(line 7, 8, 9, ...)" in result.stdout
+    assert "(lines 7, 8, 9, ...)" in result.stdout
     assert "  1  no JSON (line 12)" in result.stdout
     assert "6 tasks to solve, 6 bad lines; nothing was sent" in result.stdout
     assert "the price of 2 is not known" in result.stdout

@@ -33,6 +33,7 @@ from captcha_async.cli._batch._results import Results, read_earlier
 from captcha_async.cli._batch._run import BatchRun
 from captcha_async.cli._batch._summary import summary_table
 from captcha_async.cli._screen import Screen
+from captcha_async.cli._tables import ruled_table
 
 
 def split(chunks: list[bytes]) -> list[Piece]:
@@ -278,6 +279,22 @@ def test_the_bar_is_stacked() -> None:
 def test_a_terminal_of_ascii_gets_ascii() -> None:
     """All that is drawn can be shown there."""
     assert "\n".join(draw(BUSY, 80, ascii_only=True)).isascii()
+
+
+@pytest.mark.parametrize(("encoding", "line"), [("ascii", "-"), ("utf-8", "─")])
+def test_a_table_has_no_crossings(encoding: str, line: str) -> None:
+    """What rich has for ASCII would put a bar behind each cell."""
+    shown = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    table = ruled_table(footer=True)
+    table.add_column("task type", footer="all")
+    table.add_column("solved", footer="3")
+    table.add_row("A", "3")
+    Console(file=shown, width=40).print(table)
+    shown.flush()
+    shown.seek(0)
+    lines = [text.rstrip() for text in shown.read().splitlines()]
+    ruler = line * 18
+    assert lines == ["task type  solved", ruler, "A          3", ruler, "all        3"]
 
 
 def test_the_money_in_the_end() -> None:

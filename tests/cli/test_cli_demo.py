@@ -101,14 +101,18 @@ def test_an_interrupted_demo(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("terminal", [True, False])
 async def test_progress(terminal: bool) -> None:
-    """A terminal gets one line that is redrawn, everything else a plain line every 2 s."""
+    """A terminal gets a picture of at most 100 columns, everything else a line every 2 s."""
     shown = io.StringIO()
-    console = Console(file=shown, force_terminal=terminal, width=100)
+    console = Console(file=shown, force_terminal=terminal, width=200)
     async with CaptchaClient(KEY) as client:
         with anyio.move_on_after(5):
             await watch(client.statistics, 10, console)
-    assert "waiting 0  in flight 0  solved 0  failed 0" in shown.getvalue()
-    if not terminal:
+    if terminal:
+        plain = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", shown.getvalue())
+        assert "solved 0   failed 0   in flight 0   waiting 0   elapsed 0:05" in plain
+        assert max(map(len, plain.splitlines())) <= 100
+    else:
+        assert "waiting 0  in flight 0  solved 0  failed 0" in shown.getvalue()
         moments = [line.split()[0] for line in shown.getvalue().splitlines()]
         assert moments == ["0.0", "2.0", "4.0", "5.0"]
 

@@ -19,7 +19,9 @@ from captcha_async import (
     PollFailed,
     ServiceUnavailable,
     SubmitFailed,
+    SubmitUncertain,
     TaskPolled,
+    TaskQueued,
     TaskRef,
     TransportError,
     TurnstileTask,
@@ -64,9 +66,21 @@ def test_trouble_lasts_until_an_answer() -> None:
     words, mood = health.words(17.0)
     assert (words, mood) == ("service unreachable for 12 s: ConnectError: why; trying again", "bad")
     assert health.silence(17.0) == 12.0
+    assert health.words(17.0, again=8.4)[0].endswith("why; trying again in 8 s")
+    assert health.words(17.0, again=0.1)[0].endswith("why; trying again in 1 s")
+    assert health.words(17.0, again=8.4, over=True)[0].endswith("for 12 s: ConnectError: why")
     health(polled(18.0))
     assert (health.silence(20.0), health.words(20.0)[1]) == (0.0, "good")
     assert "could not be reached" in health.last_error
+
+
+def test_silence_begins_with_the_first_request_that_had_no_answer() -> None:
+    """A reply that does not come is told of after the time-out: all of it has been silence."""
+    health = Health()
+    health(polled(2.0))
+    lost = SubmitFailed(solve=1, at=30.0, task=TASK, started=0.0, error=SubmitUncertain("lost"))
+    health(lost)
+    assert health.silence(31.0) == 29.0
 
 
 def test_a_service_that_answers_badly() -> None:
@@ -98,6 +112,16 @@ def test_the_account(error: CaptchaError, words: str) -> None:
     assert health.words(3.0) == ("service ok", "good")
 
 
+def test_an_outage_that_opened_the_fuse_is_no_ban() -> None:
+    """Ten createTask calls without a reply stop the client, and the account is well."""
+    health = Health()
+    health(blown(ServiceUnavailable("no", code=None, http_status=None)))
+    assert health.words(1.0, again=49.0) == (
+        "service out of order: no createTask was answered; trying again in 49 s",
+        "bad",
+    )
+
+
 def test_the_end_of_a_ban_is_a_time_of_day() -> None:
     """Somebody has to know when to come back."""
     health = Health(ban_window=600)
@@ -109,7 +133,10 @@ def test_no_room() -> None:
     """The service answers; it is only full, and that is forgotten soon."""
     health = Health()
     health(failed(0.0, NoSlotAvailable("no", code="ERROR_NO_SLOT_AVAILABLE")))
-    assert health.words(1.0) == ("service busy (ERROR_NO_SLOT_AVAILABLE): trying again", "warn")
+    assert health.words(1.0, again=2.2) == (
+        "service busy (ERROR_NO_SLOT_AVAILABLE); trying again in 2 s",
+        "warn",
+    )
     assert health.silence(1.0) == 0.0
     assert health.words(60.0)[0] == "service ok"
 
@@ -121,6 +148,15 @@ def test_silence_while_tasks_wait() -> None:
     health(polled(1.0))
     assert health.words(5.0, waiting=True)[0] == "service ok"
     assert health.words(14.0, waiting=True) == ("no answer for 13 s", "warn")
+
+
+def test_silence_from_the_beginning() -> None:
+    """Before the first answer two seconds are long."""
+    health = Health()
+    health(TaskQueued(solve=1, at=1.0, service=CAPMONSTER, task=TASK))
+    health(TaskQueued(solve=2, at=2.0, service=CAPMONSTER, task=TASK))
+    assert health.words(2.0, waiting=True) == ("waiting for the first answer", "good")
+    assert health.words(3.0, waiting=True) == ("no answer yet, for 2 s", "warn")
 
 
 @pytest.mark.parametrize(

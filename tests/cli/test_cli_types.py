@@ -119,6 +119,20 @@ def test_what_people_call_it(word: str, found: str) -> None:
     assert found in [line.split()[0] for line in lines if line]
 
 
+@pytest.mark.parametrize(
+    ("word", "first"),
+    [
+        ("cloudflare", "TurnstileTask"),
+        ("image", "ImageToTextTask"),
+        ("aws", "AmazonTask"),
+        ("google", "RecaptchaV2Task"),
+    ],
+)
+def test_what_is_most_likely_meant_comes_first(word: str, first: str) -> None:
+    """Who reads one line has the right one."""
+    assert search(word)[0].__name__ == first
+
+
 def test_words_lead_somewhere() -> None:
     """Every word in the list has a type."""
     assert all(search(word) for word in WORDS)

@@ -7,7 +7,7 @@ import asyncio
 import anyio
 import pytest
 
-from captcha_async._transport import Held
+from captcha_async._transport import Held, stand_alone
 
 
 async def test_what_is_cut_off_may_clean_up_in_its_own_shield() -> None:
@@ -49,4 +49,55 @@ async def test_held_work_is_followed_however_often_its_caller_is_cancelled() -> 
         caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
+    assert ended
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_that_stands_alone_does_the_work_itself() -> None:
+    """Nobody can cancel it behind anyio's back, for it is on no list; and it is shielded."""
+    held = Held()
+    by = []
+
+    async def work() -> None:
+        held.hold()
+        by.append(asyncio.current_task())
+        await anyio.sleep(1)
+        by.append(asyncio.current_task())
+
+    async def alone() -> None:
+        stand_alone()
+        assert asyncio.current_task() not in asyncio.all_tasks()
+        by.append(asyncio.current_task())
+        await held.run(work)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(alone)
+        await anyio.sleep(0.5)
+        group.cancel_scope.cancel()
+    assert len(by) == 3
+    assert len(set(by)) == 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_made_by_one_that_stands_alone_does_not() -> None:
+    """It has inherited the context, but others know it: its work is followed all the same."""
+    ended = False
+    held = Held()
+
+    async def work() -> None:
+        nonlocal ended
+        held.hold()
+        await anyio.sleep(1)
+        ended = True
+
+    async def alone() -> None:
+        stand_alone()
+        child = asyncio.create_task(held.run(work))
+        await asyncio.sleep(0.1)
+        child.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await child
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(alone)
     assert ended

@@ -11,16 +11,16 @@ from typing import Any
 
 import anyio
 import typer
-from rich import box
 from rich.table import Table
 
 from .._exits import FAILED, USAGE, fail
 from .._messages import output
+from .._tables import ruled_table
 from ._files import Files
 from ._formats import WrongFormat
 from ._lines import TaskLines
 from ._results import NotResults, read_costs
-from ._summary import grouped
+from ._summary import counted, grouped
 from ._tasks import Reading
 
 __all__ = ["check_tasks"]
@@ -104,10 +104,9 @@ def _print(
         console.print(_table(counts, prices, total))
     for text in grouped(lines.bad):
         say(text)
-    one = counts.total() == 1
-    parts = [f"{counts.total():,} task{'' if one else 's'} to solve"]
+    parts = [f"{counted(counts.total(), 'task')} to solve"]
     parts += [f"{lines.skipped:,} solved earlier"] if lines.skipped else []
-    parts += [f"{len(lines.bad):,} bad lines"] if lines.bad else []
+    parts += [counted(len(lines.bad), "bad line")] if lines.bad else []
     say(", ".join(parts) + "; nothing was sent")
     unpriced = sum(count for name, count in counts.items() if name not in prices)
     if unpriced:
@@ -120,7 +119,7 @@ def _print(
 
 
 def _table(counts: Counter[str], prices: Mapping[str, Decimal], total: Decimal) -> Table:
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False, show_footer=True)
+    table = ruled_table(footer=True)
     table.add_column("task type", footer="all types", no_wrap=True)
     for title, footer in (("tasks", f"{counts.total():,}"), ("price", ""), ("sum", f"{total}")):
         table.add_column(title, footer=footer, justify="right", no_wrap=True)

@@ -21,7 +21,7 @@ from rich.text import Text
 from .._screen import Screen, is_ascii, redrawing
 from ._frame import Frame, describe, duration, seconds, spending
 
-__all__ = ["Glyphs", "histogram", "render", "sparkline", "watch_batch"]
+__all__ = ["Glyphs", "brief", "histogram", "render", "sparkline", "watch_batch"]
 
 PLAIN_EVERY = 10.0
 HINT = "Ctrl-C collects what is paid for, and says how to go on"
@@ -91,6 +91,12 @@ def render(frame: Frame, width: int, glyphs: Glyphs | None = None) -> Renderable
         lines.append(error)
     # A terminal puts `^C` behind the last line.
     return Group(*lines, note)
+
+
+def brief(frame: Frame, width: int, glyphs: Glyphs) -> RenderableType:
+    """Return the bar and the counts alone."""
+    rate = _cell("rate", f"{frame.rate:.1f}/s")
+    return Group(*_bar(frame, width, glyphs), *_flow([*_counts(frame), rate], width))
 
 
 def _flow(cells: list[Text], width: int) -> list[Text]:

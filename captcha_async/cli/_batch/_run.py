@@ -338,7 +338,8 @@ class BatchRun:
         numbers = self.client.statistics()
         taken = 0 if self._batch is None else self._batch.progress().skipped
         waiting = max(0, self._under_way() - numbers.in_flight)
-        state, mood = self.health.words(now, waiting=waiting > 0)
+        over = self.fatal is not None or self.interrupted
+        state, mood = self.health.words(now, waiting=waiting > 0, again=numbers.retry_in, over=over)
         return Frame(
             lines=self.done + taken,
             total=self.total,

@@ -6,18 +6,27 @@ from collections.abc import Iterator
 from typing import Any
 
 import attrs
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from ...errors import CaptchaError, SpendLimitReached
+from .._messages import sentence
+from .._tables import ruled_table
 from .._tally import Row
 from ._bad import BadLines
 from ._formats import WrongFormat
 from ._frame import duration
 from ._run import BatchRun
 
-__all__ = ["Hints", "end_of", "grouped", "print_summary", "summary_json", "summary_table"]
+__all__ = [
+    "Hints",
+    "counted",
+    "end_of",
+    "grouped",
+    "print_summary",
+    "summary_json",
+    "summary_table",
+]
 
 # What a terminal of fewer columns is shown.
 NARROW = 64
@@ -29,7 +38,7 @@ def print_summary(run: BatchRun, console: Console) -> None:
     """Print the table by task type, and what is to say beside it."""
     if run.tally.rows():
         console.print(summary_table(run, narrow=console.is_terminal and console.width < NARROW))
-    errors = [f"last {name}: {error}" for name, error in run.tally.errors.items()]
+    errors = [f"last {name}: {sentence(error)}" for name, error in run.tally.errors.items()]
     for text in (*errors, *grouped(run.lines.bad), _counts(run)):
         # In a pipe a line stays whole.
         console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
@@ -40,14 +49,15 @@ def grouped(bad: BadLines, *, unit: str = "line") -> list[str]:
     groups = list(bad)
     width = max((len(f"{group.count:,}") for group in groups), default=0)
     texts = [
-        f"  {group.count:>{width},}  {group.rule} ({unit} {group.numbers})" for group in groups
+        f"  {group.count:>{width},}  {group.rule} ({unit}{'s' * (group.count > 1)} {group.numbers})"
+        for group in groups
     ]
     return [f"bad {unit}s:", *texts] if texts else []
 
 
 def summary_table(run: BatchRun, *, narrow: bool = False) -> Table:
     """Return the outcomes by task type; *narrow* leaves the times out."""
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False, show_footer=True)
+    table = ruled_table(footer=True)
     footers = _cells(run.tally.total())
     shown = [title for title in footers if not narrow or title in MAIN]
     for title in shown:
@@ -84,7 +94,7 @@ def _counts(run: BatchRun) -> str:
     parts = [
         f"{run.solved:,} solved, {run.failed:,} failed",
         f"{run.lines.skipped:,} solved earlier" if run.lines.skipped else "",
-        f"{len(run.lines.bad):,} bad lines" if run.lines.bad else "",
+        counted(len(run.lines.bad), "bad line") if run.lines.bad else "",
         "" if run.complete else _left(run),
     ]
     rate = run.solved / run.seconds if run.seconds else 0.0
@@ -96,7 +106,12 @@ def _left(run: BatchRun) -> str:
     """Return how much is left of a run that ended early."""
     if run.total is None:
         return f"{run.unsent:,} read and not sent" if run.unsent else "not all read"
-    return f"{run.total - run.done:,} lines left"
+    return f"{counted(run.total - run.done, 'line')} left"
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number of things."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def summary_json(run: BatchRun, resume: str | None) -> dict[str, Any]:
@@ -180,7 +195,7 @@ def _reason(run: BatchRun, error: CaptchaError) -> str:
         # What was in flight has ended meanwhile; with a journal earlier runs may count as well.
         spent = max(run.spent, error.spent)
         return f"--max-spend is reached: {spent} of {run.settings.max_spend} spent"
-    return str(error)
+    return sentence(error)
 
 
 def _where(run: BatchRun) -> str:
@@ -201,4 +216,4 @@ def describe_error(error: Exception, results: str) -> str:
     if isinstance(error, OSError):
         name = error.filename or results
         return f"{name}: {error.strerror or type(error).__name__}"
-    return str(error) or type(error).__name__
+    return sentence(error) or type(error).__name__

@@ -9,13 +9,13 @@ from typing import Any
 
 import anyio
 import attrs
-from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from ... import __version__
+from .._tables import ruled_table
 from ._run import Level, Run
 
 __all__ = ["describe_run", "notes", "print_table", "progress"]
@@ -96,7 +96,7 @@ def print_table(run: Run, console: Console) -> None:
 
 
 def _table(levels: list[Level]) -> Table:
-    table = Table(box=box.SIMPLE, padding=0, show_edge=False)
+    table = ruled_table(gap=0)
     for title in TITLES:
         table.add_column(title, justify="right", no_wrap=True)
     for level in levels:

@@ -84,5 +84,5 @@ def _name(given: str | None) -> str:
 async def _collect(
     client: CaptchaClient, ref: TaskRef, timeout: float | None, waiting: Waiting
 ) -> Solved[Any]:
-    async with client, waiting.shown():
+    async with client, waiting.shown(client):
         return await client.attach(ref).result(timeout=timeout)

@@ -99,7 +99,7 @@ def _fields(given: Any) -> dict[str, tuple[str, Any]]:
 async def _solve(
     client: CaptchaClient, task: Task[Any], timeout: float | None, waiting: Waiting
 ) -> Solved[Any]:
-    async with client, waiting.shown():
+    async with client, waiting.shown(client):
         return await client.solve(task, timeout=timeout)
 
 

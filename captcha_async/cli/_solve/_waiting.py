@@ -9,7 +9,7 @@ from itertools import cycle
 import anyio
 from rich.text import Text
 
-from ... import CaptchaError, Event, TaskPolled, TaskSubmitted
+from ... import CaptchaClient, CaptchaError, Event, TaskPolled, TaskSubmitted
 from .._health import Health
 from .._messages import messages
 from .._screen import Screen, is_ascii, redrawing
@@ -44,18 +44,22 @@ class Waiting:
         return f"captcha-async collect {self.task_id} --type {self.task_type} {self.where}"
 
     @asynccontextmanager
-    async def shown(self) -> AsyncGenerator[None]:
-        """Show how it goes, if standard error is a terminal."""
+    async def shown(self, client: CaptchaClient) -> AsyncGenerator[None]:
+        """Show how a solve of *client* goes, if standard error is a terminal."""
         console = messages(highlight=False)
         if not console.is_terminal or console.is_dumb_terminal:
             yield
             return
         started = anyio.current_time()
         failure: CaptchaError | None = None
+
+        def picture(_: int) -> Text:
+            return self._line(next(marks), started, client.statistics().retry_in)
+
         marks = cycle("|/-\\" if is_ascii(console) else "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
         with closing(Screen(console)) as screen:
             async with anyio.create_task_group() as drawing:
-                drawing.start_soon(redrawing, screen, lambda _: self._line(next(marks), started))
+                drawing.start_soon(redrawing, screen, picture)
                 try:
                     yield
                 except CaptchaError as error:
@@ -66,9 +70,9 @@ class Waiting:
         if failure is not None:
             raise failure
 
-    def _line(self, mark: str, started: float) -> Text:
+    def _line(self, mark: str, started: float, again: float | None) -> Text:
         now = anyio.current_time()
-        words, mood = self.health.words(now, waiting=True)
+        words, mood = self.health.words(now, waiting=self.task_id is None, again=again)
         what = "submitting" if self.task_id is None else f"task {self.task_id}"
         polls = f", {self._polls} poll{'s' * (self._polls > 1)}" if self._polls else ""
         line = Text(f"{mark} {what}, {now - started:.0f} s{polls}", no_wrap=True, overflow="crop")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from ...services import SERVICES
 from ...tasks._families import all_models
 from ...tasks._model import Task
 
@@ -49,12 +51,16 @@ WORDS: dict[str, str] = {
     "proof of work": "altcha friendly",
     "smartcaptcha": "yandex",
     "hcap": "hcaptcha",
+    "vk": "vkcaptcha",
 }
 SHORTEST = 3
 
 
 def search(text: str) -> list[type[Task[Any]]]:
-    """Return the models that a word may mean, those by name before those by description."""
+    """Return the models that a word may mean, what is most likely meant first.
+
+    Those are found by name, or else by description.
+    """
     word = " ".join(text.lower().replace("-", " ").split())
     plain = word.replace(" ", "").replace("_", "")
     if not plain:
@@ -63,8 +69,20 @@ def search(text: str) -> list[type[Task[Any]]]:
     if len(plain) >= SHORTEST:
         parts.append(plain)
     known = [model for model in all_models() if model.spec.type]
-    named = [model for model in known if any(part in model.__name__.lower() for part in parts)]
+    named = [model for part in parts for model in _most_taken(known, part)]
+    named = [*dict.fromkeys(named)]
     if not named and len(plain) >= SHORTEST:
         named = [model for model in known if word in (model.__doc__ or "").lower()]
     # Those that are gone from the documentation are meant only where there are no others.
     return [model for model in named if not model.spec.historic] or named
+
+
+def _most_taken(models: Iterable[type[Task[Any]]], part: str) -> list[type[Task[Any]]]:
+    """Return the models with that part in their names: those that most services take, the plain
+    ones before their variants."""
+    found = [model for model in models if part in model.__name__.lower()]
+
+    def rank(model: type[Task[Any]]) -> tuple[int, int]:
+        return -sum(each.takes(model) for each in SERVICES.values()), len(model.__name__)
+
+    return sorted(found, key=rank)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ...services import SERVICES
+from .._tables import ruled_table
 from ._catalogue import AnswerField, TaskField, TaskType
 
 __all__ = ["print_list", "print_type"]
@@ -48,7 +48,7 @@ def print_list(types: list[TaskType], console: Console, *, everywhere: bool, hid
     wide = console.width >= WIDE
     titles = ["class", "wire type", "solution", "proxy", "at"]
     shown = [title for title in titles if _has_room(title, wide, everywhere)]
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
+    table = ruled_table()
     for title in shown:
         table.add_column(title, no_wrap=title != "wire type", overflow="fold")
     for each in types:
