@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa  # pyright: ignore[reportMissingImports]
+import pyarrow.csv  # pyright: ignore[reportMissingImports]
 import ray  # pyright: ignore[reportMissingImports]
 from anyio.from_thread import start_blocking_portal
 
@@ -38,6 +40,7 @@ from captcha_async.emulator import Emulator, Latency, serve
 # Rows that an actor solves as one batch, and how many of these at a time. What a killed actor had
 # under way is solved again by another one, so a batch is what a crash delays.
 ROWS, BATCHES_AT_ONCE = 100, 4
+COLUMNS = ("key", "website_url", "website_key")
 IN_FLIGHT = 400
 # How often a batch is run in which something failed that may be tried again as it is.
 ROUNDS = 3
@@ -72,7 +75,7 @@ class Solve:
         Raises:
             AccountError: the account cannot be used, which ends the whole job.
         """
-        columns = (rows[name].tolist() for name in ("key", "website_url", "website_key"))
+        columns = (rows[name].tolist() for name in COLUMNS)
         tasks = {
             str(key): TurnstileTask(website_url=url, website_key=site)
             for key, url, site in zip(*columns, strict=True)
@@ -128,13 +131,20 @@ def start_ray(actors: int) -> None:
     """Start Ray on this machine; a cluster has an address, and brings its own environment."""
     given = {name: os.environ[name] for name in SERVICE_VARIABLES if name in os.environ}
     ray.init(
-        num_cpus=actors,
+        # And one for what reads the table.
+        num_cpus=actors + 1,
         include_dashboard=False,
         logging_level="ERROR",
         log_to_driver=False,
         runtime_env={"env_vars": given},
     )
     ray.data.DataContext.get_current().enable_progress_bars = False
+
+
+def table_of(path: str) -> Any:
+    """Read CSV; all is text, for a site's key such as 0x4AAA would be taken for a number."""
+    texts = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()))
+    return ray.data.read_csv(path, convert_options=texts)
 
 
 def demo(count: int) -> Any:
@@ -169,7 +179,7 @@ def main() -> None:
         start_ray(given.actors)
         stack.callback(ray.shutdown)
         if given.demo is None:
-            answers_of(ray.data.read_csv(given.table), given.actors).write_parquet(given.answers)
+            answers_of(table_of(given.table), given.actors).write_parquet(given.answers)
             return
         for row in answers_of(demo(given.demo), given.actors).iter_rows():
             print(json.dumps(row), flush=True)
