@@ -33,7 +33,7 @@ from captcha_async.emulator import Emulator, Latency, serve
 
 LASTS = 1.0
 """Seconds that a task takes."""
-SETTLE = 3.0
+SETTLE = 10.0
 """Seconds in which the members find their shares, before anything is counted."""
 TASK = RecaptchaV2Task(website_url="https://example.com/login", website_key="key")
 
