@@ -14,7 +14,7 @@ import anyio
 
 from .. import errors
 from .._journal import BY_KEY, Entry, Place, Record, dump_key, mark_of
-from .._solving._solve import EVER, Solve
+from .._solving._solve import Solve
 from .._solving._solver import Solver
 from .._solving._stored import is_too_old, take_up
 from .._solving._submit import KeyTaken
@@ -120,7 +120,7 @@ class KeyedTasks:
             _check_same(place, found[0].place)
         known = None
         if self.shared is not None:
-            deadline = EVER if submitted is None else submitted.deadline
+            deadline = None if submitted is None else submitted.deadline
             known = await self.shared.find(place, task, found, deadline)
             if known.solve is not None:
                 self._remember(known.solve)

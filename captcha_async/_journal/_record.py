@@ -213,6 +213,14 @@ def dump_id(task_id: TaskId) -> str:
     return dump_key(task_id)
 
 
+def _said(value: Any) -> str | None:
+    """Return a text that tells something only; damage in it harms nothing."""
+    try:
+        return None if value is None else _restored(value)
+    except ValueError:
+        return str(value)
+
+
 def _load_id(text: Any) -> TaskId | None:
     value = None if text is None else load_key(_restored(text))
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | str)):
@@ -265,7 +273,7 @@ def _read_row(owner: Owner, row: Mapping[str, Any], number: int, age: float) -> 
         cost=_price(row["cost"]),
         since=_number(row["since"]),
         elapsed=_number(row["elapsed"]),
-        error=None if row["error"] is None else str(row["error"]),
+        error=_said(row["error"]),
         token=None if row["token"] is None else str(row["token"]),
         stored=row.get("solution"),
         has_solution=bool(row["has_solution"]),

@@ -95,6 +95,8 @@ class SharedCallbacks:
 
     async def kept(self, token: str) -> bytes | None:
         """Return the body of a callback that came while its owner was away, if it is still kept."""
+        if self._trouble() is not None:
+            return None
         with anyio.move_on_after(KEPT):
             try:
                 (found,) = await self._store.look([post_key(token)])

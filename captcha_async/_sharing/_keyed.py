@@ -19,7 +19,7 @@ from ._records import Records, Seen, TaskRecord, new_tag
 __all__ = ["KeyedEntry"]
 
 CLAIM = 2.0
-"""Seconds that a createTask which has its turn waits for its key."""
+"""Seconds that a createTask which has its turn waits for its key, and a poll for a record."""
 ACCEPT = 2.0
 """Seconds that an accepted task waits for being written down."""
 FOLLOW = 1.0
@@ -38,9 +38,21 @@ class KeyedEntry:
         place: where the task stands.
         expected: tag of a record that may be replaced.
         found: what there is, for a task that was taken up.
+        certain: whether our own journal has the task, whatever the records say.
     """
 
-    __slots__ = ("_begun", "_expected", "_record", "_records", "asking", "due", "ours", "place")
+    __slots__ = (
+        "_begun",
+        "_certain",
+        "_expected",
+        "_record",
+        "_records",
+        "asking",
+        "due",
+        "lost",
+        "ours",
+        "place",
+    )
 
     def __init__(
         self,
@@ -49,6 +61,7 @@ class KeyedEntry:
         *,
         expected: str = "",
         found: TaskRecord | None = None,
+        certain: bool = False,
     ) -> None:
         self._records = records
         self.place: Place = place
@@ -57,9 +70,12 @@ class KeyedEntry:
         self._record = found
         # Whether it was this entry that has sent the task.
         self._begun = False
+        self._certain = certain
         self.ours: bool = found is None
         # Whether the store is being asked, so that a time-out is its fault.
         self.asking: bool = False
+        # How often it has broken off while the key was being taken.
+        self.lost: int = 0
         # Moment of the next look, while it is not ours.
         self.due: float = float("-inf")
 
@@ -94,7 +110,11 @@ class KeyedEntry:
             at=wall_time(),
         )
         self.asking = True
-        taken = await self._records.claim(record, self._expected, CLAIM)
+        try:
+            taken = await self._records.claim(record, self._expected, CLAIM)
+        except AccountUnavailable as error:
+            self.lost += error.retryable
+            raise
         self.asking = False
         if taken:
             self._record, self._expected, self._begun = record, "", True
@@ -145,18 +165,27 @@ class KeyedEntry:
         Raises:
             AccountUnavailable: the store does not answer.
         """
-        self.due = anyio.current_time() + FOLLOW
-        seen = await self._records.look(self.place)
+        now = anyio.current_time()
+        self.due = now + FOLLOW
+        # Others are polled meanwhile, and by few hands.
+        seen = await self._records.look(self.place, now + CLAIM)
         if seen is not None:
             if not self._is_it(seen.record):
-                # The key is another task's by now, and this one has no record any more.
-                self.ours = True
-                return self._record
+                return self._replaced()
             if seen.record.state in ("solved", "failed"):
                 return seen.record
             if seen.living and not seen.record.free:
                 return None
         return await self._take_over(seen)
+
+    def _replaced(self) -> TaskRecord:
+        """Return the end of a task whose key has another one by now, so that it has failed."""
+        assert self._record is not None
+        if self._certain:
+            # Nobody but us knows of it, or the user has said that it may be paid again.
+            self.ours = True
+            return self._record
+        return attrs.evolve(self._record, state="failed", error=None)
 
     async def _take_over(self, seen: Seen | None) -> TaskRecord | None:
         known = self._record if seen is None or seen.record.ref is None else seen.record
@@ -166,7 +195,7 @@ class KeyedEntry:
         expected = "" if seen is None else seen.record.tag
         # Cut off, it is left to whoever comes next.
         undo = attrs.evolve(record, free=True)
-        if not await self._records.claim(record, expected, undo=undo):
+        if not await self._records.claim(record, expected, CLAIM, undo=undo):
             # Another one was quicker.
             return None
         self._record, self.ours = record, True

@@ -27,7 +27,7 @@ from ..errors import AccountUnavailable
 from ._job import Job
 from ._store import NOBODY, RESULT_LIFE, TAG, Change, Store, StoreRefused, StoreUnreachable
 
-__all__ = ["Records", "Seen", "TaskRecord", "new_tag"]
+__all__ = ["LOOKED", "Records", "Seen", "TaskRecord", "new_tag"]
 
 EVER = float("inf")
 MOST_UNSAVED = 100_000
@@ -36,9 +36,11 @@ AT_ONCE = 200
 """Records in one call."""
 LONG = 24 * 3600.0
 """Seconds for which it is remembered that nobody knows whether a key was paid for."""
-LONGEST = 15.0
-"""Seconds that a question waits for the store: longer than it gives nothing when it has lost its
-memory, which is one lease."""
+LONGEST = 60.0
+"""Seconds that a submission waits for the store, as for a service that is out of order."""
+LOOKED = 15.0
+"""Seconds that other questions wait: longer than it gives nothing when it has lost its memory,
+which is one lease."""
 AGAIN = 0.3
 """Seconds from one look whether the store has settled to the next."""
 
@@ -184,13 +186,15 @@ class Records:
 
     # -- asked and told ---------------------------------------------------------------------------
 
-    async def look(self, place: Place, deadline: float = EVER) -> Seen | None:
+    async def look(self, place: Place, deadline: float | None = None) -> Seen | None:
         """Return what is known of a key; None if nothing is.
 
         Raises:
             AccountUnavailable: the store does not answer, at least not before the *deadline*.
         """
-        patience = max(0.0, min(LONGEST, deadline - anyio.current_time()))
+        patience = LOOKED
+        if deadline is not None:
+            patience = max(0.0, min(LONGEST, deadline - anyio.current_time()))
         key = key_of(place)
         job = self._looks.get(key)
         if job is None:
@@ -208,8 +212,8 @@ class Records:
     async def claim(
         self,
         record: TaskRecord,
-        expected: str = "",
-        patience: float = LONGEST,
+        expected: str,
+        patience: float,
         *,
         undo: TaskRecord | None = None,
     ) -> bool:
@@ -296,7 +300,7 @@ class Records:
             AccountUnavailable: the store does not answer; it is removed later.
         """
         self.forget(record)
-        await self._answer(self._puts[key_of(record.place)], LONGEST)
+        await self._answer(self._puts[key_of(record.place)], LOOKED)
 
     async def adopt(self) -> None:
         """Take over what members that are gone have left unfinished.
@@ -322,7 +326,7 @@ class Records:
             jobs.append(job)
         self._wake()
         for job in jobs:
-            await self._answer(job, LONGEST)
+            await self._answer(job, LOOKED)
 
     async def left(self) -> list[TaskRecord]:
         """Return what nobody takes care of, because its member is gone or its fate unknown.

@@ -40,6 +40,8 @@ TIMEOUT = 2.0
 """Seconds for one call; an exchange takes less than a millisecond."""
 LIFE = 24 * 3600.0
 """Seconds that the keys live without contact; at least twice the window of the spending cap."""
+SWEEP = 32
+"""One call in so many looks whether some records are gone."""
 SCHEMES = ("redis", "rediss", "unix")
 
 _HEADER = "local FIELDS, NUMBERS = {%s}, {%s}\n"
@@ -80,9 +82,22 @@ return {tonumber(redis.call('HGET', KEYS[1], 'handed_over') or 0), #kept}
 """
 
 # KEYS: the hash of owners, the records. ARGV: the hash's life; for each record its name, value
-# (empty to remove it), tag, expected tag, milliseconds and owner. What was in the way of each.
+# (empty to remove it), tag, expected tag, milliseconds and owner; then what the records' keys begin
+# with. What was in the way of each. Now and then some owners of records that are gone are dropped.
 _CHANGE = """
 local out = {}
+if redis.call('TIME')[2] % %d == 0 then
+  local cursor = redis.call('HGET', KEYS[1], '') or '0'
+  local page = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 20)
+  for i = 1, #page[2], 2 do
+    local name = page[2][i]
+    if name ~= '' and not redis.call('GET', ARGV[#ARGV] .. name) then
+      redis.call('HDEL', KEYS[1], name)
+    end
+  end
+  redis.call('HSET', KEYS[1], '', page[1])
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+end
 for i = 2, #KEYS do
   local at = 6 * (i - 2) + 1
   local name, value, tag, expected = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
@@ -134,7 +149,7 @@ local page = redis.call('HSCAN', KEYS[1], ARGV[3], 'COUNT', 500)
 local found = {page[1]}
 for i = 1, #page[2], 2 do
   local name, owner = page[2][i], page[2][i + 1]
-  if owner ~= ARGV[2] and not lives(owner) then
+  if name ~= '' and owner ~= ARGV[2] and not lives(owner) then
     local value = redis.call('GET', ARGV[1] .. name)
     if value then
       found[#found + 1] = name
@@ -185,7 +200,7 @@ SCRIPTS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("post", lambda: _POST),
     ("unpost", lambda: _UNPOST),
     ("posts", lambda: _POSTS),
-    ("change", lambda: _CHANGE % TAG),
+    ("change", lambda: _CHANGE.replace("%d", str(SWEEP), 1).replace("%d", str(TAG), 1)),
     ("look", lambda: _LIVES + _LOOK),
     ("left", lambda: _LIVES + _LEFT),
     ("merge", lambda: _MERGE),
@@ -386,6 +401,7 @@ class RedisStore:
             life = max(1, int(change.seconds * 1000))
             arguments += (change.key, change.value or b"", change.tag, change.expected, life)
             arguments.append(change.owner)
+        arguments.append(self._record(""))
         keys = [self._prefix + "owners", *(self._record(change.key) for change in changes)]
         known: list[bytes] = await self._call("change", keys, arguments)
         return [value or None for value in known]

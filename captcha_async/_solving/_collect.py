@@ -204,6 +204,9 @@ class Collector:
 
     async def _look(self, solve: Solve, deadline: float, due: float | None) -> None:
         callback = solve.callback
+        if callback is not None and callback.resumed and not callback.arrived:
+            # What reaches other processes is kept for the one that has submitted the task.
+            await solve.tenant.callbacks.fetch(callback.token.decode())
         if callback is not None and callback.arrived and not callback.verify:
             self._read_posted(solve)
             return

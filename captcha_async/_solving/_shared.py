@@ -17,10 +17,10 @@ from .._journal import BY_KEY, Entry, Place, Record, UncertainSubmission, dump_k
 from .._journal._keys import load_key
 from .._ref import TaskRef
 from .._sharing._keyed import KeyedEntry
-from .._sharing._records import Records, Seen, TaskRecord, new_tag
+from .._sharing._records import LOOKED, Records, Seen, TaskRecord, new_tag
 from ..errors import CaptchaError, QueueTimeout, invalid
 from ..tasks._model import Task
-from ._solve import EVER, Solve
+from ._solve import Solve
 from ._solver import Solver
 from ._told import failure_of, told_by
 
@@ -63,7 +63,7 @@ class SharedKeys:
         place: Place,
         task: Task[Any] | None,
         found: tuple[Record, Entry] | None,
-        deadline: float = EVER,
+        deadline: float | None = None,
     ) -> Known:
         """Return what there is of a key, once nobody is about to submit it.
 
@@ -71,7 +71,8 @@ class SharedKeys:
             place: where it stands.
             task: the task that the caller has for it.
             found: what the journal has of it.
-            deadline: moment up to which a createTask on its way elsewhere is waited for.
+            deadline: moment up to which a createTask on its way elsewhere is waited for; None for
+                who only asks.
 
         Raises:
             AccountUnavailable: the store does not answer.
@@ -79,6 +80,8 @@ class SharedKeys:
             InvalidArgument: the key is another task's, or of an account that the client has not.
         """
         await self._solver.join()
+        if deadline is None:
+            deadline = anyio.current_time() + LOOKED
         seen = await self._settled(place, deadline)
         record = None if seen is None else seen.record
         if record is not None and place.mark and record.mark and place.mark != record.mark:
@@ -125,7 +128,9 @@ class SharedKeys:
         if ref is None or self._is_too_old(record, ref):
             return None
         ref = attrs.evolve(ref, polls=record.polls)
-        solve = self._solver.take_up(ref, await self._entry(record, ref, found), task)
+        entry = await self._entry(record, ref, found)
+        # Two batches of ours may have the same key; the second follows the first.
+        solve = self._solver.take_up(ref, entry, task, apart=True)
         if solve.record is not None:
             return solve
         solve.place, solve.key = record.place, load_key(record.key)
@@ -169,7 +174,7 @@ class SharedKeys:
             ref=None if ours.task_id is None else ours.ref(),
             polls=ours.polls,
         )
-        return KeyedEntry(self._records, place, found=known)
+        return KeyedEntry(self._records, place, found=known, certain=True)
 
     # -- what the dead have left ------------------------------------------------------------------
 

@@ -297,8 +297,21 @@ class Solver:
         self.books.taken(solve)
         return outcome_of(solve)
 
-    def take_up(self, ref: TaskRef, entry: Entry | None, task: Task[Any] | None = None) -> Solve:
+    def take_up(
+        self,
+        ref: TaskRef,
+        entry: Entry | None,
+        task: Task[Any] | None = None,
+        *,
+        apart: bool = False,
+    ) -> Solve:
         """Return the task of *ref*: the one that is known, or a new record of it.
+
+        Args:
+            ref: the task's reference.
+            entry: its line in the journal.
+            task: the task.
+            apart: whether one that somebody waits for is left alone, for whoever does not poll.
 
         Raises:
             InvalidArgument: the client has no such account.
@@ -307,6 +320,7 @@ class Solver:
         known = self.books.find(seat.tenant, ref.task_id)
         # Two lines of a journal are two tasks, though the service gave both the same id.
         twin = known is not None and entry is not None and entry.is_beside(known.entry)
+        twin = twin or (apart and known is not None and known.waiters > 0)
         if known is not None and not twin:
             return known
         solve = Solve(

@@ -17,6 +17,10 @@ from ._solve import Solve
 __all__ = ["KeyTaken", "Refusal", "Submitter"]
 
 
+MOST_LOST = 3
+"""How often the store may break off just when a key is taken; then it is waited for once more."""
+
+
 class KeyTaken(Exception):
     """Another process has taken the key meanwhile, and nothing was sent: look at it again."""
 
@@ -59,19 +63,19 @@ class Submitter:
         """
         # Why it was refused with a callback, if that may have been for the callback.
         blamed: CaptchaError | None = None
-        if solve.record is not None:
-            try:
-                # Here, where it holds no lane that the polls need.
-                await solve.record.ready()
-            except CaptchaError as error:
-                return Refusal(error, crowded=False)
         while True:
             if solve.callback is None and solve.callback_url is None:
                 solve.callback = solve.tenant.callbacks.expect()
             request = _Request(solve, with_callback=blamed is None)
+            lost = 0 if solve.record is None else solve.record.lost
             try:
+                if solve.record is not None:
+                    # Here, where it holds no lane that the polls need.
+                    await solve.record.ready()
                 await self._attempt(solve, request)
             except CaptchaError as error:
+                if solve.record is not None and lost < solve.record.lost <= MOST_LOST:
+                    continue
                 if blamed is None and self._may_be_for_callback(solve, error):
                     # Is it the callback, or the service? The reply without it will tell.
                     blamed = error

@@ -245,6 +245,26 @@ async def test_a_process_that_restarts_with_its_journal_has_the_callback_that_ca
                 await anyio.sleep(0.01)
 
 
+@pytest.mark.real_time
+async def test_a_callback_that_comes_after_the_restart_saves_the_poll(tmp_path: Path) -> None:
+    """It reaches another process, and is kept for the process that is gone; its heir looks there
+    before it asks the service.
+    """
+    balancer = Balancer(never_the_first)
+    path = tmp_path / "captchas.db"
+    async with fleet(made(balancer, 0.5)) as processes:
+        first = await start(processes, balancer, journal=path)
+        await start(processes, balancer)
+        await first.submit(TOKEN_TASK)
+        await first._books.journal.aclose()
+        processes.kill(first)
+        again = await processes.start(callbacks=CallbackReceiver(PUBLIC), journal=path)
+        (resumed,) = [one async for one in again.resume()]
+        assert not resumed.done
+        await resumed
+        assert again.statistics().polls == 0
+
+
 async def test_whoever_takes_over_a_key_has_its_callback() -> None:
     """The record of the key tells its token; what comes here later is taken as well."""
     balancer = Balancer(lambda receivers: receivers[1])

@@ -82,6 +82,31 @@ async def test_the_same_batch_in_two_workers_at_once_is_paid_once() -> None:
         assert processes.paid == 20
 
 
+async def test_the_same_keys_in_two_batches_of_one_client() -> None:
+    """As in an actor that is given shards that overlap: both have all, in their places."""
+    async with fleet(Emulator(latency=TIMES)) as processes:
+        client = await processes.start()
+        both = list(jobs(8).items())
+        got: dict[str, list[Any]] = {}
+
+        async def work(name: str, pairs: list[Any], wait: float) -> None:
+            await anyio.sleep(wait)
+            got[name] = await client.solve_all(pairs, resume=True)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(work, "one", both[:6], 0)
+            group.start_soon(work, "two", list(reversed(both)), 3)
+            group.start_soon(work, "three", both[2:], 9.9)
+        assert [one.key for one in got["one"]] == [key for key, _ in both[:6]]
+        assert [one.key for one in got["two"]] == [key for key, _ in reversed(both)]
+        assert [one.key for one in got["three"]] == [key for key, _ in both[2:]]
+        every = tokens({one.key: one for one in got["two"]})
+        for name in ("one", "three"):
+            assert all(one.solution.token == every[one.key] for one in got[name])
+        assert processes.paid == 8
+        assert client.statistics().in_flight == 0
+
+
 async def test_more_keys_than_slots_in_two_workers() -> None:
     """What waits for a slot is not taken yet, so that nobody waits for what is not sent."""
     async with fleet(Emulator(latency=TIMES, slots=4)) as processes:
@@ -443,3 +468,23 @@ async def test_an_expired_task_of_the_dead_is_not_polled() -> None:
         assert await second.lookup("order-17") is None
         assert (await second.submit(TOKEN_TASK, key="order-17")).task_id != pending.task_id
         assert TaskExpired is not None
+
+
+async def test_a_batch_lives_through_a_short_outage() -> None:
+    """A server that is restarted in the midst of it costs some seconds, and no task."""
+    async with fleet(Emulator(latency=TIMES)) as processes:
+        client = await processes.start()
+        got: dict[Any, Any] = {}
+
+        async def work() -> None:
+            got.update(await run(client, jobs(60), max_in_flight=5))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            for _ in range(4):
+                await anyio.sleep(14.97)
+                processes.views[client].away = True
+                await anyio.sleep(5)
+                processes.views[client].away = False
+        assert len(tokens(got)) == 60
+        assert processes.paid == 60

@@ -632,6 +632,13 @@ async def test_an_emptied_store_learns_all_from_the_members() -> None:
 # -- callbacks ------------------------------------------------------------------------------------
 
 
+def token_of(one: Member) -> str:
+    """A new token of an open member."""
+    token = one.callbacks.make_token()
+    assert token is not None
+    return token
+
+
 async def test_any_member_takes_any_callback() -> None:
     """The token tells whose it is; the owner has the body at once, and it is kept for a while."""
     store = MemoryStore()
@@ -639,15 +646,21 @@ async def test_any_member_takes_any_callback() -> None:
     came: list[tuple[str, bytes]] = []
     owner.listener.posted = lambda token, body: came.append((token, body))
     async with opened(owner, receiver, stranger):
-        token = owner.callbacks.make_token()
+        assert member(store).callbacks.make_token() is None
+        token = token_of(owner)
         assert receiver.callbacks.owner(token) == owner.id
         assert await receiver.callbacks.hand_over(token, b"body")
         await settle(0.1)
         assert came == [(token, b"body")]
         assert await receiver.callbacks.kept(token) == b"body"
-        assert not await receiver.callbacks.hand_over(stranger.callbacks.make_token(), b"forged")
+        assert not await receiver.callbacks.hand_over(token_of(stranger), b"forged")
         for bad in ("", "x", token[:-1] + "!", token[::-1], "é" * 54):
             assert receiver.callbacks.owner(bad) is None
+        other = token_of(owner)
+        assert await receiver.callbacks.hand_over(other, b"body")
+        owner.callbacks.forget(other)
+        await settle(0.1)
+        assert await receiver.callbacks.kept(other) is None
         await settle(700)
         assert await receiver.callbacks.kept(token) is None
 
@@ -663,7 +676,7 @@ async def test_callbacks_in_an_outage_are_to_be_sent_again() -> None:
 
         store.post = fail  # type: ignore[method-assign]
         with pytest.raises(errors.AccountUnavailable):
-            await one.callbacks.hand_over(one.callbacks.make_token(), b"body")
+            await one.callbacks.hand_over(token_of(one), b"body")
 
 
 # -- what was learned -----------------------------------------------------------------------------

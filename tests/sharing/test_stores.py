@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from redis_servers import redis_server
 from sharing_world import World, step
 
+from captcha_async._sharing import _redis
 from captcha_async._sharing._learned import merged
 from captcha_async._sharing._memory import MemoryStore
 from captcha_async._sharing._messages import SECOND, Grant, Mail, Report, Terms
@@ -493,6 +494,24 @@ async def test_all_keys_have_the_prefix_and_one_hash_tag(tmp_path: Path) -> None
         assert client.keys("*")
         assert all(key.startswith(b"team:{name}:") for key in client.keys("*"))
         assert all(client.pttl(key) > 0 for key in client.keys("*"))
+
+
+@real_time
+async def test_owners_of_records_that_are_gone_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account that is never at rest does not grow by what nobody has ended."""
+    monkeypatch.setattr(_redis, "SWEEP", 1)
+    redis = pytest.importorskip("redis", reason="needs redis (fakeredis brings it)")
+    with redis_server(tmp_path) as server, redis.Redis(port=server.port) as client:
+        store = RedisStore(f"{server.url}?prefix=team", "name")
+        async with store.opened("a"):
+            gone = [change(f"k{n}", "x", "a", owner="a", seconds=0.001) for n in range(300)]
+            await store.change([*gone, change("kept", "x", "a", owner="a")])
+            with anyio.fail_after(20):
+                while client.hlen("team:{name}:owners") > 2:
+                    await store.change([change("solved", "x", "a")])
+        assert client.hkeys("team:{name}:owners") in ([b"", b"kept"], [b"kept", b""])
 
 
 @real_time
