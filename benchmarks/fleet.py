@@ -1,10 +1,11 @@
-"""What it costs to share an account: exchanges, CPU per task, hand-over, and the time to stop.
+"""What it costs to share an account: throughput, refusals, CPU, exchanges, and the time to stop.
 
     python -m benchmarks.fleet [--quick] [--redis redis://127.0.0.1:6379/15]
 
-Tasks are sleeps, so that only the sharing is measured: the slots and turns that a task takes, the
-money that it sets aside, and the exchanges. Each process counts its own CPU. Without a `--redis` a
-server is started if there is one; the file is in a temporary folder.
+Clients solve at an emulated service that refuses what exceeds its slots; the service is a process
+of its own, and each client counts its own CPU. "Alone" means that each process has the limits of
+the account to itself, as without sharing. Without a `--redis` a server is started if there is one;
+the file is in a temporary folder.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import random
 import shutil
 import socket
 import statistics
@@ -20,95 +20,108 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
-from decimal import Decimal
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 
+from benchmarks._fleet_work import SETTLE, bench_member
 from benchmarks._report import machine, print_table, write_json
-from captcha_async import KeyRejected, RateLimitedSemaphore
+from captcha_async import KeyRejected
 from captcha_async._sharing._member import Member
 from captcha_async._sharing._messages import Ask, Report
 from captcha_async._sharing._open import account_name, make_store, make_terms
 
-PRICE = Decimal("0.0006")
-MEAN = 0.2
 ALONE = "alone"
+CASES = {"uncontended": (1000, 200), "contended": (60, 200)}
+"""Slots of the account, and tasks that all processes together have under way or waiting."""
+LISTENERS = 4
+"""Processes of which the time to stop is measured."""
+
+Row = dict[str, Any]
 
 
-# -- one process ----------------------------------------------------------------------------------
+@contextlib.contextmanager
+def started(*role: str) -> Generator[subprocess.Popen[str]]:
+    """Run one process of `_fleet_work` meanwhile; it is ready."""
+    command = [sys.executable, "-m", "benchmarks._fleet_work", *role]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            yield process
+            # It says goodbye to the store; who is killed keeps its slots for a lease.
+            process.communicate(timeout=10)
+        finally:
+            process.kill()
 
 
-async def alone(slots: int, workers: int, seconds: float) -> dict[str, float]:
-    """Work with limits of the process's own."""
-    gate, rate = RateLimitedSemaphore(slots), RateLimitedSemaphore(None, 10_000)
-    requests, done = RateLimitedSemaphore(64, 10_000), 0
-
-    async def work(rng: random.Random) -> None:
-        nonlocal done
-        while True:
-            async with gate:
-                await rate.acquire()
-                rate.release()
-                await anyio.sleep(rng.expovariate(1 / MEAN))
-                async with requests:
-                    done += 1
-
-    cpu = await _for_a_while(work, workers, seconds)
-    return {"done": done, "cpu": cpu, "exchanges": 0}
+def told(process: subprocess.Popen[str]) -> Any:
+    """Return the next line of a process."""
+    assert process.stdout is not None
+    return json.loads(process.stdout.readline())
 
 
-async def shared(share: str, slots: int, workers: int, seconds: float) -> dict[str, float]:
-    """Work as a member."""
-    store = make_store(share, account_name("bench", f"{slots}"))
-    terms = make_terms(
-        in_flight=slots,
-        submits_per_second=10_000,
-        requests_per_second=10_000,
-        max_spend=Decimal(10**6),
-    )
-    member, done = Member(store, terms, "key"), 0
-    await member.open()
-
-    async def work(rng: random.Random) -> None:
-        nonlocal done
-        while True:
-            async with member.slots:
-                await member.submits.acquire()
-                await member.reserve(PRICE)
-                await anyio.sleep(rng.expovariate(1 / MEAN))
-                async with member.requests:
-                    member.spend(PRICE, PRICE)
-                    member.succeeded()
-                    done += 1
-
-    # Until all have their share.
-    await anyio.sleep(2)
-    before = member.statistics().exchanges
-    cpu = await _for_a_while(work, workers, seconds)
-    exchanges = member.statistics().exchanges - before
-    await member.aclose()
-    return {"done": done, "cpu": cpu, "exchanges": exchanges}
+def nudge(*processes: subprocess.Popen[str]) -> None:
+    """Let processes go on."""
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
 
 
-async def _for_a_while(work: Any, workers: int, seconds: float) -> float:
-    before = time.process_time()
-    async with anyio.create_task_group() as group:
-        for number in range(workers):
-            group.start_soon(work, random.Random(number))
-        await anyio.sleep(seconds)
-        group.cancel_scope.cancel()
-    return time.process_time() - before
+# -- solving --------------------------------------------------------------------------------------
 
 
-def fleet(count: int, share: str, slots: int, workers: int, seconds: float) -> list[dict[str, Any]]:
-    """Run so many processes at once."""
-    command = [sys.executable, "-m", "benchmarks.fleet", "--worker", share]
-    command += [str(slots), str(workers), str(seconds)]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(count)]
-    return [json.loads(process.communicate()[0]) for process in processes]
+def solving(case: str, count: int, place: str, share: str, seconds: float) -> Row:
+    """Let so many processes solve, and return what they did."""
+    slots, tasks = CASES[case]
+    with started("service", str(slots)) as service, contextlib.ExitStack() as stack:
+        url = told(service)
+        arguments = (share, url, str(slots), str(tasks // count), str(seconds))
+        workers = [stack.enter_context(started("worker", *arguments)) for _ in range(count)]
+        for worker in workers:
+            told(worker)
+        time.sleep(SETTLE)
+        nudge(*workers)
+        got = [told(worker) for worker in workers]
+        nudge(*workers, service)
+        seen = told(service)
+    solved = sum(one["solved"] for one in got)
+    return {
+        "case": case,
+        "processes": count,
+        "place": place,
+        "rate": solved / seconds,
+        "refused": seen["refused"],
+        "cpu": sum(one["cpu"] for one in got) / solved,
+        "exchanges": sum(one["exchanges"] for one in got) / solved,
+        "fairness": min(one["solved"] for one in got) / max(one["solved"] for one in got),
+    }
+
+
+def anew(share: str, name: str) -> str:
+    """Return a place in which nobody has been yet."""
+    if "://" in share:
+        return f"{share}?prefix={name}"
+    return share and f"{share}.{name}"
+
+
+def all_solving(where: dict[str, str], seconds: float, times: int) -> list[Row]:
+    """Compare processes alone and together, with room and without; the median of some runs."""
+    rows: list[Row] = []
+    for case in CASES:
+        for count in (1, 2, 4):
+            for place, share in {ALONE: "", **where}.items():
+                runs = [
+                    solving(case, count, place, anew(share, f"{case}{count}{turn}"), seconds)
+                    for turn in range(times)
+                ]
+                numbers = ("rate", "refused", "cpu", "exchanges", "fairness")
+                middle = {name: statistics.median(run[name] for run in runs) for name in numbers}
+                rows.append(runs[0] | middle)
+    return rows
 
 
 # -- the store ------------------------------------------------------------------------------------
@@ -127,12 +140,38 @@ async def exchange_cost(share: str, members: int, number: int) -> float:
         return (time.perf_counter() - start) / number
 
 
-async def time_to_stop(share: str, members: int, times: int) -> list[float]:
-    """Return the seconds from the blow in one member until each of the others has heard it."""
-    made = [
-        Member(make_store(share, account_name("bench", "fuse")), make_terms(in_flight=10), "key")
-        for _ in range(members)
-    ]
+# -- the time to stop -----------------------------------------------------------------------------
+
+
+def apart(share: str, members: int, times: int) -> list[float]:
+    """Return the seconds from the blow in one process until each of some others has heard it.
+
+    The members beside these are bare connections, for a hundred Pythons would measure the two
+    cores of this machine; what Redis has to send is the same.
+    """
+    port = str(urlsplit(share).port)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(started("crowd", share, port, str(members - LISTENERS - 1)))
+        listeners = [stack.enter_context(started("listener", share)) for _ in range(LISTENERS)]
+        blower = stack.enter_context(started("blower", share, str(times)))
+        for process in (*listeners, blower):
+            told(process)
+        nudge(blower)
+        blown = told(blower)
+        nudge(*listeners)
+        return list(delays(blown, [told(listener) for listener in listeners]))
+
+
+def delays(blown: list[float], heard: list[list[float]]) -> Iterator[float]:
+    """Return what passed from each blow to when each has heard of it."""
+    for one in heard:
+        for moment in blown:
+            yield min(at for at in one if at >= moment) - moment
+
+
+async def together(share: str, members: int, times: int) -> list[float]:
+    """Return the same with all members in this one process, which has to serve each of them."""
+    made = [bench_member(share) for _ in range(members)]
     found: list[float] = []
     async with contextlib.AsyncExitStack() as stack:
         async with anyio.create_task_group() as group:
@@ -170,6 +209,27 @@ async def _blow(members: list[Member]) -> list[float]:
     return list(heard.values())
 
 
+def stopping(where: dict[str, str], times: int) -> list[Row]:
+    """Measure it in all ways."""
+    ways = {
+        "SQLite, 16 members in one process": ("SQLite", 16, together),
+        "Redis, 100 members in one process": ("Redis", 100, together),
+        "Redis, 100 members, one a process": ("Redis", 100, apart),
+    }
+    rows: list[Row] = []
+    for name, (place, members, way) in ways.items():
+        if place in where:
+            share = where[place]
+            if way is apart:
+                heard = apart(share, members, 4 * times)
+            else:
+                heard = anyio.run(together, share, members, times)
+            heard.sort()
+            late = heard[int(len(heard) * 0.99)]
+            rows.append({"way": name, "median": statistics.median(heard), "p99": late})
+    return rows
+
+
 # -- all of it ------------------------------------------------------------------------------------
 
 
@@ -194,22 +254,27 @@ def places(redis: str | None) -> Generator[dict[str, str]]:
         yield found
 
 
-def throughput(where: dict[str, str], seconds: float) -> list[list[Any]]:
-    """Compare processes alone and together, with room and without."""
-    rows: list[list[Any]] = []
-    for name, slots, workers in (("room", 2000, 100), ("contended", 100, 200)):
-        for count in (1, 2, 4):
-            for place, share in {ALONE: ALONE, **where}.items():
-                # Alone, each has its part: what a user would have to divide by hand.
-                own = max(1, slots // count) if share == ALONE else slots
-                got = fleet(count, share, own, workers // count, seconds)
-                done = sum(one["done"] for one in got)
-                cpu = sum(one["cpu"] for one in got) / done
-                exchanges = sum(one["exchanges"] for one in got) / done
-                fair = min(one["done"] for one in got) / max(one["done"] for one in got)
-                label = f"{name}, {count} processes, {place}"
-                rows.append([label, done / seconds, cpu * 1e6, exchanges, fair])
-    return rows
+def show(costs: list[Row], stops: list[Row], rows: list[Row]) -> None:
+    """Print all of it."""
+    lines: list[list[Any]] = [
+        [f"{row['place']}, {row['members']} members", row["seconds"] * 1e6] for row in costs
+    ]
+    print_table(("one exchange", "µs"), lines, "Seen by the member")
+    lines = [[row["way"], row["median"] * 1e3, row["p99"] * 1e3] for row in stops]
+    print_table(("from blow to stop", "median, ms", "p99, ms"), lines)
+    lines = [
+        [
+            f"{row['case']}, {row['processes']} processes, {row['place']}",
+            row["rate"],
+            row["refused"],
+            row["cpu"] * 1e3,
+            row["exchanges"],
+            row["fairness"],
+        ]
+        for row in rows
+    ]
+    columns = ("", "solves/s", "refusals", "CPU/solve, ms", "exchanges/solve", "least/most")
+    print_table(columns, lines)
 
 
 def main() -> None:
@@ -218,36 +283,22 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="shorter runs")
     parser.add_argument("--redis", help="a server that is there")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.worker is not None:
-        share, *numbers = given.worker
-        slots, workers, seconds = int(numbers[0]), int(numbers[1]), float(numbers[2])
-        job = (
-            (alone, slots, workers, seconds)
-            if share == ALONE
-            else (shared, share, slots, workers, seconds)
-        )
-        print(json.dumps(anyio.run(*job)))
-        return
-    seconds, number, members = (3.0, 200, 20) if given.quick else (15.0, 3000, 100)
+    seconds, times, number = (3.0, 1, 200) if given.quick else (8.0, 2, 3000)
     with places(given.redis) as where:
         costs = [
-            [f"{place}, {count} members", anyio.run(exchange_cost, share, count, number) * 1e6]
+            {
+                "place": place,
+                "members": count,
+                "seconds": anyio.run(exchange_cost, share, count, number),
+            }
             for place, share in where.items()
             for count in (1, 1000)
         ]
-        print_table(("one exchange", "µs"), costs, "Seen by the member")
-        stops: list[list[Any]] = []
-        for place, share in where.items():
-            heard = sorted(anyio.run(time_to_stop, share, members, 5))
-            late = heard[int(len(heard) * 0.99)]
-            stops.append([place, statistics.median(heard) * 1e3, late * 1e3])
-        print_table(("from blow to stop", "median, ms", "p99, ms"), stops, f"{members} members")
-        rows = throughput(where, seconds)
-    columns = ("", "tasks/s", "CPU/task, µs", "exchanges/task", "least/most")
-    print_table(columns, rows, f"Tasks of {MEAN:g} s on average, {seconds:g} s each")
-    found = {"exchange": costs, "stop": stops, "throughput": rows}
+        stops = stopping(where, 2 if given.quick else 8)
+        rows = all_solving(where, seconds, times)
+    show(costs, stops, rows)
+    found = {"exchange": costs, "stop": stops, "solving": rows}
     packages = ("captcha-async", "coredis", "anyio")
     write_json(given.out / "fleet.json", {"machine": machine(*packages), **found})
 

@@ -39,6 +39,7 @@ if typing.TYPE_CHECKING:
     )
     from ._journal import Journal, UncertainSubmission
     from ._outcome import Failed, Reported, Solved
+    from ._per_loop import ClientPerLoop
     from ._polling._adaptive import AdaptivePolling, LearnedTimes
     from ._polling._schedule import FixedPolling, PollState, Schedule
     from ._ref import TaskId, TaskRef
@@ -59,6 +60,7 @@ _HOLDS = {
     "_batch._batch": ("Batch", "BatchProgress"),
     "_callbacks": ("CallbackReceiver", "CallbackStatistics"),
     "_client": ("CaptchaClient",),
+    "_per_loop": ("ClientPerLoop",),
     "_events": (
         "AccountBack",
         "AccountLost",
@@ -113,6 +115,7 @@ __all__ = [
     "CallbackReceiver",
     "CallbackStatistics",
     "CaptchaClient",
+    "ClientPerLoop",
     "Event",
     "Failed",
     "FixedPolling",

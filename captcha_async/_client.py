@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar
 
 import anyio
 
@@ -153,6 +153,9 @@ class CaptchaClient:
         names = " and ".join(seat.tenant.name for seat in self._seats)
         fuses = ", ".join(seat.account.gates.fuse.state for seat in self._seats)
         return f"<CaptchaClient of {names}, {len(self._books)} in flight, fuse {fuses}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a CaptchaClient belongs to its process: pickle a ClientPerLoop")
 
     async def __aenter__(self) -> Self:
         try:

@@ -276,6 +276,88 @@ def soak() -> str:
     return table(("what", f"in {numbers['seconds']:g} s"), rows)
 
 
+def fleet() -> str:
+    """Return the table of processes that solve, alone and together."""
+    titles = (
+        "processes",
+        "shared in",
+        "solves/s",
+        "refusals",
+        "CPU per solve, ms",
+        "next to alone",
+        "exchanges per solve",
+        "least to most",
+    )
+    results = read("fleet")["solving"]
+    alone = {
+        (row["case"], row["processes"]): row["cpu"] for row in results if row["place"] == "alone"
+    }
+    rows = [
+        [
+            f"{row['processes']}, {row['case']}",
+            "nothing" if row["place"] == "alone" else row["place"],
+            whole(row["rate"]),
+            whole(row["refused"]),
+            number(row["cpu"] * 1000),
+            f"{(row['cpu'] / alone[row['case'], row['processes']] - 1) * 100:+.0f} %",
+            f"{row['exchanges']:.3f}",
+            f"{row['fairness']:.2f}",
+        ]
+        for row in results
+    ]
+    return table(titles, rows, left=2)
+
+
+def fleet_store() -> str:
+    """Return the table of what one exchange takes, and of the time to stop."""
+    numbers = read("fleet")
+    rows = [
+        [
+            f"one exchange, {row['place']}, {row['members']:,} member{'s' * (row['members'] > 1)}",
+            _milliseconds(row["seconds"]),
+            "",
+        ]
+        for row in numbers["exchange"]
+    ]
+    rows += [
+        [f"from blow to stop, {row['way']}", *map(_milliseconds, (row["median"], row["p99"]))]
+        for row in numbers["stop"]
+    ]
+    return table(("what", "ms", "p99, ms"), rows)
+
+
+def fleet_day() -> str:
+    """Return the table of the simulated day."""
+    titles = (
+        "processes",
+        "submits/s at most",
+        "solves/s",
+        "slots used",
+        "exchanges/s",
+        "least to most",
+        "in flight in the killed one",
+        "money there",
+        "until all is used again, s",
+        "above the limit meanwhile",
+    )
+    rows = [
+        [
+            whole(row["processes"]),
+            "-" if row["rate"] is None else whole(row["rate"]),
+            whole(row["solves"]),
+            f"{row['used'] * 100:.1f} %",
+            whole(row["exchanges"]),
+            f"{row['fairness']:.2f}",
+            whole(row["lost"]),
+            f"${row['at_risk']:.2f}",
+            number(row["dent"]),
+            whole(row["above"]),
+        ]
+        for row in read("fleet-day")["results"]
+    ]
+    return table(titles, rows, left=0)
+
+
 HOT = {
     "floor": "floor, by hand",
     "before": "`batch`, before",
@@ -363,6 +445,9 @@ def stock() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "fleet": fleet,
+    "fleet-store": fleet_store,
+    "fleet-day": fleet_day,
     "hot-path": hot_path,
     "layers": layers,
     "stock": stock,
@@ -386,7 +471,12 @@ def page_of(path: Path) -> str:
 
 PAGES: dict[Path, Callable[[], str]] = {
     DOCS / name: lambda name=name: page_of(DOCS / name)  # type: ignore[misc]
-    for name in ("benchmarks.md", "comparison.md", "how-to/tokens-in-advance.md")
+    for name in (
+        "benchmarks.md",
+        "comparison.md",
+        "how-to/big-batches.md",
+        "how-to/tokens-in-advance.md",
+    )
 }
 
 

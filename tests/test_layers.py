@@ -32,6 +32,7 @@ LAYERS = [
     ("_solving",),
     ("_batch", "_above"),
     ("_client",),
+    ("_per_loop",),
     ("__init__",),
     ("emulator", "telemetry"),
     ("testing",),

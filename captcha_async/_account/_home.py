@@ -17,7 +17,7 @@ from anyio.lowlevel import current_token
 from .._clock import clock
 from ..errors import WrongEventLoop
 
-__all__ = ["Home"]
+__all__ = ["Home", "has_ended"]
 
 
 class Home:
@@ -37,7 +37,7 @@ class Home:
     @property
     def is_gone(self) -> bool:
         """Whether there was an event loop, and it will never run again."""
-        return self._loop is not None and _has_ended(self._loop)
+        return self._loop is not None and has_ended(self._loop)
 
     def enter(self, *, is_open: bool) -> float | None:
         """Check that the caller is at home.
@@ -66,7 +66,7 @@ class Home:
                 "The client was first used in another process, before a fork; nothing was sent: "
                 "make a client in each process."
             )
-        if not _has_ended(self._loop):
+        if not has_ended(self._loop):
             raise WrongEventLoop(
                 "The client was first used in another event loop, which still exists; nothing was "
                 "sent: make a client for each event loop, or call it in the loop where it lives "
@@ -90,7 +90,7 @@ class Home:
         return ahead
 
 
-def _has_ended(loop: Any) -> bool:
+def has_ended(loop: Any) -> bool:
     """Tell whether an event loop will never run again."""
     if hasattr(loop, "is_closed"):
         return bool(loop.is_closed())

@@ -169,9 +169,11 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         self._started = anyio.current_time()
         self._submitting = anyio.CancelScope()
         error: BaseException | None = None
+        left = anyio.Event()
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._run, self._submitting)
+                group.start_soon(_cancel_after, left, group.cancel_scope)
                 try:
                     yield self
                     await self._acknowledge(*self._held, *self._handed.values())
@@ -184,7 +186,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                     error = caught
                 finally:
                     self._leaving = True
-                    group.cancel_scope.cancel()
+                    left.set()
         except BaseExceptionGroup as several:
             # Such as a KeyboardInterrupt in a handler of events: it comes out as itself.
             error = error or single(several)
@@ -381,6 +383,16 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             self._outcomes.ended(solve, SubmitUncertain(message + advice))
         else:
             self._outcomes.dropped_out(solve)
+
+
+async def _cancel_after(event: anyio.Event, scope: anyio.CancelScope) -> None:
+    """Cancel a scope from a task of ours.
+
+    On asyncio the reason of a cancellation describes the task that cancels. For a task of the
+    user's that may be long: a task queue's had all of its other tasks in it, and took 0.2 s each.
+    """
+    await event.wait()
+    scope.cancel()
 
 
 async def _is_cancelled() -> bool:

@@ -22,7 +22,7 @@ logger = logging.getLogger("captcha_async")
 
 BEAT = 1.0
 SOONEST = 0.01
-"""Seconds from one exchange to the next, at least."""
+"""Seconds from one exchange to the next, at least, unless others have to stop."""
 RETRY = 0.3
 """Seconds from one try to connect to the next, about."""
 GOODBYE = 2.0
@@ -81,15 +81,19 @@ class Contact:
     def __init__(self, store: Store, member: Correspondent) -> None:
         self._store = store
         self._member = member
+        # Both are new with each exchange.
         self._kicked = anyio.Event()
+        self._urged = anyio.Event()
         self._closing = False
         # Set when it is known whether the store answers.
         self.tried: anyio.Event = anyio.Event()
         self.exchanges: int = 0
 
-    def kick(self) -> None:
-        """Have an exchange made soon."""
+    def kick(self, *, at_once: bool = False) -> None:
+        """Have an exchange made soon, or *at_once* although the last one was just now."""
         self._kicked.set()
+        if at_once:
+            self._urged.set()
 
     @asynccontextmanager
     async def held(self) -> AsyncGenerator[None]:
@@ -162,7 +166,7 @@ class Contact:
 
     async def _exchange_on(self) -> None:
         while True:
-            self._kicked = anyio.Event()
+            self._kicked, self._urged = anyio.Event(), anyio.Event()
             leaving = self._closing
             report = self._member.report(leaving=leaving)
             sent = anyio.current_time()
@@ -174,7 +178,8 @@ class Contact:
                 return
             if self._closing:
                 continue
-            await anyio.sleep(SOONEST)
+            with anyio.move_on_after(SOONEST):
+                await self._urged.wait()
             if not more:
                 await self._pause(sent)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import attrs
@@ -60,6 +60,12 @@ class Saying:
     answer: int = 0
 
 
+class Ask(Protocol):
+    """Has an exchange made soon, or at once."""
+
+    def __call__(self, *, at_once: bool = False) -> None: ...
+
+
 class FuseSide:
     """The account's fuse, and that of the egress.
 
@@ -72,7 +78,7 @@ class FuseSide:
     def __init__(
         self,
         egress: str,
-        ask: Callable[[], None],
+        ask: Ask,
         changed: Callable[[ServiceError | None, float], None],
     ) -> None:
         self._egress = egress
@@ -127,7 +133,8 @@ class FuseSide:
 
     def _say(self, saying: Saying) -> None:
         self._sayings.append(saying)
-        self._ask()
+        # The others are to stop now; what many requests that were on the wire have to add can wait.
+        self._ask(at_once=len(self._sayings) == 1)
 
     def next_saying(self) -> Saying | None:
         """Return what the next report is to tell."""

@@ -98,7 +98,7 @@ class Member:
         self.requests: Gate = Gate(self._kept, ask, terms.requests_window / SECOND)
         self._purse: Purse = Purse(ask, lambda: self._failure is None, capped=terms.cap > 0)
         self._purse.inherit(reserved)
-        self._fuse = FuseSide(self._egress, ask, self._fuse_changed)
+        self._fuse = FuseSide(self._egress, self.kick, self._fuse_changed)
         self.callbacks.reset(self.id)
         self.records.reset()
 
@@ -146,10 +146,10 @@ class Member:
         self.callbacks.reset("")
         self._first = True
 
-    def kick(self) -> None:
+    def kick(self, *, at_once: bool = False) -> None:
         """Have an exchange made soon."""
         if self._contact is not None:
-            self._contact.kick()
+            self._contact.kick(at_once=at_once)
 
     # -- what the account asks --------------------------------------------------------------------
 

@@ -60,13 +60,20 @@ def _member(name: str, state: State) -> dict[str, Any]:
     left = (entry.expires - state.now) / SECOND
     return {
         "id": name,
-        "state": "gone" if entry.gone else "late" if left < 0 else "there",
+        "state": _presence(entry.gone, left, state.terms.lease / SECOND),
         "slots": slots.booked,
         "used": slots.used,
         "waiting": max(0, slots.want - slots.used),
         "lent": entry.outstanding / NANO,
         "lease": round(left, 3),
     }
+
+
+def _presence(gone: bool, left: float, lease: float) -> str:
+    """Tell whether a member is there; one that is well has most of its lease left at any time."""
+    if gone:
+        return "gone"
+    return "late" if left < 0 else "silent" if left < 0.7 * lease else "there"
 
 
 def _fuse(scope: str, state: State) -> dict[str, Any]:

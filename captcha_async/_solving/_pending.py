@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, Generic, Protocol, TypeVar, final
+from typing import Any, Generic, NoReturn, Protocol, TypeVar, final
 
 from .._checks import check_timeout
 from .._outcome import Solved
@@ -46,6 +46,9 @@ class PendingTask(Generic[S_co]):
         solve = self._solve
         state = "solved" if solve.has_answer else "failed" if solve.done else "processing"
         return f"<PendingTask {solve.task_id} {solve.type} {state}, {solve.polls} polls>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a PendingTask belongs to its client: pickle its .ref, and attach that")
 
     @property
     def task_id(self) -> TaskId:

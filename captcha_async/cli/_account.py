@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ import anyio
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.styled import Styled
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +31,7 @@ EVERY = 0.5
 """Seconds from one look to the next."""
 PLAIN = 120
 """Columns where there is no terminal."""
+NOBODY = "no process has shared this account there in the last day"
 
 ShareArgument = Annotated[
     str, typer.Argument(help="Where it is shared: a file's path, or redis://…", show_default=False)
@@ -83,11 +86,17 @@ async def _show(store: Any, watch: bool, json_output: bool, reset_fuse: bool) ->
         live: Live | None = None
         if watch and console.is_terminal:
             live = stack.enter_context(Live(console=console, auto_refresh=False))
+        last: dict[str, Any] | None = None
         async for seen in looks:
             if live is None:
                 console.print(_view(seen))
-            else:
-                live.update(_view(seen), refresh=True)
+                continue
+            view: RenderableType = _view(seen)
+            if "members" in seen:
+                last = seen
+            elif last is not None:
+                view = Group(view, "Before that it was:", Styled(_view(last), "dim"))
+            live.update(view, refresh=True)
 
 
 async def _looks(
@@ -98,14 +107,19 @@ async def _looks(
     while True:
         try:
             async with store.opened(me):
-                state = await store.state()
-                if not state.born:
-                    fail("no process has shared this account there in the last day", FAILED)
-                if reset_fuse:
-                    reset_fuse = False
-                    await close_fuses(store, state, me)
                 while True:
-                    yield overview(await store.state(), await store.posts())
+                    state = await store.state()
+                    if reset_fuse and state.born:
+                        reset_fuse = False
+                        await close_fuses(store, state, me)
+                        state = await store.state()
+                    if not state.born and not for_ever:
+                        fail(NOBODY, FAILED)
+                    # A store may be looked at before the first process comes, or lose its memory.
+                    if state.born:
+                        yield overview(state, await store.posts())
+                    else:
+                        yield {"empty": NOBODY}
                     if not for_ever:
                         return
                     await anyio.sleep(EVERY)
@@ -118,7 +132,9 @@ async def _looks(
 
 def _view(seen: dict[str, Any]) -> RenderableType:
     if "unreachable" in seen:
-        return Text(str(seen["unreachable"]), "bold red")
+        return Text(f"{seen['unreachable']}; looking again", style="bold red")
+    if "empty" in seen:
+        return Text(f"{seen['empty']}; waiting for one", style="yellow")
     parts: list[RenderableType] = [_pools(seen), _money(seen)]
     callbacks = seen["callbacks"]
     if callbacks["handed_over"]:
@@ -134,7 +150,14 @@ def _view(seen: dict[str, Any]) -> RenderableType:
             f"For {seen['settling']:.1f} s nobody is given more: the store has lost something, or "
             "was away."
         )
-    return Group(*parts, _members(seen["members"]))
+    return Group(_summary(seen["members"]), *parts, _members(seen["members"]))
+
+
+def _summary(members: list[dict[str, Any]]) -> str:
+    counts = Counter(one["state"] for one in members)
+    there = counts.pop("there", 0)
+    text = f"{there} member{'' if there == 1 else 's'}"
+    return ", ".join([text, *(f"{count} {state}" for state, count in sorted(counts.items()))])
 
 
 def _pools(seen: dict[str, Any]) -> Table:
@@ -147,7 +170,9 @@ def _pools(seen: dict[str, Any]) -> Table:
             continue
         window = f" in {pool['window']:g} s" if "window" in pool else ""
         numbers = (pool["capacity"], pool["booked"], pool["used"], pool["waiting"])
-        table.add_row(name + window, *map(str, numbers))
+        # For as long as a member that was cut off, and has kept its share, has tasks to end.
+        style = "bold red" if pool["used"] > pool["capacity"] else None
+        table.add_row(name + window, *map(str, numbers), style=style)
     return table
 
 
@@ -177,5 +202,6 @@ def _members(members: list[dict[str, Any]]) -> Table:
             f"{one['lent']:.4f}",
             f"{one['lease']:.1f} s",
             "" if one["state"] == "there" else one["state"],
+            style=None if one["state"] == "there" else "yellow",
         )
     return table

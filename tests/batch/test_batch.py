@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
@@ -302,3 +303,30 @@ async def test_wrong_use_is_explained() -> None:
         for arguments, field in wrong:
             with pytest.raises(InvalidArgument, match=field):
                 client.batch(**arguments)
+
+
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {})], ids=["asyncio"])
+async def test_leaving_does_not_describe_the_callers_task() -> None:
+    """A task queue's task has all its other tasks in its repr, which then takes as long as them."""
+    described: list[Callback] = []
+
+    class Callback:
+        def __call__(self, _: Any) -> None:
+            pass
+
+        def __repr__(self) -> str:
+            described.append(self)
+            return "<Callback>"
+
+    task = asyncio.current_task()
+    assert task is not None
+    task.add_done_callback(Callback())
+    async with (
+        joined(Emulator(latency=Latency.fixed(0))) as client,
+        client.batch([TOKEN_TASK] * 3) as outcomes,
+    ):
+        async for outcome in outcomes:
+            assert isinstance(outcome, Solved)
+    assert described == []
+    # The callback is one that would tell.
+    assert "<Callback>" in repr(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 from collections.abc import Awaitable, Callable
@@ -12,11 +13,16 @@ import anyio
 import pytest
 from command_line import KEY, processes
 from redis_servers import redis_server
+from rich.console import Console
 from typer.testing import CliRunner
 
-from captcha_async._sharing._messages import Ask, Report
+from captcha_async._sharing._messages import SECOND, Ask, Report
 from captcha_async._sharing._open import account_name, make_store, make_terms
-from captcha_async._sharing._store import Post
+from captcha_async._sharing._overview import overview
+from captcha_async._sharing._rules import exchange
+from captcha_async._sharing._state import State
+from captcha_async._sharing._store import Post, Posts
+from captcha_async.cli._account import _view
 from captcha_async.cli._app import app
 
 TERMS = make_terms(in_flight=10, submits_per_second=30, max_spend=None)
@@ -139,3 +145,65 @@ def test_watching_ends_with_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert lines[2]["members"][0]["lease"] < lines[0]["members"][0]["lease"]
     assert watcher.returncode == 130
     assert "Traceback" not in complaints
+
+
+def test_watching_waits_for_the_first_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks before the fleet is there, or while it starts anew, goes on looking."""
+    monkeypatch.setenv("CAPTCHA_API_KEY", KEY)
+    path = str(tmp_path / "account.db")
+    with processes("account") as start:
+        watcher = start(path, "--watch", "--json")
+        assert watcher.stdout is not None
+        first = json.loads(watcher.stdout.readline())
+        use(path, two_members)
+        while "members" not in (seen := json.loads(watcher.stdout.readline())):
+            assert seen == first
+        watcher.send_signal(signal.SIGINT)
+        watcher.communicate(timeout=30)
+    assert "no process has shared this account" in first["empty"]
+    assert [one["id"] for one in seen["members"]] == ["first", "second"]
+
+
+def seen_after(seconds: float, used: int = 4) -> dict[str, Any]:
+    """What there is to see so long after the only member has been heard of."""
+    state, now = State(), 10**12
+    ask = Ask(used=used, firm=used)
+    report = Report(terms=TERMS, asks=(ask, Ask(), Ask()))
+    exchange(state, now, "first", report)
+    return overview(state.at(now + int(seconds * SECOND)), Posts(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "state"), [(0, "there"), (2, "there"), (4, "silent"), (11, "late")]
+)
+def test_who_is_not_heard_of_is_marked_before_the_lease_ends(seconds: float, state: str) -> None:
+    """A member reports once a second; one that was killed is seen to be silent at once."""
+    seen = seen_after(seconds)
+    assert [one["state"] for one in seen["members"]] == [state]
+    text = shown(seen)
+    summary = "1 member" if state == "there" else f"0 members, 1 {state}"
+    assert text.splitlines()[0] == summary
+
+
+def test_more_in_flight_than_the_limit_stands_out() -> None:
+    """As when a member that was cut off has kept its share."""
+    colours: dict[str, Any] = {"force_terminal": True, "color_system": "standard"}
+    assert "\x1b[1;31m" not in shown(seen_after(0), **colours)
+    assert "\x1b[1;31mslots" in shown(seen_after(0, used=11), **colours)
+
+
+def test_a_place_that_looks_like_markup_is_shown_as_it_is() -> None:
+    """What the store says is no markup of ours."""
+    assert "[Errno 5]; looking again" in shown({"unreachable": "[Errno 5]"})
+    assert "waiting for one" in shown({"empty": "nobody"})
+
+
+def shown(seen: dict[str, Any], **options: Any) -> str:
+    """Return the table as text."""
+    options.setdefault("color_system", None)
+    console = Console(width=80, file=io.StringIO(), **options)
+    console.print(_view(seen))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()

@@ -387,6 +387,30 @@ async def test_a_fuse_blown_in_one_stops_the_others_at_once() -> None:
         assert 59 < seconds <= 60
 
 
+async def test_a_blow_waits_for_no_exchange_of_just_now() -> None:
+    """Else one in a hundred blows would be heard of ten milliseconds later."""
+    store = Patchy()
+    first, second = member(store), member(store)
+    heard = hear(second)
+    async with opened(first, second):
+        await settle()
+        calls = store.calls
+        first.kick()
+        while store.calls == calls:  # noqa: ASYNC110 (the member's own task makes it)
+            await anyio.sleep(0.0001)
+        start = anyio.current_time()
+        first.blow(errors.KeyRejected("No."), 60.0)
+        # Those of requests that were on the wire follow at leisure, for nobody waits for them.
+        calls = store.calls
+        for _ in range(20):
+            first.blow(errors.KeyRejected("No."), 60.0)
+        while not heard:  # noqa: ASYNC110 (heard in a callback)
+            await anyio.sleep(0.0001)
+        assert anyio.current_time() - start < 0.005
+        await settle(0.05)
+        assert store.calls - calls < 10
+
+
 async def test_one_probe_over_all_and_its_success_lets_all_go_on() -> None:
     """After the window one of three may probe; when it passes the others hear it."""
     store = MemoryStore()

@@ -17,6 +17,7 @@ from captcha_async import (
     CaptchaClient,
     CaptchaError,
     ClickSolution,
+    ClientPerLoop,
     Failed,
     FixedPolling,
     GridTask,
@@ -207,3 +208,11 @@ async def facts_of_an_account_are_typed(client: CaptchaClient, pending: PendingT
     assert_type(await client.spending_statistics(queue="x"), tuple[SpendingSpan, ...])
     assert_type(await client.push_variable(pending, "code", [1]), None)
     assert_type((await client.balance()), Decimal)
+
+
+async def a_client_per_loop_is_a_client() -> None:
+    """What it gives is typed as any client."""
+    clients = ClientPerLoop(CaptchaClient)
+    assert_type(await clients.get(), CaptchaClient)
+    await clients.aclose(drain=1)
+    clients.close(timeout=None)
