@@ -227,7 +227,7 @@ async def test_a_task_whose_record_fails_is_an_orphan(
 
     accepted = Entry.accepted
 
-    async def fail(entry: Entry, task_id: TaskId, token: str | None) -> None:
+    async def fail(entry: Entry, task_id: TaskId, token: str) -> None:
         await accepted(entry, task_id, token)
         raise JournalError("The journal is out of order.", path=str(path))
 
