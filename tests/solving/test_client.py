@@ -93,7 +93,7 @@ async def test_callback_url_and_soft_id_are_passed_on() -> None:
         delivered.append(url)
 
     emulator = Emulator("capmonster", latency=Latency.fixed(1), deliver=deliver)
-    async with joined(emulator) as client:
+    async with joined(emulator, polling=FixedPolling(first=2, interval=2)) as client:
         await client.solve(TOKEN_TASK, callback_url="https://me.example/hook", soft_id=55)
     assert emulator.requests[0].body["callbackUrl"] == "https://me.example/hook"
     assert emulator.requests[0].body["softId"] == 55
@@ -132,7 +132,7 @@ async def test_a_pending_task_is_awaited_and_peeked_at() -> None:
 async def test_peek_does_not_poll_while_another_waiter_does() -> None:
     """One poll of a task at a time."""
     emulator = Emulator(latency=Latency.fixed(5))
-    async with joined(emulator) as client:
+    async with joined(emulator, polling=FixedPolling(first=2, interval=2)) as client:
         pending = await client.submit(TOKEN_TASK)
         async with anyio.create_task_group() as group:
             group.start_soon(pending.result)
