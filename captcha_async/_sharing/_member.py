@@ -265,7 +265,7 @@ class Member:
         """Return what to tell the store."""
         now = anyio.current_time()
         purse, saying = self._purse, self._fuse.next_saying()
-        money, least = (0, 0) if leaving else purse.wants()
+        money, least = (0, 0) if leaving else purse.wants(now)
         return Report(
             version=self._version,
             born=self._born,

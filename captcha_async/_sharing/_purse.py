@@ -16,7 +16,16 @@ from ._messages import NANO, Grant
 __all__ = ["Purse", "to_money", "to_units"]
 
 PRICES_AT_ONCE = 50
-"""How many times the price is asked for at once."""
+"""How many times the price is asked for at once by who has to wait for it."""
+
+AHEAD = 3.0
+"""Seconds for which a process that spends steadily has money, so that nobody has to wait."""
+
+MEASURED = 0.5
+"""Seconds over which the pace of spending is measured, at least."""
+
+FAR = 10
+"""Money is asked for ahead while so many times as much is left under the cap."""
 
 
 def to_units(amount: Decimal) -> int:
@@ -57,6 +66,11 @@ class Purse:
         self.known: int = 0
         self.cap: int = 0
         self._scarce = False
+        # All that was ever set aside, what of it at the last measurement, and the moment of that;
+        # units per second since then.
+        self._taken = self._measured = 0
+        self._measured_at = float("-inf")
+        self._pace = 0.0
         # Prices that are waited for, by the number of the waiter; answered up to this number.
         self._waiting: dict[int, int] = {}
         self._asked = self._told = self._answered = 0
@@ -94,6 +108,7 @@ class Purse:
         if self.capped and self.left < max(units, 1):
             raise anyio.WouldBlock
         self._reserved += units
+        self._taken += units
 
     async def reserve(self, price: Decimal) -> None:
         """Set money aside, and have it lent if need be.
@@ -157,18 +172,33 @@ class Purse:
 
     # -- the store --------------------------------------------------------------------------------
 
-    def wants(self) -> tuple[int, int]:
+    def wants(self, now: float) -> tuple[int, int]:
         """Return what is wanted, and the least amount that is of use; note that it is told."""
         self._told = self._asked
+        self._measure(now)
         if not self._waiting:
             if self._scarce:
                 self.give_back()
-            return 0, 0
+            return self._ahead(), 0
         all_prices, lowest = sum(self._waiting.values()), min(self._waiting.values())
         missing = max(1, lowest - max(0, self.left))
         if self._scarce:
             return max(missing, all_prices - max(0, self.left)), missing
-        return max(all_prices, lowest * PRICES_AT_ONCE), missing
+        return max(all_prices, lowest * PRICES_AT_ONCE, self._ahead()), missing
+
+    def _measure(self, now: float) -> None:
+        passed = now - self._measured_at
+        if passed >= MEASURED:
+            # Half of what it was: a pause of a second or two is no end.
+            self._pace = max(self._pace / 2, (self._taken - self._measured) / passed)
+            self._measured, self._measured_at = self._taken, now
+
+    def _ahead(self) -> int:
+        """Return what is wanted for the next seconds, if that is little next to the cap."""
+        ahead = int(AHEAD * self._pace)
+        if not self.capped or self._scarce or FAR * ahead > self.cap - self.known:
+            return 0
+        return max(0, ahead - self.left)
 
     def give_back(self) -> None:
         """Return all that is not set aside."""

@@ -60,3 +60,36 @@ def test_what_is_affordable_is_known_without_asking(purse: Purse) -> None:
     assert purse.affords(Decimal(6))
     purse.known = 10 * NANO
     assert not purse.affords(Decimal(6))
+
+
+def test_who_spends_steadily_asks_before_the_money_is_used_up(purse: Purse) -> None:
+    """For the next seconds, so that nobody has to wait; who has enough asks for nothing."""
+    purse.cap, purse.lent = 1000 * NANO, 10 * NANO
+    assert purse.wants(0.0) == (0, 0)
+    for _ in range(4):
+        purse.reserve_nowait(ONE)
+    # Four in two seconds: six for the next three, and that is what is left.
+    assert purse.wants(2.0) == (0, 0)
+    for _ in range(6):
+        purse.reserve_nowait(ONE)
+    assert purse.wants(4.0) == (9 * NANO, 0)
+    # After a pause it is less and less.
+    assert purse.wants(6.0) == (4.5 * NANO, 0)
+    assert purse.wants(600.0)[0] < 3 * NANO
+
+
+def test_near_the_cap_nothing_is_asked_for_ahead(purse: Purse) -> None:
+    """What one has in hand, others may need."""
+    purse.cap, purse.known = 20 * NANO, 5 * NANO
+    purse.wants(0.0)
+    for _ in range(5):
+        purse.reserve_nowait(ONE)
+    assert purse.wants(1.0) == (0, 0)
+
+
+def test_what_is_asked_again_at_once_is_measured_over_longer(purse: Purse) -> None:
+    """One task between two exchanges is no pace."""
+    purse.cap = 1000 * NANO
+    purse.wants(0.0)
+    purse.reserve_nowait(ONE)
+    assert purse.wants(0.01) == (0, 0)
