@@ -12,8 +12,6 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar
 
-import anyio
-
 from ._above._attempts import SolveAttempts
 from ._above._keys import KeyedTasks
 from ._above._left import forget, left_open, shared_keys, uncertain
@@ -44,7 +42,6 @@ from ._solving._books import Books
 from ._solving._choice import Strategy, check_choice
 from ._solving._numbers import statistics_of
 from ._solving._pending import PendingTask
-from ._solving._seat import Seat
 from ._solving._seats import take_seats
 from ._solving._solve import Solve
 from ._solving._solver import Solver
@@ -65,8 +62,6 @@ if TYPE_CHECKING:
 __all__ = ["CaptchaClient"]
 
 S = TypeVar("S", bound=Solution)
-
-_ZERO = Decimal(0)
 
 
 class CaptchaClient:
@@ -530,19 +525,7 @@ class CaptchaClient:
 
     async def balances(self) -> dict[str, Decimal | CaptchaError]:
         """Return the balance of each account by its name, or why it could not be had."""
-        found: dict[str, Decimal | CaptchaError] = {seat.tenant.name: _ZERO for seat in self._seats}
-
-        async def ask(seat: Seat) -> None:
-            try:
-                found[seat.tenant.name] = await self._solver.asker.balance(seat)
-            except CaptchaError as error:
-                found[seat.tenant.name] = error
-
-        self._seats.enter()
-        async with anyio.create_task_group() as group:
-            for seat in self._seats:
-                group.start_soon(ask, seat)
-        return found
+        return await self._solver.asker.balances()
 
     async def account_facts(self) -> AccountFacts:
         """Return the balance, and the credits and packages that a service tells beside it.

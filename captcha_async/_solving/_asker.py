@@ -23,6 +23,8 @@ __all__ = ["Asker"]
 
 T = TypeVar("T")
 
+_ZERO = Decimal(0)
+
 
 class Asker:
     """Asks a client's accounts what creates no task.
@@ -43,6 +45,23 @@ class Asker:
             CaptchaError: it could not be had.
         """
         return (await self.facts(seat)).balance
+
+    async def balances(self) -> dict[str, Decimal | CaptchaError]:
+        """Return the balance of each account by its name, or why it could not be had."""
+        self._seats.enter()
+        # All names from the start, so that they stand in the order of preference.
+        found: dict[str, Decimal | CaptchaError] = {seat.tenant.name: _ZERO for seat in self._seats}
+
+        async def ask(seat: Seat) -> None:
+            try:
+                found[seat.tenant.name] = await self.balance(seat)
+            except CaptchaError as error:
+                found[seat.tenant.name] = error
+
+        async with anyio.create_task_group() as group:
+            for seat in self._seats:
+                group.start_soon(ask, seat)
+        return found
 
     async def facts(self, seat: Seat) -> AccountFacts:
         """Return an account's balance, and what else is told beside it.
