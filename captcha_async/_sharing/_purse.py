@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 
 import anyio
 
@@ -28,8 +29,12 @@ FAR = 10
 """Money is asked for ahead while so many times as much is left under the cap."""
 
 
+@lru_cache(maxsize=1024)
 def to_units(amount: Decimal) -> int:
-    """Return money in billionths, rounded up."""
+    """Return money in billionths, rounded up.
+
+    There are few prices, and each is asked for several times a solve.
+    """
     return int((amount * NANO).to_integral_value(ROUND_CEILING))
 
 
