@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 
-from captcha_async import CaptchaClient, CaptchaError, RecaptchaV2Task
+from captcha_async import CaptchaClient, CaptchaError, InvalidArgument, RecaptchaV2Task
 
 
 def captcha_of(request: Request) -> CaptchaClient:
@@ -24,9 +24,11 @@ async def token(
     website_url: str, website_key: str, captcha: Annotated[CaptchaClient, Depends(captcha_of)]
 ) -> str:
     """Solve a captcha."""
-    task = RecaptchaV2Task(website_url=website_url, website_key=website_key)
     try:
+        task = RecaptchaV2Task(website_url=website_url, website_key=website_key)
         return (await captcha.solve(task, attempts=2, timeout=120)).solution.token
+    except InvalidArgument as error:  # the caller's fault, and told before anything is sent
+        raise HTTPException(422, str(error)) from error
     except CaptchaError as error:
         raise HTTPException(503, str(error)) from error
 

@@ -64,7 +64,8 @@ class Account:
     Args:
         api_key: the account's key; without it the environment variable `CAPTCHA_API_KEY` is read.
         service: name of a built-in profile, or a `Service`.
-        base_url: another address of the service, such as a mirror's.
+        base_url: another address of the service, such as a mirror's; `CAPTCHA_SERVICE` and
+            `CAPTCHA_BASE_URL` are not read here, but by a client that is given no account.
         limits: how much at once, how fast, and for how much money.
         polling: a schedule such as `FixedPolling(first=1, interval=3)`; `AdaptivePolling` without.
         http_client: an httpx client to use; you keep closing it.

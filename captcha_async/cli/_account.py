@@ -31,7 +31,7 @@ EVERY = 0.5
 """Seconds from one look to the next."""
 PLAIN = 120
 """Columns where there is no terminal."""
-NOBODY = "no process has shared this account there in the last day"
+NOBODY = "no process has shared this account (service and key) there in the last day"
 
 ShareArgument = Annotated[
     str, typer.Argument(help="Where it is shared: a file's path, or redis://…", show_default=False)

@@ -112,7 +112,7 @@ def test_an_account_that_nobody_shares(tmp_path: Path) -> None:
     """It says so; it is no member itself."""
     result = run(str(tmp_path / "account.db"))
     assert result.exit_code == 1
-    assert "no process has shared this account" in " ".join(result.output.split())
+    assert "no process has shared this account (service and key)" in " ".join(result.output.split())
 
 
 def test_a_place_that_is_none(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_watching_waits_for_the_first_process(
             assert seen == first
         watcher.send_signal(signal.SIGINT)
         watcher.communicate(timeout=30)
-    assert "no process has shared this account" in first["empty"]
+    assert "no process has shared this account (service and key)" in first["empty"]
     assert [one["id"] for one in seen["members"]] == ["first", "second"]
 
 

@@ -88,6 +88,9 @@ async def test_an_application_holds_one_client() -> None:
     ):
         found = await http.get("/token", params=asked)
         assert found.status_code == 200
+        wrong = await http.get("/token", params={**asked, "website_url": "example.com"})
+        assert wrong.status_code == 422
+        assert "website_url" in wrong.text
         assert emulator.issued(found.json()) is not None
         emulator.refuse("ERROR_ZERO_BALANCE")
         refused = await http.get("/token", params=asked)

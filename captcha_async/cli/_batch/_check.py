@@ -121,7 +121,8 @@ def _print(
 def _table(counts: Counter[str], prices: Mapping[str, Decimal], total: Decimal) -> Table:
     table = ruled_table(footer=True)
     table.add_column("task type", footer="all types", no_wrap=True)
-    for title, footer in (("tasks", f"{counts.total():,}"), ("price", ""), ("sum", f"{total}")):
+    priced = f"{total}" if any(name in prices for name in counts) else "-"
+    for title, footer in (("tasks", f"{counts.total():,}"), ("price", ""), ("sum", priced)):
         table.add_column(title, footer=footer, justify="right", no_wrap=True)
     for name, count in sorted(counts.items()):
         price = prices.get(name)

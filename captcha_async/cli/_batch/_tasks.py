@@ -98,7 +98,8 @@ def _load(body: dict[str, Any], reading: Reading) -> Task[Any]:
         reading.service.check(task)
     except InvalidArgument as error:
         rule = f"{error.field} must be {error.rule}" if error.rule else str(error)
-        raise BadLine(str(error), rule) from error
+        hint = "" if "type" in body else "; where tasks name none, give --type"
+        raise BadLine(str(error) + hint, rule + hint) from error
     if isinstance(task, RawTask) and not reading.send_unknown:
         raise BadLine(_unknown(task.type), f"type {shown(task.type)} is not known")
     return task
