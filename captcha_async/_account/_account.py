@@ -26,6 +26,7 @@ from ._fuse import RequestKind
 from ._gates import Gates
 from ._home import Home
 from ._limits import Limits
+from ._preset import preset
 from ._prices import prices_by_model
 from ._tenant import Tenant
 
@@ -63,9 +64,10 @@ class Account:
 
     Args:
         api_key: the account's key; without it the environment variable `CAPTCHA_API_KEY` is read.
-        service: name of a built-in profile, or a `Service`.
-        base_url: another address of the service, such as a mirror's; `CAPTCHA_SERVICE` and
-            `CAPTCHA_BASE_URL` are not read here, but by a client that is given no account.
+        service: name of a built-in profile, or a `Service`; without it the environment variable
+            `CAPTCHA_SERVICE` is read, and without that it is CapMonster Cloud.
+        base_url: another address of the service, such as a mirror's; without it and without another
+            *service* the environment variable `CAPTCHA_BASE_URL` is read.
         limits: how much at once, how fast, and for how much money.
         polling: a schedule such as `FixedPolling(first=1, interval=3)`; `AdaptivePolling` without.
         http_client: an httpx client to use; you keep closing it.
@@ -90,7 +92,7 @@ class Account:
         self,
         api_key: str | None = None,
         *,
-        service: str | Service = "capmonster",
+        service: str | Service | None = None,
         base_url: str | None = None,
         limits: Limits | None = None,
         polling: Schedule | None = None,
@@ -105,7 +107,7 @@ class Account:
         if name is not None and (not isinstance(name, str) or not name):
             raise invalid("name", name, "a string that is not empty")
         self._name = name
-        self._service = to_profile(service, base_url)
+        self._service = to_profile(*preset(service, base_url))
         if http_client is not None:
             check_left_out("http_client", proxy=proxy, ssl_context=ssl_context)
         self._limits = limits = _limits_given(limits)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,11 +10,7 @@ from ..errors import invalid
 from ..services import Service
 from ._account import Account
 
-__all__ = ["BASE_URL_VARIABLE", "SERVICE_VARIABLE", "accounts_given"]
-
-SERVICE_VARIABLE = "CAPTCHA_SERVICE"
-BASE_URL_VARIABLE = "CAPTCHA_BASE_URL"
-DEFAULT_SERVICE = "capmonster"
+__all__ = ["accounts_given"]
 
 
 def accounts_given(
@@ -31,7 +26,7 @@ def accounts_given(
         InvalidArgument: they do not go together.
     """
     if account is None and accounts is None:
-        return (_made_of_settings(api_key, service, **way),)
+        return (Account(api_key, service=service, **way),)
     beside = "account" if accounts is None else "accounts"
     check_left_out(beside, api_key=api_key, service=service, **way)
     if accounts is None:
@@ -45,13 +40,3 @@ def accounts_given(
     if len(set(given)) < len(given):
         raise invalid("accounts", accounts, "Accounts that differ", show=False)
     return given
-
-
-def _made_of_settings(api_key: str | None, service: str | Service | None, **way: Any) -> Account:
-    preset = os.environ.get(SERVICE_VARIABLE) or DEFAULT_SERVICE
-    if service is None:
-        service = preset
-    # A key must not go to another service's address: the one of the environment is for its service.
-    if service == preset and way.get("base_url") is None:
-        way["base_url"] = os.environ.get(BASE_URL_VARIABLE) or None
-    return Account(api_key, service=service, **way)

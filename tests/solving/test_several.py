@@ -590,18 +590,19 @@ async def test_an_empty_balance_can_be_topped_up() -> None:
 # -- the environment ------------------------------------------------------------------------------
 
 
-def test_service_and_address_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("made", [CaptchaClient, Account])
+def test_service_and_address_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, made: Callable[..., CaptchaClient | Account]
+) -> None:
     """The address is only for the service that the environment names: no key goes astray."""
     monkeypatch.setenv("CAPTCHA_API_KEY", KEY)
     monkeypatch.setenv("CAPTCHA_SERVICE", "2captcha")
     monkeypatch.setenv("CAPTCHA_BASE_URL", "https://mirror.example")
-    assert CaptchaClient().service.name == "2captcha"
-    assert CaptchaClient().service.base_url == "https://mirror.example"
-    assert CaptchaClient(service="2captcha").service.base_url == "https://mirror.example"
-    assert CaptchaClient(service="capmonster").service.base_url != "https://mirror.example"
-    assert CaptchaClient(base_url="https://other.example").service.base_url.endswith(
-        "other.example"
-    )
+    assert made().service.name == "2captcha"
+    assert made().service.base_url == "https://mirror.example"
+    assert made(service="2captcha").service.base_url == "https://mirror.example"
+    assert made(service="capmonster").service.base_url != "https://mirror.example"
+    assert made(base_url="https://other.example").service.base_url.endswith("other.example")
     monkeypatch.setenv("CAPTCHA_SERVICE", "nobody")
     with pytest.raises(InvalidArgument, match="service"):
-        CaptchaClient()
+        made()
