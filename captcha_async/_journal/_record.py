@@ -306,10 +306,7 @@ def load_solution_text(text: Any) -> Any:
         ValueError: it is damaged.
     """
     try:
-        return orjson.loads(text)
-    except ValueError:
-        pass
-    try:
+        # Unlike orjson it reads whole numbers of any size as such.
         return json.loads(text)
     except (TypeError, RecursionError) as error:
         raise ValueError(f"no solution: {error}") from None

@@ -95,9 +95,13 @@ class Writer:
             waiter.give_up(self._no_answer())
         self._waiting.add(waiter)
         try:
-            return await waiter.wait()
+            value = await waiter.wait()
         finally:
             self._waiting.discard(waiter)
+        if self._stalled:
+            # An answer proves it, also where the watchdog has not looked yet.
+            self._stands(0.0)
+        return value
 
     def _stands(self, seconds: float) -> None:
         """Note how long the thread has stood still; 0 if it goes on again (for the watchdog)."""

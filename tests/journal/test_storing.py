@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from journal_files import change, journalled, quick_emulator, rows
 from local import KEY, TOKEN_TASK
@@ -121,6 +121,8 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(TEXT, JSON, max_size=4))
+@example({"": -(2**63) - 1})
+@example({"": 2**64 + 1})
 def test_a_solution_comes_back_as_it_was(raw: dict[str, Any]) -> None:
     """Half characters, numbers of any size, infinity."""
     text = dump_solution(raw)

@@ -230,6 +230,7 @@ def _commands(context: typer.Context) -> Hints:
             arguments += map(str, values)
             continue
         for each in values:
-            words += [parameter.opts[-1]] if each is True else [parameter.opts[-1], str(each)]
+            told = f"{each:g}" if isinstance(each, float) else str(each)
+            words += [parameter.opts[-1]] if each is True else [parameter.opts[-1], told]
     command = shlex.join([*context.command_path.split(), *arguments, *words, "--resume"])
     return Hints(command, f"{command} --resend-uncertain")
