@@ -25,7 +25,17 @@ from .._journal._keys import load_key
 from .._ref import TaskRef
 from ..errors import AccountUnavailable
 from ._job import Job
-from ._store import NOBODY, RESULT_LIFE, TAG, Change, Store, StoreRefused, StoreUnreachable
+from ._store import (
+    NOBODY,
+    RESULT_LIFE,
+    TAG,
+    Change,
+    Life,
+    Store,
+    StoreForgot,
+    StoreRefused,
+    StoreUnreachable,
+)
 
 __all__ = ["LOOKED", "Records", "Seen", "TaskRecord", "new_tag"]
 
@@ -144,8 +154,8 @@ class Records:
         store: where they are.
         me: returns the member's id.
         trouble: returns why the store cannot be used now, if it cannot.
-        settling: tells whether the store may have forgotten what others have written, so that no
-            key is to be taken yet.
+        life: returns what the member knows of the store's life; None if the store may have
+            forgotten what others have written, so that no key is to be taken yet.
     """
 
     def __init__(
@@ -153,12 +163,12 @@ class Records:
         store: Store,
         me: Callable[[], str],
         trouble: Callable[[], AccountUnavailable | None],
-        settling: Callable[[], bool],
+        life: Callable[[], Life | None],
     ) -> None:
         self._store = store
         self._me = me
         self._trouble = trouble
-        self._settling = settling
+        self._life = life
         # {key in the store: what is to be written}, in order; each leaves when it is written.
         self._puts: dict[str, Job[Change]] = {}
         # Those that want an answer; each leaves with that, or with who has asked.
@@ -233,8 +243,9 @@ class Records:
             in_the_way = await self._answer(job, patience)
         except BaseException:
             self._claims.pop(job, None)
-            # It may be on its way, or done.
-            if undo is None:
+            if not job.tried:
+                pass
+            elif undo is None:
                 self.forget(record)
             else:
                 self.put(undo)
@@ -254,10 +265,10 @@ class Records:
             AccountUnavailable: it does not.
         """
         error = self._trouble()
-        if error is None and not self._settling():
+        if error is None and self._life() is not None:
             return
         with anyio.move_on_after(LONGEST):
-            while (error := self._trouble()) is not None or self._settling():
+            while (error := self._trouble()) is not None or self._life() is None:
                 if error is not None and not error.retryable:
                     break
                 await anyio.sleep(AGAIN)
@@ -389,11 +400,10 @@ class Records:
                 await self._write(dict(islice(self._puts.items(), AT_ONCE)))
             if self._looks:
                 await self._read(list(islice(self._looks.values(), AT_ONCE)))
-            waits = AGAIN if self._claims and self._settling() else EVER
-            if self._claims and waits != AGAIN:
-                await self._try_claims(list(islice(self._claims, AT_ONCE)))
-            if not self._puts and not self._looks and (not self._claims or waits == AGAIN):
-                with anyio.move_on_after(waits):
+            # The store may lose its memory at any moment, so it is the store that looks at it.
+            held_up = bool(self._claims) and not await self._try_claims()
+            if not self._puts and not self._looks and (held_up or not self._claims):
+                with anyio.move_on_after(AGAIN if held_up else EVER):
                     await wanted.wait()
 
     async def _write(self, puts: dict[str, Job[Change]]) -> None:
@@ -405,11 +415,25 @@ class Records:
                 del self._puts[key]
                 job.end()
 
-    async def _try_claims(self, jobs: list[Job[Change]]) -> None:
-        known = await self._store.change([job.what for job in jobs])
+    async def _try_claims(self) -> bool:
+        """Have keys taken; False while the store may have forgotten who has them."""
+        life = self._life()
+        if life is None:
+            return False
+        jobs = list(islice(self._claims, AT_ONCE))
+        earlier = [job.tried for job in jobs]
+        for job in jobs:
+            job.tried = True
+        try:
+            known = await self._store.change([job.what for job in jobs], life)
+        except StoreForgot:
+            for job, tried in zip(jobs, earlier, strict=True):
+                job.tried = tried
+            return False
         for job, in_the_way in zip(jobs, known, strict=True):
             self._claims.pop(job, None)
             job.end(in_the_way)
+        return True
 
     async def _read(self, jobs: list[Job[str]]) -> None:
         # Who asks from now on is told what will be then.

@@ -18,9 +18,11 @@ __all__ = [
     "TAG",
     "Change",
     "Found",
+    "Life",
     "Post",
     "Posts",
     "Store",
+    "StoreForgot",
     "StoreRefused",
     "StoreUnreachable",
     "post_key",
@@ -42,6 +44,29 @@ class StoreUnreachable(Exception):
 
 class StoreRefused(Exception):
     """The store answers, and will not do as it is set up: somebody has to look at it."""
+
+
+class StoreForgot(Exception):
+    """The store has not the memory that the member knows, or not all of it yet."""
+
+
+@attrs.frozen
+class Life:
+    """What a member knows of a store's life, by its last grant."""
+
+    born: int
+    version: int
+
+    def goes_on(self, state: State, wall: int) -> bool:
+        """Tell whether the store remembers all of it, and waits for nobody to tell it more.
+
+        Args:
+            state: the account.
+            wall: the store's clock.
+        """
+        now = state.now + max(0, wall - state.wall)
+        known = state.born == self.born and state.version >= self.version
+        return known and now >= state.grace
 
 
 @attrs.frozen(kw_only=True)
@@ -130,8 +155,15 @@ class Store(Protocol):
         """Return what has become of callbacks, for who only looks."""
         ...
 
-    async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
-        """Write records, each if it may be; return what was in the way of each, None if nothing."""
+    async def change(
+        self, changes: Sequence[Change], life: Life | None = None
+    ) -> list[bytes | None]:
+        """Write records, each if it may be; return what was in the way of each, None if nothing.
+
+        Raises:
+            StoreForgot: the *life* that the member knows does not go on, if one is given: the store
+                may have lost what is in the way, and nothing was written.
+        """
         ...
 
     async def look(self, keys: Sequence[str]) -> list[Found | None]:

@@ -277,6 +277,28 @@ async def test_a_cancelled_take_over_loses_no_task(wait: float) -> None:
         assert (record is not None) is scope.cancelled_caught
 
 
+async def test_a_take_over_in_a_store_that_forgot_leaves_the_task_to_who_polls_it() -> None:
+    """Who asks before its collector has written it again must not write in its place."""
+    async with party() as members:
+        (one, _), (two, _) = await members.join(), await members.join()
+        first = entry(one)
+        assert await first.begin("TurnstileTask")
+        await first.accepted(REF)
+        seen = await two.records.look(PLACE)
+        assert seen is not None
+        second = entry(two, found=seen.record)
+        members.place._records.clear()
+        members.place._state = type(members.place._state)()
+        with pytest.raises(AccountUnavailable):
+            await second.follow()
+        await anyio.sleep(30)
+        assert await second.follow() is None
+        assert not second.ours
+        first.answered({"token": "x"}, None, 1, 1.0, 0.0)
+        await one.records.settle(5)
+        assert await state_of(two) == "solved"
+
+
 async def test_a_reply_that_was_lost_takes_nothing_twice() -> None:
     """The claim is repeated over the next connection, and found to be its own."""
     async with party() as members:
