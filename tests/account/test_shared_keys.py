@@ -6,6 +6,7 @@ the store. A process that is killed loses that way, and its client does no more.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -482,6 +483,21 @@ async def test_a_resume_that_was_cut_short_loses_nothing() -> None:
         keys += [pending.task_id async for pending in second.resume()]
         assert sorted(map(str, keys)) == sorted(map(str, processes.emulator.tasks))
         assert [pending async for pending in second.resume()] == []
+
+
+async def test_a_resume_in_an_outage_ends_with_why(tmp_path: Path) -> None:
+    """As itself, for who catches it, however many keys were asked for at once."""
+    async with fleet(Emulator(latency=Latency.fixed(30))) as processes:
+        first = await processes.start(journal=tmp_path / "captchas.db")
+        with anyio.move_on_after(5):
+            await run(first, jobs())
+        await first.aclose()
+        second = await processes.start(journal=tmp_path / "captchas.db")
+        processes.kill(second)
+        await anyio.sleep(1)
+        with pytest.raises(AccountUnavailable):
+            await anext(second.resume())
+        processes.views[second].away = False
 
 
 async def test_an_expired_task_of_the_dead_is_not_polled() -> None:
