@@ -78,7 +78,7 @@ class TaskRecord:
     at: float = 0.0
     """When createTask was sent, by the wall clock of its machine."""
     ref: TaskRef | None = None
-    token: str = ""
+    token: str = attrs.field(default="", repr=False)
     """Its callback's; `kept` has what came meanwhile."""
     free: bool = False
     """Whether nobody at its member waits for it, so that any member may collect it."""
@@ -174,9 +174,10 @@ class Records:
         # Those that want an answer; each leaves with that, or with who has asked.
         self._claims: dict[Job[Change], None] = {}
         self._looks: dict[str, Job[str]] = {}
-        # What this member has written of tasks that have not ended, by key in the store: it is
-        # written again when the store has lost its memory.
-        self._unfinished: dict[str, Change] = {}
+        # What this member has written of tasks that have not ended, by key in the store, and until
+        # when the store has it: it is written again when the store has lost its memory. Each leaves
+        # with its end, or when the store has it no more: others may have collected it since.
+        self._unfinished: dict[str, tuple[Change, float]] = {}
         # Taken over from the dead, and not handed out yet.
         self.adopted: dict[TaskRecord, None] = {}
         # Set when there is something to do; made by each round of `run`.
@@ -251,7 +252,7 @@ class Records:
                 self.put(undo)
             raise
         if in_the_way is None:
-            self._unfinished[change.key] = change
+            self._note_unfinished(change)
         return in_the_way is None
 
     def unavailable(self) -> AccountUnavailable:
@@ -280,7 +281,7 @@ class Records:
         """Write a record, as soon as the store answers, unless another member has taken it over."""
         change = self._change(record)
         if record.state in ("sending", "open"):
-            self._unfinished[change.key] = change
+            self._note_unfinished(change)
         else:
             self._unfinished.pop(change.key, None)
         self._put(change)
@@ -365,6 +366,14 @@ class Records:
             seconds=LONG if uncertain else RESULT_LIFE,
             owner=owner,
         )
+
+    def _note_unfinished(self, change: Change) -> None:
+        now = anyio.current_time()
+        self._unfinished.pop(change.key, None)
+        self._unfinished[change.key] = change, now + change.seconds
+        # About in the order of their ends: a createTask on its way is soon something else.
+        while self._unfinished and next(iter(self._unfinished.values()))[1] <= now:
+            del self._unfinished[next(iter(self._unfinished))]
 
     def _wake(self) -> None:
         if self._wanted is not None:
@@ -456,8 +465,9 @@ class Records:
 
     def remind(self) -> None:
         """Write again what has not ended: the store may have lost its memory."""
-        for change in list(self._unfinished.values()):
-            if change.key not in self._puts:
+        now = anyio.current_time()
+        for change, end in list(self._unfinished.values()):
+            if now < end and change.key not in self._puts:
                 self._put(change)
 
 

@@ -78,7 +78,7 @@ class Change:
     """
 
     key: str
-    value: bytes | None
+    value: bytes | None = attrs.field(repr=False)
     """What it is to be, beginning with a tag; None to remove it."""
     tag: str
     """A record with this tag may be replaced, or"""
@@ -93,15 +93,15 @@ class Change:
         """Tell whether it may be done, where *known* is what there is."""
         if known is None:
             return True
-        tag = known[:TAG].decode()
-        return tag == self.tag or tag == self.expected
+        # Whatever is there, it is only compared.
+        return known[:TAG] in (self.tag.encode(), self.expected.encode())
 
 
 @attrs.frozen
 class Found:
     """A record as it is."""
 
-    value: bytes
+    value: bytes = attrs.field(repr=False)
     living: bool
     """Whether its owner is a member still."""
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from sharing_views import View
 
 from captcha_async import AccountUnavailable, TaskRef
-from captcha_async._journal import Place
+from captcha_async._journal import BY_KEY, Place
 from captcha_async._sharing._keyed import KeyedEntry
 from captcha_async._sharing._member import Member
 from captcha_async._sharing._memory import MemoryStore
-from captcha_async._sharing._messages import Terms
+from captcha_async._sharing._messages import Mail, Terms
 from captcha_async._sharing._records import LONG, TaskRecord, key_of, new_tag
-from captcha_async._sharing._store import NOBODY, RESULT_LIFE, Change, StoreRefused
+from captcha_async._sharing._store import NOBODY, RESULT_LIFE, Change, Found, StoreRefused
 
 REF = TaskRef("capmonster", 7, "TurnstileTask")
 PLACE = Place("shop", '"order-17"', None)
@@ -297,6 +297,32 @@ async def test_a_take_over_in_a_store_that_forgot_leaves_the_task_to_who_polls_i
         first.answered({"token": "x"}, None, 1, 1.0, 0.0)
         await one.records.settle(5)
         assert await state_of(two) == "solved"
+
+
+async def test_what_was_left_to_others_is_not_kept_for_ever() -> None:
+    """Of a task that another member collects, its sender never hears the end."""
+    async with party() as members:
+        (one, _) = await members.join()
+        for number in range(20):
+            place = Place(BY_KEY, str(number), None)
+            made = entry(one, place)
+            assert await made.begin("TurnstileTask")
+            await made.accepted(REF)
+            assert not made.ours
+        assert len(one.records._unfinished) == 20
+        await anyio.sleep(RESULT_LIFE + 1)
+        assert await entry(one).begin("TurnstileTask")
+        assert len(one.records._unfinished) == 1
+
+
+def test_nothing_shows_a_callback_s_token() -> None:
+    """Who holds it may post an answer; a repr may stand in a log or a trace."""
+    record = TaskRecord(
+        tag=new_tag(), batch="shop", key='"order-17"', state="open", ref=REF, token="secret-token"
+    )
+    changed = Change(key=key_of(PLACE), value=record.dump(), tag=record.tag)
+    for shown in (record, changed, Found(record.dump(), True), Mail("a", "post secret-token")):
+        assert "secret-token" not in repr(shown)
 
 
 async def test_a_reply_that_was_lost_takes_nothing_twice() -> None:
