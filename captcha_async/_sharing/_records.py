@@ -7,13 +7,15 @@ asked is gathered: while one call to the store is under way, the next ones wait,
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from hashlib import blake2b
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import anyio
 import attrs
@@ -39,6 +41,8 @@ from ._store import (
 
 __all__ = ["LOOKED", "Records", "Seen", "TaskRecord", "new_tag"]
 
+logger = logging.getLogger("captcha_async")
+
 EVER = float("inf")
 MOST_UNSAVED = 100_000
 """Records that wait for a store that does not answer; the oldest are given up."""
@@ -55,6 +59,7 @@ AGAIN = 0.3
 """Seconds from one look whether the store has settled to the next."""
 
 RecordState = Literal["sending", "open", "uncertain", "solved", "failed"]
+STATES: tuple[str, ...] = get_args(RecordState)
 
 
 @attrs.frozen(kw_only=True)
@@ -125,7 +130,24 @@ class TaskRecord:
 
     @classmethod
     def load(cls, text: bytes) -> TaskRecord:
-        """Read what `dump` has returned."""
+        """Read what `dump` has returned.
+
+        Raises:
+            ValueError: it is something else, such as what a newer version writes.
+        """
+        try:
+            record = cls._load(text)
+            sound = record.state in STATES and isinstance(record.key, str) and record.age >= 0
+            if record.cost is not None:
+                Decimal(record.cost)
+        except (TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"no record: {type(error).__name__}") from None
+        if not sound or (record.ref is None and record.state in ("open", "solved")):
+            raise ValueError("no record that is known here")
+        return record
+
+    @classmethod
+    def _load(cls, text: bytes) -> TaskRecord:
         data: dict[str, Any] = orjson.loads(text[TAG:])
         data["batch"] = load_key(data["batch"])
         if "mark" in data:
@@ -218,7 +240,7 @@ class Records:
             job.waiters -= 1
             if not job.waiters and self._looks.get(key) is job:
                 del self._looks[key]
-        return found if found is None else Seen(TaskRecord.load(found.value), found.living)
+        return found if found is None else Seen(_read_of(place, found.value), found.living)
 
     async def claim(
         self,
@@ -353,7 +375,12 @@ class Records:
                 f"What others have left cannot be looked for: {error}.",
                 retryable=isinstance(error, StoreUnreachable),
             ) from None
-        return [TaskRecord.load(value) for _, value in found]
+        records: list[TaskRecord] = []
+        for _, value in found:
+            # Whose key it is nobody can tell; who runs the key is told.
+            with suppress(ValueError):
+                records.append(TaskRecord.load(value))
+        return records
 
     def _change(self, record: TaskRecord, expected: str = "") -> Change:
         uncertain = record.state in ("sending", "uncertain")
@@ -481,6 +508,16 @@ def key_of(place: Place) -> str:
     # A key as `dump_key` writes it has no such character.
     text = f"{place.batch}\x1f{place.key}".encode("utf-8", "surrogatepass")
     return "task:" + blake2b(text, digest_size=16).hexdigest()
+
+
+def _read_of(place: Place, value: bytes) -> TaskRecord:
+    """Return the record of a place; of one that cannot be read nobody knows what it says."""
+    try:
+        return TaskRecord.load(value)
+    except ValueError as error:
+        logger.warning("The shared record of a key cannot be read (%s).", error)
+        tag = value[:TAG].decode(errors="surrogateescape")
+        return TaskRecord(tag=tag, batch=place.batch, key=place.key, state="uncertain")
 
 
 def _nobody_can_tell(error: AccountUnavailable | None) -> AccountUnavailable:

@@ -31,6 +31,7 @@ from ._store import (
     StoreRefused,
     StoreUnreachable,
     post_key,
+    tag_bytes,
 )
 
 __all__ = ["PREFIX", "RedisStore", "masked"]
@@ -238,8 +239,8 @@ class RedisStore:
         arguments: list[Any] = [int(LIFE * 1000)]
         for change in changes:
             kept = max(1, int(change.seconds * 1000))
-            arguments += (change.key, change.value or b"", change.tag, change.expected, kept)
-            arguments.append(change.owner)
+            arguments += (change.key, change.value or b"", tag_bytes(change.tag))
+            arguments += (tag_bytes(change.expected), kept, change.owner)
         arguments += (0, 0) if life is None else (life.born, life.version)
         arguments.append(self._record(""))
         keys = [self._prefix + "owners", self._prefix + "state"]

@@ -26,6 +26,7 @@ __all__ = [
     "StoreRefused",
     "StoreUnreachable",
     "post_key",
+    "tag_bytes",
 ]
 
 PATIENCE = 5.0
@@ -93,8 +94,7 @@ class Change:
         """Tell whether it may be done, where *known* is what there is."""
         if known is None:
             return True
-        # Whatever is there, it is only compared.
-        return known[:TAG] in (self.tag.encode(), self.expected.encode())
+        return known[:TAG] in (tag_bytes(self.tag), tag_bytes(self.expected))
 
 
 @attrs.frozen
@@ -181,6 +181,11 @@ class Store(Protocol):
     async def state(self) -> State:
         """Return what is kept, for who only looks."""
         ...
+
+
+def tag_bytes(tag: str) -> bytes:
+    """Return a tag as it is written; one that was read may be of a record that is none."""
+    return tag.encode(errors="surrogateescape")
 
 
 def post_key(token: str) -> str:

@@ -325,6 +325,34 @@ def test_nothing_shows_a_callback_s_token() -> None:
         assert "secret-token" not in repr(shown)
 
 
+UNREADABLE = [
+    b"x",
+    b"\xff" * 40,
+    b"a" * 16 + b"[1]",
+    b"a" * 16 + b'{"batch":"\\"shop\\"","key":"\\"order-17\\"","state":"of a newer version"}',
+    b"a" * 16 + b'{"batch":"\\"shop\\"","key":"\\"order-17\\"","state":"solved"}',
+    b"a" * 16 + b'{"batch":"\\"shop\\"","key":"\\"order-17\\"","state":"open","ref":"{}"}',
+    b"a" * 16 + b'{"batch":"\\"shop\\"","key":"\\"order-17\\"","state":"sending","at":"now"}',
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+async def test_a_record_that_cannot_be_read_is_a_doubt(text: bytes) -> None:
+    """Nobody knows whether the key was paid for; it may be sent again, and others go on."""
+    async with party() as members:
+        one, _ = await members.join()
+        assert await entry(one, Place("shop", '"other"', None)).begin("TurnstileTask")
+        members.place._put(key_of(PLACE), text, RESULT_LIFE, NOBODY)
+        seen = await one.records.look(PLACE)
+        assert seen is not None
+        assert seen.record.state == "uncertain"
+        assert await one.records.left() == []
+        await one.records.adopt()
+        assert not await entry(one).begin("TurnstileTask")
+        assert await entry(one, expected=seen.record.tag).begin("TurnstileTask")
+        assert await state_of(one) == "sending"
+
+
 async def test_a_reply_that_was_lost_takes_nothing_twice() -> None:
     """The claim is repeated over the next connection, and found to be its own."""
     async with party() as members:
@@ -371,7 +399,7 @@ def test_a_record_comes_back_as_it_was(
         free=True,
     )
     assert TaskRecord.load(record.dump()) == record
-    assert TaskRecord.load(attrs.evolve(record, ref=None).dump()).ref is None
+    assert TaskRecord.load(attrs.evolve(record, state="sending", ref=None).dump()).ref is None
     key = key_of(record.place)
     assert len(key) == 37
     assert key != key_of(Place(batch + "x", '"order-17"', None))

@@ -327,6 +327,22 @@ async def test_a_record_is_taken_by_one_and_replaced_by_its_tag(kind: str, tmp_p
 
 @real_time
 @every_store
+async def test_what_is_no_record_is_replaced_by_what_it_begins_with(
+    kind: str, tmp_path: Path
+) -> None:
+    """And it stops nothing else that is written in the same call."""
+    async with two_of(kind, tmp_path) as (first, second):
+        assert await first.change([Change(key="order", value=b"\xff" * 40, tag="a")]) == [None]
+        known = await second.change([change("order", "one", "b"), change("other", "one", "b")])
+        assert known == [b"\xff" * 40, None]
+        tag = (b"\xff" * 16).decode(errors="surrogateescape")
+        ours = Change(key="order", value=b"b" * 16 + b"one", tag="b" * 16, expected=tag)
+        assert await second.change([ours]) == [None]
+        assert await text_of(first, "order") == "one"
+
+
+@real_time
+@every_store
 @pytest.mark.parametrize("lost", ["nothing", "another life", "the newest part", "is told yet"])
 async def test_a_record_is_taken_only_where_nothing_was_lost(
     kind: str, lost: str, tmp_path: Path
