@@ -11,7 +11,7 @@ import anyio
 from captcha_async._sharing._memory import MemoryStore
 from captcha_async._sharing._messages import Grant, Report
 from captcha_async._sharing._state import State
-from captcha_async._sharing._store import Change, Found, Post, Posts, StoreUnreachable
+from captcha_async._sharing._store import Change, Found, Life, Post, Posts, StoreUnreachable
 
 __all__ = ["View"]
 
@@ -68,11 +68,13 @@ class View:
     async def posts(self) -> Posts:
         return await self.place.posts()
 
-    async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
+    async def change(
+        self, changes: Sequence[Change], life: Life | None = None
+    ) -> list[bytes | None]:
         if self.before is not None:
             await self.before(changes)
         await self._check("change")
-        done = await self.place.change(changes)
+        done = await self.place.change(changes, life)
         if self.after is not None:
             await self.after(changes)
         return done

@@ -25,6 +25,8 @@ class Job(Generic[T]):
     found: Any = None
     error: AccountUnavailable | None = None
     waiters: int = 0
+    tried: bool = False
+    """Whether it may have been done."""
     then: Callable[[], object] | None = None
     """Called at the end, if nothing was in the way."""
 

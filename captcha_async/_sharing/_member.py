@@ -20,7 +20,7 @@ from ._messages import POOLS, SECOND, Grant, Report, Terms
 from ._port import Listener, ShareStatistics
 from ._purse import Purse, to_money
 from ._records import Records
-from ._store import Store, StoreRefused, StoreUnreachable
+from ._store import Life, Store, StoreRefused, StoreUnreachable
 
 __all__ = ["Member", "OnOutage"]
 
@@ -69,7 +69,7 @@ class Member:
         self.id: str = ""
         secret = blake2b(api_key.encode(), person=b"callback tokens").digest()
         self.callbacks: SharedCallbacks = SharedCallbacks(store, secret, self._trouble)
-        self.records: Records = Records(store, lambda: self.id, self._trouble, self._is_settling)
+        self.records: Records = Records(store, lambda: self.id, self._trouble, self._life)
         self._contact: Contact | None = None
         self._held: OwnTask[None] | None = None
         # Whether nothing can have been taken before; cleared by the first `_reset`, set again
@@ -232,9 +232,11 @@ class Member:
         """Return why the store cannot be used now."""
         return None if self._failure is None else self._unavailable(self._failure)
 
-    def _is_settling(self) -> bool:
-        """Tell whether the store may have forgotten something, or nothing is known of it yet."""
-        return self._grace or not self._version
+    def _life(self) -> Life | None:
+        """Return what is known of the store's life; None if that is nothing, or it may not have
+        heard from all yet.
+        """
+        return None if self._grace or not self._version else Life(self._born, self._version)
 
     def _unavailable(self, failure: StoreUnreachable | StoreRefused) -> AccountUnavailable:
         text = f"The shared account cannot be used: {failure}; nothing was sent."

@@ -12,7 +12,17 @@ from ._learned import merged
 from ._messages import SECOND, Grant, Mail, Report
 from ._rules import exchange
 from ._state import State
-from ._store import PATIENCE, RESULT_LIFE, Change, Found, Post, Posts, post_key
+from ._store import (
+    PATIENCE,
+    RESULT_LIFE,
+    Change,
+    Found,
+    Life,
+    Post,
+    Posts,
+    StoreForgot,
+    post_key,
+)
 
 __all__ = ["MemoryStore"]
 
@@ -101,9 +111,13 @@ class MemoryStore:
         while self._records and next(iter(self._records.values()))[1] <= now:
             del self._records[next(iter(self._records))]
 
-    async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
+    async def change(
+        self, changes: Sequence[Change], life: Life | None = None
+    ) -> list[bytes | None]:
         """Write records that may be written."""
         await checkpoint()
+        if life is not None and not life.goes_on(self._state, _now()):
+            raise StoreForgot
         return [self._change(change) for change in changes]
 
     def _change(self, change: Change) -> bytes | None:

@@ -206,4 +206,4 @@ class Mail:
 
     to: str
     """The member; `*` for all."""
-    text: str
+    text: str = attrs.field(repr=False)

@@ -7,13 +7,15 @@ asked is gathered: while one call to the store is under way, the next ones wait,
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from hashlib import blake2b
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import anyio
 import attrs
@@ -25,9 +27,21 @@ from .._journal._keys import load_key
 from .._ref import TaskRef
 from ..errors import AccountUnavailable
 from ._job import Job
-from ._store import NOBODY, RESULT_LIFE, TAG, Change, Store, StoreRefused, StoreUnreachable
+from ._store import (
+    NOBODY,
+    RESULT_LIFE,
+    TAG,
+    Change,
+    Life,
+    Store,
+    StoreForgot,
+    StoreRefused,
+    StoreUnreachable,
+)
 
 __all__ = ["LOOKED", "Records", "Seen", "TaskRecord", "new_tag"]
+
+logger = logging.getLogger("captcha_async")
 
 EVER = float("inf")
 MOST_UNSAVED = 100_000
@@ -45,6 +59,7 @@ AGAIN = 0.3
 """Seconds from one look whether the store has settled to the next."""
 
 RecordState = Literal["sending", "open", "uncertain", "solved", "failed"]
+STATES: tuple[str, ...] = get_args(RecordState)
 
 
 @attrs.frozen(kw_only=True)
@@ -68,7 +83,7 @@ class TaskRecord:
     at: float = 0.0
     """When createTask was sent, by the wall clock of its machine."""
     ref: TaskRef | None = None
-    token: str = ""
+    token: str = attrs.field(default="", repr=False)
     """Its callback's; `kept` has what came meanwhile."""
     free: bool = False
     """Whether nobody at its member waits for it, so that any member may collect it."""
@@ -115,7 +130,24 @@ class TaskRecord:
 
     @classmethod
     def load(cls, text: bytes) -> TaskRecord:
-        """Read what `dump` has returned."""
+        """Read what `dump` has returned.
+
+        Raises:
+            ValueError: it is something else, such as what a newer version writes.
+        """
+        try:
+            record = cls._load(text)
+            sound = record.state in STATES and isinstance(record.key, str) and record.age >= 0
+            if record.cost is not None:
+                Decimal(record.cost)
+        except (TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"no record: {type(error).__name__}") from None
+        if not sound or (record.ref is None and record.state in ("open", "solved")):
+            raise ValueError("no record that is known here")
+        return record
+
+    @classmethod
+    def _load(cls, text: bytes) -> TaskRecord:
         data: dict[str, Any] = orjson.loads(text[TAG:])
         data["batch"] = load_key(data["batch"])
         if "mark" in data:
@@ -144,8 +176,8 @@ class Records:
         store: where they are.
         me: returns the member's id.
         trouble: returns why the store cannot be used now, if it cannot.
-        settling: tells whether the store may have forgotten what others have written, so that no
-            key is to be taken yet.
+        life: returns what the member knows of the store's life; None if the store may have
+            forgotten what others have written, so that no key is to be taken yet.
     """
 
     def __init__(
@@ -153,20 +185,21 @@ class Records:
         store: Store,
         me: Callable[[], str],
         trouble: Callable[[], AccountUnavailable | None],
-        settling: Callable[[], bool],
+        life: Callable[[], Life | None],
     ) -> None:
         self._store = store
         self._me = me
         self._trouble = trouble
-        self._settling = settling
+        self._life = life
         # {key in the store: what is to be written}, in order; each leaves when it is written.
         self._puts: dict[str, Job[Change]] = {}
         # Those that want an answer; each leaves with that, or with who has asked.
         self._claims: dict[Job[Change], None] = {}
         self._looks: dict[str, Job[str]] = {}
-        # What this member has written of tasks that have not ended, by key in the store: it is
-        # written again when the store has lost its memory.
-        self._unfinished: dict[str, Change] = {}
+        # What this member has written of tasks that have not ended, by key in the store, and until
+        # when the store has it: it is written again when the store has lost its memory. Each leaves
+        # with its end, or when the store has it no more: others may have collected it since.
+        self._unfinished: dict[str, tuple[Change, float]] = {}
         # Taken over from the dead, and not handed out yet.
         self.adopted: dict[TaskRecord, None] = {}
         # Set when there is something to do; made by each round of `run`.
@@ -207,7 +240,7 @@ class Records:
             job.waiters -= 1
             if not job.waiters and self._looks.get(key) is job:
                 del self._looks[key]
-        return found if found is None else Seen(TaskRecord.load(found.value), found.living)
+        return found if found is None else Seen(_read_of(place, found.value), found.living)
 
     async def claim(
         self,
@@ -233,14 +266,15 @@ class Records:
             in_the_way = await self._answer(job, patience)
         except BaseException:
             self._claims.pop(job, None)
-            # It may be on its way, or done.
-            if undo is None:
+            if not job.tried:
+                pass
+            elif undo is None:
                 self.forget(record)
             else:
                 self.put(undo)
             raise
         if in_the_way is None:
-            self._unfinished[change.key] = change
+            self._note_unfinished(change)
         return in_the_way is None
 
     def unavailable(self) -> AccountUnavailable:
@@ -254,10 +288,10 @@ class Records:
             AccountUnavailable: it does not.
         """
         error = self._trouble()
-        if error is None and not self._settling():
+        if error is None and self._life() is not None:
             return
         with anyio.move_on_after(LONGEST):
-            while (error := self._trouble()) is not None or self._settling():
+            while (error := self._trouble()) is not None or self._life() is None:
                 if error is not None and not error.retryable:
                     break
                 await anyio.sleep(AGAIN)
@@ -269,7 +303,7 @@ class Records:
         """Write a record, as soon as the store answers, unless another member has taken it over."""
         change = self._change(record)
         if record.state in ("sending", "open"):
-            self._unfinished[change.key] = change
+            self._note_unfinished(change)
         else:
             self._unfinished.pop(change.key, None)
         self._put(change)
@@ -341,7 +375,12 @@ class Records:
                 f"What others have left cannot be looked for: {error}.",
                 retryable=isinstance(error, StoreUnreachable),
             ) from None
-        return [TaskRecord.load(value) for _, value in found]
+        records: list[TaskRecord] = []
+        for _, value in found:
+            # Whose key it is nobody can tell; who runs the key is told.
+            with suppress(ValueError):
+                records.append(TaskRecord.load(value))
+        return records
 
     def _change(self, record: TaskRecord, expected: str = "") -> Change:
         uncertain = record.state in ("sending", "uncertain")
@@ -354,6 +393,14 @@ class Records:
             seconds=LONG if uncertain else RESULT_LIFE,
             owner=owner,
         )
+
+    def _note_unfinished(self, change: Change) -> None:
+        now = anyio.current_time()
+        self._unfinished.pop(change.key, None)
+        self._unfinished[change.key] = change, now + change.seconds
+        # About in the order of their ends: a createTask on its way is soon something else.
+        while self._unfinished and next(iter(self._unfinished.values()))[1] <= now:
+            del self._unfinished[next(iter(self._unfinished))]
 
     def _wake(self) -> None:
         if self._wanted is not None:
@@ -389,11 +436,10 @@ class Records:
                 await self._write(dict(islice(self._puts.items(), AT_ONCE)))
             if self._looks:
                 await self._read(list(islice(self._looks.values(), AT_ONCE)))
-            waits = AGAIN if self._claims and self._settling() else EVER
-            if self._claims and waits != AGAIN:
-                await self._try_claims(list(islice(self._claims, AT_ONCE)))
-            if not self._puts and not self._looks and (not self._claims or waits == AGAIN):
-                with anyio.move_on_after(waits):
+            # The store may lose its memory at any moment, so it is the store that looks at it.
+            held_up = bool(self._claims) and not await self._try_claims()
+            if not self._puts and not self._looks and (held_up or not self._claims):
+                with anyio.move_on_after(AGAIN if held_up else EVER):
                     await wanted.wait()
 
     async def _write(self, puts: dict[str, Job[Change]]) -> None:
@@ -405,11 +451,25 @@ class Records:
                 del self._puts[key]
                 job.end()
 
-    async def _try_claims(self, jobs: list[Job[Change]]) -> None:
-        known = await self._store.change([job.what for job in jobs])
+    async def _try_claims(self) -> bool:
+        """Have keys taken; False while the store may have forgotten who has them."""
+        life = self._life()
+        if life is None:
+            return False
+        jobs = list(islice(self._claims, AT_ONCE))
+        earlier = [job.tried for job in jobs]
+        for job in jobs:
+            job.tried = True
+        try:
+            known = await self._store.change([job.what for job in jobs], life)
+        except StoreForgot:
+            for job, tried in zip(jobs, earlier, strict=True):
+                job.tried = tried
+            return False
         for job, in_the_way in zip(jobs, known, strict=True):
             self._claims.pop(job, None)
             job.end(in_the_way)
+        return True
 
     async def _read(self, jobs: list[Job[str]]) -> None:
         # Who asks from now on is told what will be then.
@@ -432,8 +492,9 @@ class Records:
 
     def remind(self) -> None:
         """Write again what has not ended: the store may have lost its memory."""
-        for change in list(self._unfinished.values()):
-            if change.key not in self._puts:
+        now = anyio.current_time()
+        for change, end in list(self._unfinished.values()):
+            if now < end and change.key not in self._puts:
                 self._put(change)
 
 
@@ -447,6 +508,16 @@ def key_of(place: Place) -> str:
     # A key as `dump_key` writes it has no such character.
     text = f"{place.batch}\x1f{place.key}".encode("utf-8", "surrogatepass")
     return "task:" + blake2b(text, digest_size=16).hexdigest()
+
+
+def _read_of(place: Place, value: bytes) -> TaskRecord:
+    """Return the record of a place; of one that cannot be read nobody knows what it says."""
+    try:
+        return TaskRecord.load(value)
+    except ValueError as error:
+        logger.warning("The shared record of a key cannot be read (%s).", error)
+        tag = value[:TAG].decode(errors="surrogateescape")
+        return TaskRecord(tag=tag, batch=place.batch, key=place.key, state="uncertain")
 
 
 def _nobody_can_tell(error: AccountUnavailable | None) -> AccountUnavailable:

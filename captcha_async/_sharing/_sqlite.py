@@ -25,8 +25,10 @@ from ._store import (
     RESULT_LIFE,
     Change,
     Found,
+    Life,
     Post,
     Posts,
+    StoreForgot,
     StoreRefused,
     StoreUnreachable,
     post_key,
@@ -339,11 +341,17 @@ class SqliteStore:
         ).fetchone()
         return None if row is None else bytes(row[0])
 
-    async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
+    async def change(
+        self, changes: Sequence[Change], life: Life | None = None
+    ) -> list[bytes | None]:
         """Write records in one transaction, each if it may be."""
 
         def put() -> list[bytes | None]:
             with self._transaction() as database:
+                if life is not None:
+                    (now,) = database.execute(f"SELECT {NOW}").fetchone()
+                    if not life.goes_on(self._load(database), now * 1000):
+                        raise StoreForgot
                 return [self._change(database, change) for change in changes]
 
         return await self._in_thread(put)

@@ -18,12 +18,15 @@ __all__ = [
     "TAG",
     "Change",
     "Found",
+    "Life",
     "Post",
     "Posts",
     "Store",
+    "StoreForgot",
     "StoreRefused",
     "StoreUnreachable",
     "post_key",
+    "tag_bytes",
 ]
 
 PATIENCE = 5.0
@@ -44,6 +47,29 @@ class StoreRefused(Exception):
     """The store answers, and will not do as it is set up: somebody has to look at it."""
 
 
+class StoreForgot(Exception):
+    """The store has not the memory that the member knows, or not all of it yet."""
+
+
+@attrs.frozen
+class Life:
+    """What a member knows of a store's life, by its last grant."""
+
+    born: int
+    version: int
+
+    def goes_on(self, state: State, wall: int) -> bool:
+        """Tell whether the store remembers all of it, and waits for nobody to tell it more.
+
+        Args:
+            state: the account.
+            wall: the store's clock.
+        """
+        now = state.now + max(0, wall - state.wall)
+        known = state.born == self.born and state.version >= self.version
+        return known and now >= state.grace
+
+
 @attrs.frozen(kw_only=True)
 class Change:
     """A record that is to be written or removed, if nobody else has written it meanwhile.
@@ -53,7 +79,7 @@ class Change:
     """
 
     key: str
-    value: bytes | None
+    value: bytes | None = attrs.field(repr=False)
     """What it is to be, beginning with a tag; None to remove it."""
     tag: str
     """A record with this tag may be replaced, or"""
@@ -68,15 +94,14 @@ class Change:
         """Tell whether it may be done, where *known* is what there is."""
         if known is None:
             return True
-        tag = known[:TAG].decode()
-        return tag == self.tag or tag == self.expected
+        return known[:TAG] in (tag_bytes(self.tag), tag_bytes(self.expected))
 
 
 @attrs.frozen
 class Found:
     """A record as it is."""
 
-    value: bytes
+    value: bytes = attrs.field(repr=False)
     living: bool
     """Whether its owner is a member still."""
 
@@ -130,8 +155,15 @@ class Store(Protocol):
         """Return what has become of callbacks, for who only looks."""
         ...
 
-    async def change(self, changes: Sequence[Change]) -> list[bytes | None]:
-        """Write records, each if it may be; return what was in the way of each, None if nothing."""
+    async def change(
+        self, changes: Sequence[Change], life: Life | None = None
+    ) -> list[bytes | None]:
+        """Write records, each if it may be; return what was in the way of each, None if nothing.
+
+        Raises:
+            StoreForgot: the *life* that the member knows does not go on, if one is given: the store
+                may have lost what is in the way, and nothing was written.
+        """
         ...
 
     async def look(self, keys: Sequence[str]) -> list[Found | None]:
@@ -149,6 +181,11 @@ class Store(Protocol):
     async def state(self) -> State:
         """Return what is kept, for who only looks."""
         ...
+
+
+def tag_bytes(tag: str) -> bytes:
+    """Return a tag as it is written; one that was read may be of a record that is none."""
+    return tag.encode(errors="surrogateescape")
 
 
 def post_key(token: str) -> str:

@@ -28,13 +28,17 @@ class CallbackTokens:
     def make(self) -> str:
         """Return a new token; 54 characters that a URL may hold."""
         head = bytes.fromhex(self._me) + secrets.token_bytes(NONCE)
-        return urlsafe_b64encode(head + self._proof(head)).decode().rstrip("=")
+        return _written(head + self._proof(head))
 
     def owner(self, token: str) -> str | None:
         """Return the id of the member whose it is; None if it is not genuine."""
         try:
             data = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (Error, ValueError):
+            return None
+        if _written(data) != token:
+            # Python reads over what is no base64: one token would have many spellings, each of
+            # them kept by itself.
             return None
         head, proof = data[: OWNER + NONCE], data[OWNER + NONCE :]
         if len(data) != OWNER + NONCE + PROOF or not hmac.compare_digest(proof, self._proof(head)):
@@ -43,3 +47,7 @@ class CallbackTokens:
 
     def _proof(self, head: bytes) -> bytes:
         return hmac.digest(self._secret, head, "sha256")[:PROOF]
+
+
+def _written(data: bytes) -> str:
+    return urlsafe_b64encode(data).decode().rstrip("=")

@@ -18,7 +18,7 @@ from .._journal._keys import load_key
 from .._ref import TaskRef
 from .._sharing._keyed import KeyedEntry
 from .._sharing._records import LOOKED, Records, Seen, TaskRecord, new_tag
-from ..errors import CaptchaError, QueueTimeout, invalid
+from ..errors import AccountUnavailable, CaptchaError, QueueTimeout, invalid
 from ..tasks._model import Task
 from ._solve import Solve
 from ._solver import Solver
@@ -203,14 +203,24 @@ class SharedKeys:
         await self._solver.join()
         theirs: set[Place] = set()
 
+        # All of them fail for the same reason, which is told as itself and not as a group.
+        failures: list[AccountUnavailable] = []
+
         async def look(place: Place) -> None:
-            seen = await self._records.look(place)
+            try:
+                seen = await self._records.look(place)
+            except AccountUnavailable as error:
+                failures.append(error)
+                group.cancel_scope.cancel()
+                return
             if seen is not None and seen.record.adopted and seen.living:
                 theirs.add(place)
 
         async with anyio.create_task_group() as group:
             for place in places:
                 group.start_soon(look, place)
+        if failures:
+            raise failures[0]
         return theirs
 
     def give(self, solve: Solve, place: Place, ours: Record) -> None:

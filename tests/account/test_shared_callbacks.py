@@ -137,7 +137,10 @@ async def test_forged_and_unknown_tokens_are_refused() -> None:
         pending = await client.submit(TOKEN_TASK)
         url = pending._solve.told_url
         assert url is not None
-        for bad in ("", "x", "A" * 72, url.rpartition("/")[2][:-2] + "AA"):
+        token = url.rpartition("/")[2]
+        # Of a genuine one also every other spelling that base64 has.
+        others = (f"{token[:5]}!{token[5:]}", f"{token}=", token[:-1] + chr(ord(token[-1]) + 1))
+        for bad in ("", "x", "A" * 72, token[:-2] + "AA", *others):
             assert await balancer.post(receiver, f"{PUBLIC}/{bad}", b'{"status":"ready"}') == 404
         assert receiver.statistics().handed_over == 0
         assert (await processes.place.posts()).handed_over == 0

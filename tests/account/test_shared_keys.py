@@ -6,6 +6,7 @@ the store. A process that is killed loses that way, and its client does no more.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -309,6 +310,32 @@ async def test_a_store_that_comes_back_empty_learns_what_is_in_flight() -> None:
         assert processes.paid == 5
 
 
+@pytest.mark.parametrize("away", [0.0, 0.05])
+async def test_a_store_that_forgets_unnoticed_lets_nobody_take_a_key(away: float) -> None:
+    """FLUSHALL breaks no connection, and a quick restart comes before the next exchange: a key
+    that looks free then may be in flight elsewhere."""
+    async with fleet(Emulator(latency=Latency.fixed(30))) as processes:
+        first, second = await processes.start(), await processes.start()
+        got: list[dict[Any, Any]] = []
+
+        async def work(client: CaptchaClient) -> None:
+            got.append(await run(client, jobs()))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(work, first)
+            await anyio.sleep(5)
+            for view in processes.views.values():
+                view.away = away > 0
+            await anyio.sleep(away)
+            processes.place._records.clear()
+            processes.place._state = type(processes.place._state)()
+            for view in processes.views.values():
+                view.away = False
+            group.start_soon(work, second)
+        assert tokens(got[0]) == tokens(got[1])
+        assert processes.paid == 5
+
+
 # -- single tasks ---------------------------------------------------------------------------------
 
 
@@ -456,6 +483,21 @@ async def test_a_resume_that_was_cut_short_loses_nothing() -> None:
         keys += [pending.task_id async for pending in second.resume()]
         assert sorted(map(str, keys)) == sorted(map(str, processes.emulator.tasks))
         assert [pending async for pending in second.resume()] == []
+
+
+async def test_a_resume_in_an_outage_ends_with_why(tmp_path: Path) -> None:
+    """As itself, for who catches it, however many keys were asked for at once."""
+    async with fleet(Emulator(latency=Latency.fixed(30))) as processes:
+        first = await processes.start(journal=tmp_path / "captchas.db")
+        with anyio.move_on_after(5):
+            await run(first, jobs())
+        await first.aclose()
+        second = await processes.start(journal=tmp_path / "captchas.db")
+        processes.kill(second)
+        await anyio.sleep(1)
+        with pytest.raises(AccountUnavailable):
+            await anext(second.resume())
+        processes.views[second].away = False
 
 
 async def test_an_expired_task_of_the_dead_is_not_polled() -> None:

@@ -24,6 +24,7 @@ from captcha_async._sharing._messages import Report
 from captcha_async._sharing._records import Records
 from captcha_async._sharing._redis import RedisStore
 from captcha_async._sharing._sqlite import SqliteStore
+from captcha_async._sharing._store import Life
 
 PLACES = [Place("shop", f'"order-{number}"', None) for number in range(3)]
 DOUBTS = ("sending", "uncertain")
@@ -51,7 +52,8 @@ class Worker:
 
     def __init__(self, name: str, store: Any) -> None:
         self.name, self.store = name, store
-        self.records = Records(store, lambda: name, lambda: None, lambda: False)
+        self.life: Life | None = None
+        self.records = Records(store, lambda: name, lambda: None, lambda: self.life)
         self.entries: dict[Place, KeyedEntry] = {}
         self.refs: dict[Place, TaskRef] = {}
         self.scope = anyio.CancelScope()
@@ -75,7 +77,8 @@ class Town:
         """One more member."""
         self._names += 1
         worker = Worker(f"m{self._names}", self._make())
-        await worker.store.exchange(worker.name, Report())
+        grant = await worker.store.exchange(worker.name, Report())
+        worker.life = Life(grant.born, grant.version)
         self._group.start_soon(worker.run)
         self.workers.append(worker)
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from sharing_views import View
 
 from captcha_async import AccountUnavailable, TaskRef
-from captcha_async._journal import Place
+from captcha_async._journal import BY_KEY, Place
 from captcha_async._sharing._keyed import KeyedEntry
 from captcha_async._sharing._member import Member
 from captcha_async._sharing._memory import MemoryStore
-from captcha_async._sharing._messages import Terms
+from captcha_async._sharing._messages import Mail, Terms
 from captcha_async._sharing._records import LONG, TaskRecord, key_of, new_tag
-from captcha_async._sharing._store import NOBODY, RESULT_LIFE, Change, StoreRefused
+from captcha_async._sharing._store import NOBODY, RESULT_LIFE, Change, Found, StoreRefused
 
 REF = TaskRef("capmonster", 7, "TurnstileTask")
 PLACE = Place("shop", '"order-17"', None)
@@ -277,6 +277,82 @@ async def test_a_cancelled_take_over_loses_no_task(wait: float) -> None:
         assert (record is not None) is scope.cancelled_caught
 
 
+async def test_a_take_over_in_a_store_that_forgot_leaves_the_task_to_who_polls_it() -> None:
+    """Who asks before its collector has written it again must not write in its place."""
+    async with party() as members:
+        (one, _), (two, _) = await members.join(), await members.join()
+        first = entry(one)
+        assert await first.begin("TurnstileTask")
+        await first.accepted(REF)
+        seen = await two.records.look(PLACE)
+        assert seen is not None
+        second = entry(two, found=seen.record)
+        members.place._records.clear()
+        members.place._state = type(members.place._state)()
+        with pytest.raises(AccountUnavailable):
+            await second.follow()
+        await anyio.sleep(30)
+        assert await second.follow() is None
+        assert not second.ours
+        first.answered({"token": "x"}, None, 1, 1.0, 0.0)
+        await one.records.settle(5)
+        assert await state_of(two) == "solved"
+
+
+async def test_what_was_left_to_others_is_not_kept_for_ever() -> None:
+    """Of a task that another member collects, its sender never hears the end."""
+    async with party() as members:
+        (one, _) = await members.join()
+        for number in range(20):
+            place = Place(BY_KEY, str(number), None)
+            made = entry(one, place)
+            assert await made.begin("TurnstileTask")
+            await made.accepted(REF)
+            assert not made.ours
+        assert len(one.records._unfinished) == 20
+        await anyio.sleep(RESULT_LIFE + 1)
+        assert await entry(one).begin("TurnstileTask")
+        assert len(one.records._unfinished) == 1
+
+
+def test_nothing_shows_a_callback_s_token() -> None:
+    """Who holds it may post an answer; a repr may stand in a log or a trace."""
+    record = TaskRecord(
+        tag=new_tag(), batch="shop", key='"order-17"', state="open", ref=REF, token="secret-token"
+    )
+    changed = Change(key=key_of(PLACE), value=record.dump(), tag=record.tag)
+    for shown in (record, changed, Found(record.dump(), True), Mail("a", "post secret-token")):
+        assert "secret-token" not in repr(shown)
+
+
+UNREADABLE = [
+    b"x",
+    b"\xff" * 40,
+    b"a" * 16 + b"[1]",
+    b"a" * 16 + b'{"batch":"\\"shop\\"","key":"\\"order-17\\"","state":"of a newer version"}',
+    b"a" * 16 + b'{"batch":"\\"shop\\"","key":"\\"order-17\\"","state":"solved"}',
+    b"a" * 16 + b'{"batch":"\\"shop\\"","key":"\\"order-17\\"","state":"open","ref":"{}"}',
+    b"a" * 16 + b'{"batch":"\\"shop\\"","key":"\\"order-17\\"","state":"sending","at":"now"}',
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+async def test_a_record_that_cannot_be_read_is_a_doubt(text: bytes) -> None:
+    """Nobody knows whether the key was paid for; it may be sent again, and others go on."""
+    async with party() as members:
+        one, _ = await members.join()
+        assert await entry(one, Place("shop", '"other"', None)).begin("TurnstileTask")
+        members.place._put(key_of(PLACE), text, RESULT_LIFE, NOBODY)
+        seen = await one.records.look(PLACE)
+        assert seen is not None
+        assert seen.record.state == "uncertain"
+        assert await one.records.left() == []
+        await one.records.adopt()
+        assert not await entry(one).begin("TurnstileTask")
+        assert await entry(one, expected=seen.record.tag).begin("TurnstileTask")
+        assert await state_of(one) == "sending"
+
+
 async def test_a_reply_that_was_lost_takes_nothing_twice() -> None:
     """The claim is repeated over the next connection, and found to be its own."""
     async with party() as members:
@@ -323,7 +399,7 @@ def test_a_record_comes_back_as_it_was(
         free=True,
     )
     assert TaskRecord.load(record.dump()) == record
-    assert TaskRecord.load(attrs.evolve(record, ref=None).dump()).ref is None
+    assert TaskRecord.load(attrs.evolve(record, state="sending", ref=None).dump()).ref is None
     key = key_of(record.place)
     assert len(key) == 37
     assert key != key_of(Place(batch + "x", '"order-17"', None))

@@ -17,19 +17,22 @@ from hypothesis import strategies as st
 from redis_servers import redis_server
 from sharing_world import World, step
 
-from captcha_async._sharing import _redis
+from captcha_async._sharing import _redis_scripts
 from captcha_async._sharing._learned import merged
 from captcha_async._sharing._memory import MemoryStore
 from captcha_async._sharing._messages import SECOND, Grant, Mail, Report, Terms
-from captcha_async._sharing._redis import RedisStore, _script
+from captcha_async._sharing._redis import RedisStore
+from captcha_async._sharing._redis_scripts import exchange_script
 from captcha_async._sharing._redis_state import read_state
 from captcha_async._sharing._sqlite import SqliteStore
 from captcha_async._sharing._state import State
 from captcha_async._sharing._store import (
     NOBODY,
     Change,
+    Life,
     Post,
     Posts,
+    StoreForgot,
     StoreRefused,
     StoreUnreachable,
     post_key,
@@ -157,7 +160,7 @@ def replay(world: World, store: Scripted) -> None:
 def test_the_script_does_what_the_rules_say(fake: Any, seed: int) -> None:
     """Lua and Python give the same grants, messages and sums over random histories."""
     fake.flushall()
-    script = _script()
+    script = exchange_script()
     store = Scripted(lambda *arguments: fake.eval(script, *arguments), fake)
     replay(lived(seed), store)
 
@@ -166,7 +169,7 @@ def test_the_script_on_redis_does_what_the_rules_say(tmp_path: Path) -> None:
     """The same on a real server, whose numbers and sorting are its own."""
     redis = pytest.importorskip("redis", reason="needs redis (fakeredis brings it)")
     with redis_server(tmp_path) as server, redis.Redis(port=server.port) as client:
-        script = client.register_script(_script())
+        script = client.register_script(exchange_script())
 
         def run(count: int, *arguments: Any) -> Any:
             return script(keys=arguments[:count], args=arguments[count:])
@@ -320,6 +323,57 @@ async def test_a_record_is_taken_by_one_and_replaced_by_its_tag(kind: str, tmp_p
         assert await second.change([change("order", None, "b")]) == [None]
         assert await text_of(first, "order") is None
         assert await first.change([change("order", None, "a")]) == [None]
+
+
+@real_time
+@every_store
+async def test_what_is_no_record_is_replaced_by_what_it_begins_with(
+    kind: str, tmp_path: Path
+) -> None:
+    """And it stops nothing else that is written in the same call."""
+    async with two_of(kind, tmp_path) as (first, second):
+        assert await first.change([Change(key="order", value=b"\xff" * 40, tag="a")]) == [None]
+        known = await second.change([change("order", "one", "b"), change("other", "one", "b")])
+        assert known == [b"\xff" * 40, None]
+        tag = (b"\xff" * 16).decode(errors="surrogateescape")
+        ours = Change(key="order", value=b"b" * 16 + b"one", tag="b" * 16, expected=tag)
+        assert await second.change([ours]) == [None]
+        assert await text_of(first, "order") == "one"
+
+
+@real_time
+@every_store
+@pytest.mark.parametrize("lost", ["nothing", "another life", "the newest part", "is told yet"])
+async def test_a_record_is_taken_only_where_nothing_was_lost(
+    kind: str, lost: str, tmp_path: Path
+) -> None:
+    """A store that has forgotten cannot tell whose a key is: what was in the way may be lost."""
+    async with two_of(kind, tmp_path) as (first, second):
+        terms = Terms(settle=60 * SECOND if lost == "is told yet" else 0)
+        grant = await first.exchange("a", Report(terms=terms))
+        life = Life(
+            grant.born - (lost == "another life"), grant.version + (lost == "the newest part")
+        )
+        if lost == "nothing":
+            assert await second.change([change("order", "one", "a")], life) == [None]
+            (known,) = await second.change([change("order", "two", "b")], life)
+            assert known is not None
+        else:
+            with pytest.raises(StoreForgot):
+                await second.change([change("order", "one", "a")], life)
+            assert await text_of(first, "order") is None
+            # What is known for certain may be told all the same.
+            assert await second.change([change("order", "one", "a")]) == [None]
+
+
+@real_time
+@every_store
+async def test_nothing_is_taken_in_a_store_that_is_empty(kind: str, tmp_path: Path) -> None:
+    """As after FLUSHALL, before anybody has told it anything."""
+    async with two_of(kind, tmp_path) as (first, _):
+        with pytest.raises(StoreForgot):
+            await first.change([change("order", "one", "a")], Life(5, 7))
+        assert await text_of(first, "order") is None
 
 
 @real_time
@@ -501,7 +555,7 @@ async def test_owners_of_records_that_are_gone_are_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An account that is never at rest does not grow by what nobody has ended."""
-    monkeypatch.setattr(_redis, "SWEEP", 1)
+    monkeypatch.setattr(_redis_scripts, "SWEEP", 1)
     redis = pytest.importorskip("redis", reason="needs redis (fakeredis brings it)")
     with redis_server(tmp_path) as server, redis.Redis(port=server.port) as client:
         store = RedisStore(f"{server.url}?prefix=team", "name")
