@@ -7,6 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
@@ -67,17 +68,24 @@ def account(
     with reporting_errors():
         store = make_store(share, account_name(find_service(service).name, read_key()))
         try:
-            anyio.run(_show, store, watch, json_output, reset_fuse)
+            anyio.run(_show, store, _file(share), watch, json_output, reset_fuse)
         except (StoreRefused, StoreUnreachable) as error:
             fail(sentence(error), FAILED)
 
 
-async def _show(store: Any, watch: bool, json_output: bool, reset_fuse: bool) -> None:
+def _file(share: str) -> Path | None:
+    """Return the file where it is shared; None if it is a server."""
+    return None if "://" in share else Path(share)
+
+
+async def _show(
+    store: Any, file: Path | None, watch: bool, json_output: bool, reset_fuse: bool
+) -> None:
     console = output()
     if not console.is_terminal:
         console.width = PLAIN
     async with AsyncExitStack() as stack:
-        looks = _looks(store, reset_fuse, for_ever=watch)
+        looks = _looks(store, file, reset_fuse, for_ever=watch)
         stack.push_async_callback(looks.aclose)
         if json_output:
             async for seen in looks:
@@ -100,10 +108,16 @@ async def _show(store: Any, watch: bool, json_output: bool, reset_fuse: bool) ->
 
 
 async def _looks(
-    store: Any, reset_fuse: bool, *, for_ever: bool
+    store: Any, file: Path | None, reset_fuse: bool, *, for_ever: bool
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Look once, or again and again; a store that goes away is waited for while watching."""
     me = secrets.token_hex(8)
+    # Who only looks makes no file.
+    while file is not None and not await anyio.Path(file).exists():
+        if not for_ever:
+            fail(NOBODY, FAILED)
+        yield {"empty": NOBODY}
+        await anyio.sleep(EVERY)
     while True:
         try:
             async with store.opened(me):

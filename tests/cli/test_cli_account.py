@@ -109,9 +109,11 @@ def test_it_closes_the_fuse_and_changes_nothing_else(share: str) -> None:
 
 
 def test_an_account_that_nobody_shares(tmp_path: Path) -> None:
-    """It says so; it is no member itself."""
-    result = run(str(tmp_path / "account.db"))
+    """It says so; it is no member itself, and whoever misspells a path makes no file."""
+    path = tmp_path / "account.db"
+    result = run(str(path))
     assert result.exit_code == 1
+    assert not path.exists()
     assert "no process has shared this account (service and key)" in " ".join(result.output.split())
 
 
