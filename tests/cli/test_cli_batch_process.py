@@ -136,7 +136,7 @@ def test_an_interrupted_run_collects_and_goes_on(
     paid = created(emulator)
     assert len(solved_keys(tmp_path / "results")) == paid < 60
     assert f"{60 - paid} lines left" in out
-    expected = "captcha-async batch tasks -o results --max-in-flight 30 --rate 15.0 --base-url"
+    expected = "captcha-async batch tasks -o results --max-in-flight 30 --rate 15 --base-url"
     assert expected in errors
     assert errors.rstrip().endswith("--resume")
     code, _, errors = end(start("tasks", "-o", "results", "--resume"))
