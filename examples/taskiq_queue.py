@@ -17,9 +17,10 @@ import asyncio
 import csv
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from taskiq import Context, TaskiqDepends, TaskiqEvents, TaskiqResultTimeoutError, TaskiqState
 from taskiq.serializers import JSONSerializer
@@ -41,6 +42,8 @@ AGAIN = "again: "
 """Begins an error after which the very same may be tried again."""
 MESSAGES, PATIENCE = 3, 3 * IDLE
 """How often a captcha is sent for which no answer comes within so many seconds."""
+STOPPING = 10.0
+"""Seconds that the demo's workers may take to end."""
 
 broker = RedisStreamBroker(
     REDIS_URL,
@@ -170,11 +173,16 @@ async def workers(count: int) -> AsyncGenerator[None]:
     """Run worker processes meanwhile."""
     command = [sys.executable, "-m", "taskiq", "worker", f"{__spec__.name}:broker"]
     command += ["--workers", str(count), "--max-async-tasks", str(AT_ONCE), "--log-level", "ERROR"]
-    process = await asyncio.create_subprocess_exec(*command)
+    process = await asyncio.create_subprocess_exec(*command, process_group=0)
     try:
         yield
     finally:
         process.terminate()
+        # Not for ever: one that is told to stop just as its Redis client ends a read may read on.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOPPING)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
 

@@ -112,22 +112,32 @@ class Service:
 # -- the kill -------------------------------------------------------------------------------------
 
 
-def workers_of(engine: Engine, mark: str) -> list[int]:
-    """Return the processes that solve in this run; *mark* is in their environment."""
-    found: list[int] = []
+def processes_of(mark: str) -> Iterator[Path]:
+    """Find the processes of this run; *mark* is in their environment."""
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            marked = mark in (folder / "environ").read_bytes().decode(errors="replace")
+        # It may have ended meanwhile, or be none of ours.
+        with suppress(OSError):
+            if mark in (folder / "environ").read_bytes().decode(errors="replace"):
+                yield folder
+
+
+def workers_of(engine: Engine, mark: str) -> list[int]:
+    """Return those that solve."""
+    found: list[int] = []
+    for folder in processes_of(mark):
+        with suppress(OSError):
             # The name, which may have spaces and brackets, is the second field.
             parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
-            if not marked or engine.worker not in _words(folder):
-                continue
-            if engine.parent in _words(folder.parent / parent):
+            if engine.worker in _words(folder) and engine.parent in _words(folder.parent / parent):
                 found.append(int(folder.name))
-        except OSError:
-            # It has ended meanwhile, or is none of ours.
-            continue
     return sorted(found)
+
+
+def kill_all(mark: str) -> None:
+    """Kill what a run has left, whatever group or session it made for itself."""
+    for folder in processes_of(mark):
+        with suppress(ProcessLookupError):
+            os.kill(int(folder.name), signal.SIGKILL)
 
 
 def _words(folder: Path) -> str:
@@ -185,6 +195,7 @@ def run(name: str, python: Path, given: argparse.Namespace) -> list[str]:
             "QUEUE_IDLE": str(given.idle),
             "RAY_USAGE_STATS_ENABLED": "0",
         }
+        stack.callback(kill_all, redis)
         killed: list[str] = []
         arguments = (engine, redis, service, int(given.tasks * given.kill_at), killed)
         killer = threading.Thread(target=kill_one, args=arguments, daemon=True)
