@@ -83,6 +83,7 @@ class CaptchaClient:
             `fastest` by learned times, or a function of the task and of the offers (see `Offer`).
         hedge: a share such as 0.99: `solve` creates a second task at another account when the first
             is slower than this share of its kind has been; None for never, since it costs twice.
+            A task with a key has no second one.
         base_url: another address of the service, such as a mirror's; without it and without another
             *service* the environment variable `CAPTCHA_BASE_URL` is read.
         limits: how much at once and how fast.
@@ -225,6 +226,7 @@ class CaptchaClient:
         self,
         task: Task[S],
         *,
+        key: Any = None,
         timeout: float | None = None,
         attempts: int = 1,
         callback_url: str | None = None,
@@ -235,26 +237,39 @@ class CaptchaClient:
 
         Args:
             task: what to solve.
+            key: under which the journal knows the task, and all processes of a shared account, as
+                with `submit`: the same key again, here, after a restart or in another process,
+                waits for the same task and returns its answer, and pays for no second one. Only if
+                it has failed it is solved anew. It is not hedged.
             timeout: seconds for everything: waiting for a slot, submitting, and solving. Without
                 it only the solving is bounded, by the service's default for this kind of task.
             attempts: how many tasks may be created and paid for, one after the other, if one
                 proves unsolvable or its answer unreadable; at another account if there is one.
+                Of a *key* one that was found counts as well.
             callback_url: address of yours to which the service posts the result, in place of the
                 client's receiver; the client polls.
             soft_id: your partner id.
             extra: further keys beside the task, for what a service adds tomorrow.
 
         Raises:
-            InvalidArgument: the service is certain to refuse the task; nothing was sent.
-            SolveTimeout: the deadline passed; its `ref` collects the task later.
-            SubmitUncertain: createTask was sent, but whether a task exists is unknown.
+            InvalidArgument: the service is certain to refuse the task; or the key is another
+                task's, or there is neither a journal nor a shared account. Nothing was sent.
+            SolveTimeout: the deadline passed; its `ref`, or the key, collects the task later.
+            SubmitUncertain: createTask was sent, but whether a task exists is unknown. With a key
+                it is not sent again until it is forgotten (see `uncertain`).
+            TaskExpired: an earlier client has handed out the answer of the key, and the journal
+                does not keep answers.
+            AccountUnavailable: the shared account's store does not answer, so that nobody can tell
+                whether the key was paid for; nothing was sent.
             CaptchaError: the account, the service or the task failed (see `errors`).
         """
         check_timeout(timeout)
         check_count("attempts", attempts)
         solve = self._queue(task, timeout, callback_url, soft_id, extra)
         solve.wants_slot = True
-        return await self._solver.solve(solve, attempts)
+        if key is None:
+            return await self._solver.solve(solve, attempts)
+        return await self._keyed.solve(solve, key, attempts)
 
     async def submit(
         self,
@@ -293,8 +308,8 @@ class CaptchaClient:
         return self._solver.handle(solve)
 
     async def lookup(self, key: Any) -> PendingTask[Any] | None:
-        """Return the task that was submitted under a key, here, by an earlier client, or by another
-        process of a shared account.
+        """Return the task that was submitted or solved under a key, here, by an earlier client, or
+        by another process of a shared account.
 
         Makes no request. `await` it for its answer, or `peek`.
 
@@ -303,6 +318,7 @@ class CaptchaClient:
 
         Raises:
             InvalidArgument: the client has no journal, and its account is not shared.
+            QueueTimeout: its createTask is on its way, and was not over within 15 s.
             AccountUnavailable: the shared account's store does not answer.
             SubmitUncertain: createTask was sent for it, but whether a task exists is unknown.
             TaskExpired: its result is gone; or an earlier client has handed it out, and the journal

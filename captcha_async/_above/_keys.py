@@ -7,18 +7,22 @@ can be had again while the client lives.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import attrs
 
 from .. import errors
 from .._journal import BY_KEY, Entry, Place, Record, dump_key, mark_of
+from .._outcome import Solved
 from .._solving._solve import Solve
 from .._solving._solver import Solver
 from .._solving._stored import is_too_old, take_up
 from .._solving._submit import KeyTaken
-from ..errors import CaptchaError, SubmitUncertain, TaskExpired, invalid
+from ..errors import CaptchaError, QueueTimeout, SubmitUncertain, TaskExpired, invalid
 from ..tasks._model import Task
 
 if TYPE_CHECKING:
@@ -28,10 +32,12 @@ __all__ = ["KeyedTasks"]
 
 MOST = 10_000
 """How many tasks are known in the process; of others the journal alone knows."""
+LOOKED = 15.0
+"""Seconds that a lookup waits for a createTask on its way here, as for one on its way elsewhere."""
 
 
 class KeyedTasks:
-    """The tasks of one client that were submitted with a key.
+    """The tasks of one client that were submitted with a key, or solved with one.
 
     Args:
         solver: the client's.
@@ -47,6 +53,8 @@ class KeyedTasks:
         self._known: dict[str, Solve] = {}
         # Of each key that is being submitted or looked up; leaves with the last who waits for it.
         self._turns: dict[str, _Turn] = {}
+        # {task: how many solve it now}: the last who leaves gives its slot back.
+        self._solving: dict[Solve, int] = {}
 
     async def submit(self, solve: Solve, key: Any) -> Solve:
         """Have a task accepted, unless there is one of that key.
@@ -60,23 +68,75 @@ class KeyedTasks:
             TaskExpired: its answer was taken, and is not stored.
             CaptchaError: it was not accepted.
         """
-        assert solve.task is not None
-        place = self._place(key, solve.task)
-        solve.key, solve.place = key, place
-        async with self._turn(place.key):
-            while not solve.accepted:
-                earlier = await self._find(place, solve.task, solve)
-                if earlier is not None and not _has_failed(earlier):
-                    return earlier
-                # Where another process is quicker, it is its task that counts.
-                with suppress(KeyTaken):
-                    await self._submit(solve)
+        place = self._enter(solve, key)
+        async with self._turn(place, solve.deadline) as turn:
+            return await self._accepted(solve, place, turn)
+
+    async def solve(self, solve: Solve, key: Any, attempts: int = 1) -> Solved[Any]:
+        """Collect the answer of a key's task, which is created if there is none.
+
+        In contrast with `submit`, a task that is in flight here has a slot; and one deadline holds
+        for all of it.
+
+        Args:
+            solve: the task.
+            key: the key.
+            attempts: how many tasks may be waited for, if one proves unsolvable or its answer
+                unreadable.
+
+        Raises:
+            InvalidArgument: the key is another task's, or cannot be recorded.
+            SubmitUncertain: whether there is a task of that key is unknown.
+            TaskExpired: its answer was taken, and is not stored.
+            CaptchaError: there is no answer.
+        """
+        solved = await self._solver.solve(solve, attempts, partial(self._answer, key=key))
+        return solved if solved.task is not None else attrs.evolve(solved, task=solve.task)
+
+    async def _answer(self, solve: Solve, key: Any) -> Solve:
+        """Have the answer of a key's task, which stays to be taken; return that task."""
+        place = self._enter(solve, key)
+        with self._slot_of(solve):
+            async with self._turn(place, solve.deadline) as turn:
+                found = await self._accepted(solve, place, turn)
+                if found is not solve:
+                    # What is said of the one holds for the other.
+                    self._solver.books.moved(solve, found.account, found.tenant, refused=False)
+            with self._slot_of(found):
+                if found is not solve:
+                    await self._follow(solve, found, place)
+                await self._solver.collector.wait(found, solve.deadline, solve.allowed)
+        return found
+
+    async def _follow(self, solve: Solve, found: Solve, place: Place) -> None:
+        """Have a task that was taken up count among those in flight, within the deadline."""
+        if found.lacks_slot:
+            # One after the other, for it is one task.
+            async with self._turn(place, solve.deadline):
+                if found.lacks_slot:
+                    await self._solver.take_slot(found, solve.deadline)
+        if solve.wait is None:
+            # Only the solving is bounded, and it begins now.
+            solve.deadline = anyio.current_time() + solve.allowed
+
+    async def _accepted(self, solve: Solve, place: Place, turn: _Turn) -> Solve:
+        """Return the task of a key: an earlier one, or *solve*, once it is accepted."""
+        while not solve.accepted:
+            earlier = await self._find(place, solve.task, solve)
+            if earlier is not None and not _has_failed(earlier):
+                return earlier
+            await self._submit(solve, turn)
         return solve
 
-    async def _submit(self, solve: Solve) -> None:
+    async def _submit(self, solve: Solve, turn: _Turn) -> None:
+        turn.solve = solve
         try:
             await self._solver.submit(solve)
+        except KeyTaken:
+            # Another process was quicker, and it is its task that counts.
+            solve.account.give_back_slot(solve)
         finally:
+            turn.solve = None
             if solve.accepted:
                 self._remember(solve)
 
@@ -87,25 +147,73 @@ class KeyedTasks:
             InvalidArgument: there is no journal, and the account is not shared.
             SubmitUncertain: whether there is a task of that key is unknown.
             TaskExpired: its answer was taken, and is not stored.
+            QueueTimeout: its createTask is on its way, and was not over in time.
             AccountUnavailable: the shared account's store does not answer.
             JournalError: the journal cannot be read.
         """
         place = self._place(key, None)
-        async with self._turn(place.key):
+        here, turn = self._known.get(place.key), self._turns.get(place.key)
+        if turn is not None and turn.is_queued:
+            # Until it is sent there is nothing to be known of it, and that may be long.
+            return here
+        if here is not None and not _has_failed(here):
+            return here
+        async with self._turn(place, anyio.current_time() + LOOKED):
             return await self._find(place, None)
 
     # -- inside -----------------------------------------------------------------------------------
+
+    def _enter(self, solve: Solve, key: Any) -> Place:
+        """Give a task its key."""
+        assert solve.task is not None
+        place = self._place(key, solve.task)
+        solve.key, solve.place = key, place
+        return place
 
     def _place(self, key: Any, task: Task[Any] | None) -> Place:
         if self._journal.journal is None and self.shared is None:
             raise self._journal.missing()
         return Place(BY_KEY, dump_key(key), None if task is None else mark_of(task))
 
-    def _turn(self, text: str) -> _Turn:
-        turn = self._turns.get(text)
-        if turn is None:
-            turn = self._turns[text] = _Turn(self._turns, text)
-        return turn
+    @asynccontextmanager
+    async def _turn(self, place: Place, deadline: float) -> AsyncGenerator[_Turn]:
+        """Let one after the other at a key.
+
+        Raises:
+            QueueTimeout: those before were not through by the *deadline*.
+        """
+        turn = self._turns.setdefault(place.key, _Turn())
+        turn.users += 1
+        try:
+            with anyio.CancelScope(deadline=deadline) as waiting:
+                await turn.lock.acquire()
+            if waiting.cancelled_caught:
+                raise QueueTimeout(
+                    "Another call is submitting this key, and was not through in time; nothing was "
+                    "paid for this one: try the key again later."
+                )
+            try:
+                yield turn
+            finally:
+                turn.lock.release()
+        finally:
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[place.key]
+
+    @contextmanager
+    def _slot_of(self, solve: Solve) -> Generator[None]:
+        """Keep a task's slot for those who solve it, until the last of them leaves."""
+        self._solving[solve] = self._solving.get(solve, 0) + 1
+        try:
+            yield
+        finally:
+            self._solving[solve] -= 1
+            if not self._solving[solve]:
+                del self._solving[solve]
+                if solve.has_slot and solve.has_answer:
+                    solve.account.gates.slots.succeeded()
+                solve.account.give_back_slot(solve)
 
     async def _find(
         self, place: Place, task: Task[Any] | None, submitted: Solve | None = None
@@ -141,6 +249,8 @@ class KeyedTasks:
             raise _uncertain()
         if submitted is not None:
             submitted.record = known.entry
+            # Of what is only submitted nobody knows yet who will ask for it, and where.
+            known.entry.awaited = submitted.wants_slot
         elif known.failure is not None:
             raise known.failure
         return None
@@ -175,31 +285,20 @@ class KeyedTasks:
             del self._known[next(iter(self._known))]
 
 
+@attrs.define(eq=False)
 class _Turn:
-    """One after the other for one key: `async with`; it leaves *turns* with its last user."""
+    """Whose turn it is at one key."""
 
-    def __init__(self, turns: dict[str, _Turn], text: str) -> None:
-        self._turns = turns
-        self._text = text
-        self._lock = anyio.Lock()
-        self._users = 0
+    lock: anyio.Lock = attrs.field(factory=anyio.Lock)
+    users: int = 0
+    """Who has it, and who waits for it."""
+    solve: Solve | None = None
+    """What is being submitted; set by who has the turn, for that time."""
 
-    async def __aenter__(self) -> None:
-        self._users += 1
-        try:
-            await self._lock.acquire()
-        except BaseException:
-            self._leave()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self._lock.release()
-        self._leave()
-
-    def _leave(self) -> None:
-        self._users -= 1
-        if not self._users:
-            self._turns.pop(self._text, None)
+    @property
+    def is_queued(self) -> bool:
+        """Whether what is to be submitted waits for a slot, so that nothing of it is sent."""
+        return self.solve is not None and self.solve.wants_slot and not self.solve.has_slot
 
 
 def _check_same(place: Place, there: Place | None) -> None:

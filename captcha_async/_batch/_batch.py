@@ -365,8 +365,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         """Go on with a task that was submitted before, in place of a new one."""
         earlier.key, earlier.position = solve.key, solve.position
         # What has ended, or is in flight for another process, takes no slot of ours.
-        elsewhere = earlier.record is not None and not earlier.record.ours
-        earlier.wants_slot = not earlier.done and not elsewhere
+        earlier.wants_slot = earlier.lacks_slot
         earlier.deadline, earlier.wait = solve.deadline, solve.wait
         self._outcomes.exchanged(solve, earlier)
         return earlier

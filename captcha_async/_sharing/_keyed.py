@@ -48,6 +48,7 @@ class KeyedEntry:
         "_record",
         "_records",
         "asking",
+        "awaited",
         "due",
         "lost",
         "ours",
@@ -72,6 +73,8 @@ class KeyedEntry:
         self._begun = False
         self._certain = certain
         self.ours: bool = found is None
+        # Whether who submits it collects it as well.
+        self.awaited: bool = place.batch != BY_KEY
         # Whether the store is being asked, so that a time-out is its fault.
         self.asking: bool = False
         # How often it has broken off while the key was being taken.
@@ -137,10 +140,8 @@ class KeyedEntry:
             token: its callback's, if it has one.
         """
         if self._record is not None:
-            # Of a single task nobody knows yet who will ask for it, and where.
-            free = self.place.batch == BY_KEY
-            self._put(state="open", ref=ref, token=token, free=free)
-            self.ours = not free
+            self._put(state="open", ref=ref, token=token, free=not self.awaited)
+            self.ours = self.awaited
             await self._records.saved(self._record, ACCEPT)
 
     def uncertain(self) -> None:

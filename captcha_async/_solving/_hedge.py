@@ -82,6 +82,7 @@ class Hedge:
             solve.deadline - anyio.current_time(),
             callback_url=solve.callback_url,
             soft_id=solve.soft_id,
+            extra=solve.extra,
             wants_slot=solve.wants_slot,
             tried=(solve.account,),
             elsewhere=True,

@@ -56,7 +56,7 @@ class Solve:
     tenant: Tenant
     """The client, as that account knows it."""
     key: Any = None
-    """Its key in a batch."""
+    """Its key in a batch, or that of a single task."""
     position: int = 0
     """Where it stands in a batch's source."""
     deadline: float = EVER
@@ -81,7 +81,7 @@ class Solve:
     callback: Callback | None = None
     """Where its result is to be posted; made by the first createTask, ended with the task."""
     place: Place | None = None
-    """Where it stands in a batch, if the journal is to know."""
+    """Where it stands in a batch, or among tasks with a key, if others are to know."""
     entry: Entry | None = None
     """Its line in the journal, if there is one; new for each createTask."""
     record: KeyedEntry | None = None
@@ -159,6 +159,12 @@ class Solve:
     def has_answer(self) -> bool:
         """Whether the answer is there."""
         return isinstance(self.outcome, Solved)
+
+    @property
+    def lacks_slot(self) -> bool:
+        """Whether it is in flight for this process, and does not count as such."""
+        elsewhere = self.record is not None and not self.record.ours
+        return not (self.done or elsewhere or self.has_slot)
 
     @property
     def ref(self) -> TaskRef:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import ref as weak
@@ -18,6 +19,7 @@ from .._ref import TaskRef
 from ..errors import (
     CaptchaError,
     JournalError,
+    ServiceError,
     SubmitUncertain,
     UnreadableSolution,
     Unsolvable,
@@ -130,20 +132,27 @@ class Solver:
             **details,
         )
 
-    async def solve(self, solve: Solve, attempts: int = 1) -> Solved[Any]:
+    async def solve(
+        self,
+        solve: Solve,
+        attempts: int = 1,
+        answer: Callable[[Solve], Awaitable[Solve]] | None = None,
+    ) -> Solved[Any]:
         """Create the task and collect its answer, under one deadline for both.
 
         Args:
             solve: the task.
             attempts: how many tasks may be created, if one proves unsolvable or its answer
                 unreadable.
+            answer: how one of them is created and collected, if not by `answer`.
 
         Raises:
             CaptchaError: there is no answer.
         """
+        answer = answer or self.answer
         while True:
             try:
-                solve = await self.answer(solve)
+                solve = await answer(solve)
             except (Unsolvable, UnreadableSolution):
                 attempts -= 1
                 if attempts < 1 or self.is_late(solve):
@@ -192,6 +201,7 @@ class Solver:
             timeout,
             callback_url=solve.callback_url,
             soft_id=solve.soft_id,
+            extra=solve.extra,
             wants_slot=solve.wants_slot,
             tried=tried,
         )
@@ -237,12 +247,20 @@ class Solver:
         elif solve.wants_slot:
             await self._take_slot(solve)
 
+    async def take_slot(self, solve: Solve, deadline: float) -> None:
+        """Have a task that was taken up count among those in flight; wait for that until the
+        *deadline* at most.
+        """
+        with anyio.CancelScope(deadline=deadline):
+            await self._take_slot(solve)
+
     async def _take_slot(self, solve: Solve) -> None:
-        """Have a task that was taken up count among those in flight."""
         semaphore = solve.account.gates.slots.semaphore
-        with solve.account.gates.fuse.guard("create", tenant=solve.tenant):
-            await semaphore.acquire()
-        solve.has_slot = True
+        # While no task can be created, what is paid for can be collected without one.
+        with suppress(ServiceError):
+            with solve.account.gates.fuse.guard("create", tenant=solve.tenant):
+                await semaphore.acquire()
+            solve.has_slot = True
 
     def _not_accepted(self, solve: Solve) -> CaptchaError:
         wait = solve.allowed

@@ -59,6 +59,24 @@ async def single(client: CaptchaClient) -> None:
         await found
 
 
+async def solve(client: CaptchaClient) -> None:
+    """Solve keys, each by two at the same time, the second of them in a hurry."""
+
+    async def solve_in(key: str, seconds: float | None) -> None:
+        with anyio.move_on_after(seconds):
+            await client.solve(jobs(2)[key], key=key)
+
+    async with anyio.create_task_group() as group:
+        for key in jobs(2):
+            group.start_soon(solve_in, key, None)
+            group.start_soon(solve_in, key, 0.35)
+
+
+async def solve_all(client: CaptchaClient) -> dict[Any, Any]:
+    """What a second process gets of the keys, in the same way."""
+    return {key: await client.solve(task, key=key) for key, task in jobs(2).items()}
+
+
 async def everything(client: CaptchaClient) -> dict[Any, Any]:
     """What a second process gets of the keys, in the same way."""
     found: dict[Any, Any] = {}
@@ -69,8 +87,8 @@ async def everything(client: CaptchaClient) -> dict[Any, Any]:
 
 @pytest.mark.parametrize(
     ("work", "again"),
-    [(batch, lambda client: run(client, jobs(2))), (single, everything)],
-    ids=["batch", "single"],
+    [(batch, lambda client: run(client, jobs(2))), (single, everything), (solve, solve_all)],
+    ids=["batch", "single", "solve"],
 )
 async def test_a_cancellation_anywhere_pays_nothing_twice(
     work: Callable[[CaptchaClient], Awaitable[None]],
@@ -91,6 +109,8 @@ async def test_a_cancellation_anywhere_pays_nothing_twice(
             assert await first.uncertain() == ()
             assert first._solver.records is not None
             assert first._solver.records.unsaved == 0
+            for client in (first, second):
+                assert client.account.gates.slots.semaphore.statistics().borrowed == 0
         moment += STEP * 3
 
 
