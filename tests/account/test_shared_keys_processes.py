@@ -1,4 +1,7 @@
-"""A worker is killed in the midst of a batch, and others run it again: nothing is paid twice."""
+"""A worker is killed in the midst of its keys, and others run them again: nothing is paid twice.
+
+As a batch, and each by itself.
+"""
 
 from __future__ import annotations
 
@@ -162,20 +165,24 @@ async def fleet(service: Service, kind: str, folder: Path) -> AsyncIterator[Flee
         ("redis", "answer"),
     ],
 )
-async def test_a_killed_worker_s_batch_is_run_again_by_two(
-    kind: str, moment: str, tmp_path: Path, anyio_backend: object
+@pytest.mark.parametrize("mode", ["batch", "single"])
+async def test_a_killed_worker_s_keys_are_run_again_by_two(
+    kind: str, moment: str, mode: str, tmp_path: Path, anyio_backend: object
 ) -> None:
     """Both have the same answers, and each key was paid for once; what was on its way at the kill
     is told as uncertain, and sent again only when the user says so.
     """
     service = Service(moment)
     async with fleet(service, kind, tmp_path) as workers:
-        service.victim = workers.start("victim")
+        service.victim = workers.start("victim", "asyncio", mode)
         assert await workers.ended(service.victim) == [-signal.SIGKILL]
         service.victim = None
         begun = service.created()
         assert begun
-        second, third = workers.start("second"), workers.start("third", "trio")
+        second, third = [
+            workers.start(name, backend, mode)
+            for name, backend in (("second", "asyncio"), ("third", "trio"))
+        ]
         assert await workers.ended(second, third) == [0, 0]
         assert max(service.created().values()) == 1
         results = workers.results("second")
@@ -189,7 +196,7 @@ async def test_a_killed_worker_s_batch_is_run_again_by_two(
             assert uncertain
         handed_out = workers.results("victim") if (tmp_path / "victim").exists() else {}
         assert all(results[key] == said for key, said in handed_out.items())
-        fourth = workers.start("fourth", "asyncio", "resend")
+        fourth = workers.start("fourth", "asyncio", mode, "resend")
         assert await workers.ended(fourth) == [0]
         assert set(service.created()) == set(KEYS)
         assert all(times <= 1 + (key in uncertain) for key, times in service.created().items())

@@ -279,6 +279,17 @@ async def test_what_stands_beside_the_task_is_sent_there() -> None:
     assert second == {"clientKey": KEY, "task": first["task"], "languagePool": "rn"}
 
 
+async def test_a_further_attempt_is_the_same_request() -> None:
+    """With what stands beside the task."""
+    emulator = Emulator(latency=Latency.fixed(1))
+    emulator.fail_with("ERROR_CAPTCHA_UNSOLVABLE", times=1)
+    async with joined(emulator) as client:
+        await client.solve(IMAGE_TASK, attempts=2, extra={"priority": 2}, soft_id=7)
+    first, second = (request.body for request in emulator.requests_to("createTask"))
+    assert first == second
+    assert (first["priority"], first["softId"]) == (2, 7)
+
+
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
