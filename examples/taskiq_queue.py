@@ -26,7 +26,7 @@ from taskiq import Context, TaskiqDepends, TaskiqEvents, TaskiqResultTimeoutErro
 from taskiq.serializers import JSONSerializer
 from taskiq_redis import RedisAsyncResultBackend, RedisStreamBroker
 
-from captcha_async import Account, CaptchaClient, Limits, Solved, TurnstileTask
+from captcha_async import Account, CaptchaClient, CaptchaError, Limits, TurnstileTask
 from captcha_async.emulator import Emulator, Latency, serve
 
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -94,17 +94,14 @@ async def solve(
 ) -> dict[str, str]:
     """Solve one captcha. What uses the token belongs in here: it lives for a minute or two."""
     client: CaptchaClient = context.state.captcha
-    tasks = {key: TurnstileTask(website_url=website_url, website_key=website_key)}
-    # By key, so that a message that is delivered again collects, and does not pay again; and a
-    # batch, though of one, because what is only submitted takes no slot.
-    async with client.batch(tasks, resume=True, timeout=TIMEOUT) as outcomes:
-        async for outcome in outcomes:
-            if isinstance(outcome, Solved):
-                return {"key": key, "token": outcome.solution.token, "error": ""}
-            error = outcome.error
-            again = AGAIN if error.retryable else ""
-            return {"key": key, "token": "", "error": again + type(error).__name__}
-    raise AssertionError("unreachable")
+    task = TurnstileTask(website_url=website_url, website_key=website_key)
+    try:
+        # By key, so that a message that is delivered again collects, and does not pay again.
+        solved = await client.solve(task, key=key, timeout=TIMEOUT)
+    except CaptchaError as error:
+        again = AGAIN if error.retryable else ""
+        return {"key": key, "token": "", "error": again + type(error).__name__}
+    return {"key": key, "token": solved.solution.token, "error": ""}
 
 
 async def answer_of(row: dict[str, str]) -> dict[str, str]:
