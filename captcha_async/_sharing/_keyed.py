@@ -14,7 +14,8 @@ from .._journal import BY_KEY, Place
 from .._journal._record import dump_solution
 from .._ref import TaskRef
 from ..errors import AccountUnavailable
-from ._records import Records, Seen, TaskRecord, new_tag
+from ._record import Seen, TaskRecord, new_tag
+from ._records import Records
 
 __all__ = ["KeyedEntry"]
 

@@ -17,7 +17,8 @@ from .._journal import BY_KEY, Entry, Place, Record, UncertainSubmission, dump_k
 from .._journal._keys import load_key
 from .._ref import TaskRef
 from .._sharing._keyed import KeyedEntry
-from .._sharing._records import LOOKED, Records, Seen, TaskRecord, new_tag
+from .._sharing._record import Seen, TaskRecord, new_tag
+from .._sharing._records import LOOKED, Records
 from ..errors import AccountUnavailable, CaptchaError, QueueTimeout, invalid
 from ..tasks._model import Task
 from ._solve import Solve

@@ -19,7 +19,7 @@ from ..wire._models import spec_of
 from ._solve import Solve
 
 if TYPE_CHECKING:
-    from .._sharing._records import TaskRecord
+    from .._sharing._record import TaskRecord
 
 __all__ = ["failure_of", "polled_elsewhere", "told_by"]
 

@@ -19,7 +19,7 @@ from captcha_async._sharing._keyed import KeyedEntry
 from captcha_async._sharing._member import Member
 from captcha_async._sharing._memory import MemoryStore
 from captcha_async._sharing._messages import Mail, Terms
-from captcha_async._sharing._records import LONG, TaskRecord, key_of, new_tag
+from captcha_async._sharing._record import LONG, TaskRecord, key_of, new_tag
 from captcha_async._sharing._store import NOBODY, RESULT_LIFE, Change, Found, StoreRefused
 
 REF = TaskRef("capmonster", 7, "TurnstileTask")
