@@ -721,7 +721,9 @@ class CaptchaClient:
         processes of a shared account of their keys.
 
         Their process died, or the network failed, between createTask and its reply. They are never
-        sent again by themselves.
+        sent again by themselves. What cannot be read counts as well, since a task may exist: a
+        damaged row or record, and a shared record of a newer version whose process is gone; its key
+        is None if that cannot be read either.
 
         Raises:
             InvalidArgument: the client has no journal, and its account is not shared.

@@ -86,5 +86,5 @@ async def forget(
     journal = solver.books.journal
     if journal.journal is not None or shared is None:
         await journal.forget(submission.number)
-    if shared is not None and submission.key is not None:
+    if shared is not None and (submission.key is not None or submission.unread):
         await shared.forget(submission)

@@ -180,7 +180,10 @@ class UncertainSubmission:
     batch: str | None
     """Name of its batch; None if it was in none."""
     key: Any
-    """Its key in the batch, or that of `submit`."""
+    """Its key in the batch, or that of `submit` and `solve`; None if it has none, or if nothing can
+    be read of its record."""
+    unread: str = attrs.field(default="", repr=False)
+    """Where a record stands in a shared account of which nothing can be read; empty for others."""
 
 
 # -- values that SQLite would not take, or not give back ----------------------------------------

@@ -21,7 +21,7 @@ from .._journal._keys import load_key
 from .._ref import TaskRef
 from ._store import NOBODY, RESULT_LIFE, TAG, Change
 
-__all__ = ["LONG", "Seen", "TaskRecord", "change_of", "key_of", "new_tag", "read_of"]
+__all__ = ["LONG", "Seen", "TaskRecord", "change_of", "key_of", "left_of", "new_tag", "read_of"]
 
 logger = logging.getLogger("captcha_async")
 
@@ -171,5 +171,37 @@ def read_of(place: Place, value: bytes) -> TaskRecord:
         return TaskRecord.load(value)
     except ValueError as error:
         logger.warning("The shared record of a key cannot be read (%s).", error)
-        tag = value[:TAG].decode(errors="surrogateescape")
-        return TaskRecord(tag=tag, batch=place.batch, key=place.key, state="uncertain")
+        return _doubt(value, place)
+
+
+def left_of(key: str, value: bytes) -> TaskRecord:
+    """Return what stands under a key of the store; what cannot be read is a doubt.
+
+    Its place is known if that can be read, as it can of what a newer version writes; else its key
+    is empty, which is no key.
+    """
+    try:
+        return TaskRecord.load(value)
+    except ValueError:
+        pass
+    try:
+        data = orjson.loads(value[TAG:])
+        place = Place(load_key(data["batch"]), data["key"], None)
+        load_key(place.key)
+        if key_of(place) == key:
+            at, kind = data.get("at"), data.get("type")
+            now = wall_time()
+            return _doubt(
+                value,
+                place,
+                at=at if isinstance(at, int | float) and 0 < at <= now else now,
+                type=kind if isinstance(kind, str) else "",
+            )
+    except (ValueError, TypeError, LookupError, AttributeError):
+        pass
+    return _doubt(value, Place("", "", None), at=wall_time())
+
+
+def _doubt(value: bytes, place: Place, **known: Any) -> TaskRecord:
+    tag = value[:TAG].decode(errors="surrogateescape")
+    return TaskRecord(tag=tag, batch=place.batch, key=place.key, state="uncertain", **known)

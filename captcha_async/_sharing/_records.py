@@ -18,7 +18,7 @@ import attrs
 from .._journal import Place
 from ..errors import AccountUnavailable
 from ._job import Job
-from ._record import Seen, TaskRecord, change_of, key_of, new_tag, read_of
+from ._record import Seen, TaskRecord, change_of, key_of, left_of, new_tag, read_of
 from ._store import Change, Life, Store, StoreForgot, StoreRefused, StoreUnreachable
 
 __all__ = ["LOOKED", "Records"]
@@ -204,6 +204,17 @@ class Records:
         self.forget(record)
         await self._answer(self._puts[key_of(record.place)], LOOKED)
 
+    async def forgotten_unread(self, key: str) -> None:
+        """Remove what nobody takes care of under a key of the store, though it cannot be read.
+
+        Raises:
+            AccountUnavailable: the store does not answer; it is removed later, if it was found.
+        """
+        for found, record in await self.left():
+            if found == key and not record.key:
+                self._put(Change(key=key, value=None, tag=record.tag))
+                await self._answer(self._puts[key], LOOKED)
+
     async def adopt(self) -> None:
         """Take over what members that are gone have left unfinished.
 
@@ -215,7 +226,7 @@ class Records:
             AccountUnavailable: the store does not answer.
         """
         jobs: list[Job[Change]] = []
-        for record in await self.left():
+        for _, record in await self.left():
             if record.state == "open":
                 ours = attrs.evolve(record, tag=new_tag(), free=True, adopted=True)
                 then = partial(self.adopted.__setitem__, ours, None)
@@ -230,8 +241,11 @@ class Records:
         for job in jobs:
             await self._answer(job, LOOKED)
 
-    async def left(self) -> list[TaskRecord]:
+    async def left(self) -> list[tuple[str, TaskRecord]]:
         """Return what nobody takes care of, because its member is gone or its fate unknown.
+
+        Returns:
+            The key in the store, and the record; one that cannot be read is uncertain.
 
         Raises:
             AccountUnavailable: the store does not answer.
@@ -243,12 +257,7 @@ class Records:
                 f"What others have left cannot be looked for: {error}.",
                 retryable=isinstance(error, StoreUnreachable),
             ) from None
-        records: list[TaskRecord] = []
-        for _, value in found:
-            # Whose key it is nobody can tell; who runs the key is told.
-            with suppress(ValueError):
-                records.append(TaskRecord.load(value))
-        return records
+        return [(key, left_of(key, value)) for key, value in found]
 
     def _note_unfinished(self, change: Change) -> None:
         now = anyio.current_time()

@@ -241,10 +241,11 @@ class SharedKeys:
                 number=0,
                 task_type=record.type,
                 age=record.age,
-                batch=None if record.batch == BY_KEY else record.batch,
-                key=load_key(record.key),
+                batch=None if record.batch == BY_KEY or not record.key else record.batch,
+                key=load_key(record.key) if record.key else None,
+                unread="" if record.key else key,
             )
-            for record in await self._records.left()
+            for key, record in await self._records.left()
             if record.state in DOUBTS
         ]
 
@@ -255,6 +256,9 @@ class SharedKeys:
             AccountUnavailable: the store does not answer.
         """
         await self._solver.join()
+        if submission.unread:
+            await self._records.forgotten_unread(submission.unread)
+            return
         batch = BY_KEY if submission.batch is None else submission.batch
         seen = await self._records.look(Place(batch, dump_key(submission.key), None))
         if seen is not None and seen.record.state in DOUBTS and not seen.living:

@@ -27,6 +27,10 @@ from captcha_async import (
     UncertainSubmission,
     Unsolvable,
 )
+from captcha_async._clock import wall_time
+from captcha_async._journal import BY_KEY, Place, dump_key
+from captcha_async._sharing._record import TaskRecord, key_of, new_tag
+from captcha_async._sharing._store import NOBODY
 from captcha_async.emulator import Emulator, Latency
 
 TIMES = Latency.fixed(10)
@@ -394,6 +398,36 @@ async def test_an_uncertain_key_is_listed_and_forgotten() -> None:
         assert await first.uncertain() == ()
         await first.submit(TOKEN_TASK, key="order-17")
         assert processes.paid == paid + 1
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+async def test_an_uncertain_key_that_cannot_be_read_is_listed_and_forgotten(damaged: bool) -> None:
+    """As of a newer version, whose keys can be read, or of nobody: who is told to look finds it."""
+    async with fleet(Emulator(latency=TIMES)) as processes:
+        client = await processes.start()
+        key = key_of(Place(BY_KEY, dump_key("order-17"), None))
+        record = TaskRecord(
+            tag=new_tag(),
+            batch=BY_KEY,
+            key=dump_key("order-17"),
+            state="uncertain",
+            type="RecaptchaV2Task",
+            at=wall_time() - 5,
+        )
+        value = record.dump().replace(b'"uncertain"', b'"postponed"')
+        processes.place._put(key, b"\xff" * 20 if damaged else value, 600, NOBODY)
+        for call in (client.lookup("order-17"), client.solve(TOKEN_TASK, key="order-17")):
+            with pytest.raises(SubmitUncertain, match=r"client\.uncertain"):
+                await call
+        (left,) = await client.uncertain()
+        assert left.key == (None if damaged else "order-17")
+        assert left.task_type == ("" if damaged else "RecaptchaV2Task")
+        assert left.age == pytest.approx(0 if damaged else 5, abs=1)
+        assert [pending async for pending in client.resume()] == []
+        await client.forget(left)
+        assert await client.uncertain() == ()
+        assert (await client.solve(TOKEN_TASK, key="order-17")).key == "order-17"
+        assert processes.paid == 1
 
 
 async def test_a_submission_whose_time_is_over_while_another_sends_is_told() -> None:

@@ -181,7 +181,7 @@ async def test_what_a_dead_member_left_is_adopted_by_one() -> None:
         adopted = [record.key for member in (one, two) for record in member.records.adopted]
         assert adopted == ['"open"']
         assert await state_of(one, places["sending"]) == "uncertain"
-        assert [record.key for record in await two.records.left()] == ['"sending"']
+        assert [record.key for _, record in await two.records.left()] == ['"sending"']
 
 
 async def test_in_an_outage_nothing_is_sent_and_nothing_is_lost() -> None:
@@ -346,7 +346,11 @@ async def test_a_record_that_cannot_be_read_is_a_doubt(text: bytes) -> None:
         seen = await one.records.look(PLACE)
         assert seen is not None
         assert seen.record.state == "uncertain"
-        assert await one.records.left() == []
+        ((key, left),) = await one.records.left()
+        assert (key, left.state) == (key_of(PLACE), "uncertain")
+        # Its place is known as far as it is there.
+        assert (left.batch, left.key) == (("shop", PLACE.key) if b"order" in text else ("", ""))
+        assert 0 <= left.age < 1
         await one.records.adopt()
         assert not await entry(one).begin("TurnstileTask")
         assert await entry(one, expected=seen.record.tag).begin("TurnstileTask")
