@@ -275,6 +275,18 @@ def test_an_account_error_stops_it(folder: Path, emulator: Emulator, base_url: s
     assert [line["key"] for line in results()] == list(range(1, 201))
 
 
+def test_a_run_that_is_stopped_before_anything_is_sent(
+    folder: Path, emulator: Emulator, base_url: str
+) -> None:
+    """It says that nothing is in flight, and collects nothing."""
+    emulator.refuse("ERROR_KEY_DOES_NOT_EXIST")
+    write(page(1), page(2))
+    result = batch(base_url)
+    assert result.exit_code == 3
+    assert "stopped: nothing is in flight" in result.stderr
+    assert "collecting" not in result.stderr
+
+
 def test_a_ban_is_told_with_its_end(folder: Path, emulator: Emulator, base_url: str) -> None:
     """To go on before it is over would make it longer."""
     emulator.refuse("ERROR_IP_BANNED")

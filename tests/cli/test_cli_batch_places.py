@@ -11,10 +11,12 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 from command_line import KEY, run, served
 
-from captcha_async import CaptchaClient
+from captcha_async import CAPMONSTER, CaptchaClient
 from captcha_async.cli._batch._files import Files
 from captcha_async.cli._batch._lines import TaskLines
 from captcha_async.cli._batch._run import BatchRun, Settings
@@ -252,3 +254,38 @@ async def test_an_interruption_before_the_batch_is_open(folder: Path) -> None:
     assert run.interrupted
     assert run.error is None
     assert not run.solved + run.failed
+    assert run.frame(0.0).note == "interrupted: nothing is in flight"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {})], ids=["asyncio-real"])
+async def test_an_interrupted_run_says_what_it_is_still_doing(anyio_backend: object) -> None:
+    """First replies are on their way, then tasks are in flight, and in the end nothing is."""
+    service = CAPMONSTER.evolve(min_poll_gap=0.05)
+    emulator = Emulator(service, api_keys=KEY, latency=Latency.fixed(0.8))
+    emulator.delay(0.4, "createTask")
+    transport = httpx.ASGITransport(app=emulator)
+    async with emulator.running(), httpx.AsyncClient(transport=transport) as http_client:
+        client = CaptchaClient(KEY, service=service, http_client=http_client)
+        lines = TaskLines(Reading(client.service))
+        files = Files([Path("tasks")], Path("results"), False, None, True)
+        settings = Settings(5, None, False, 60.0, ("127.0.0.1", 0))
+        run = BatchRun(client, lines, files, settings, Health())
+        notes: list[str] = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(run.run)
+            while not emulator.requests:  # noqa: ASYNC110 (it has no event)
+                await anyio.sleep(0.01)
+            assert run.frame(0.0).note == ""
+            run.interrupt()
+            notes.append(run.frame(0.0).note)
+            while not client.statistics().in_flight:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+            notes.append(run.frame(0.0).note)
+    notes.append(run.frame(0.0).note)
+    assert notes == [
+        "interrupted: waiting for replies to what was sent (60 s); Ctrl-C again: end now",
+        "interrupted: collecting what is paid for (60 s); Ctrl-C again: end now",
+        "interrupted: nothing is in flight",
+    ]
+    assert run.solved == len(emulator.tasks) > 0

@@ -161,6 +161,7 @@ def test_a_second_signal_does_not_wait(start: Start, emulator: Emulator, tmp_pat
     ids = sorted(map(str, emulator.tasks))
     assert f"paid for and not collected: 5 (ids {ids[0]}" in errors
     assert "; --resume collects them" in errors
+    assert "interrupted: 5 paid for and not collected" in errors
     code, _, errors = end(start("tasks", "-o", "results", "--resume"))
     assert code == 0, errors
     assert sorted(solved_keys(tmp_path / "results")) == [f"job {n}" for n in range(5)]

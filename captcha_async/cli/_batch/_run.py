@@ -362,7 +362,7 @@ class BatchRun:
             mood=mood,
             last_error=self.health.last_error,
             elapsed=now - started,
-            note=self._note(now),
+            note=self._note(now, numbers.in_flight),
         )
 
     def _service(self, now: float, *, waiting: bool = False) -> tuple[str, str]:
@@ -371,10 +371,16 @@ class BatchRun:
         over = self.fatal is not None or self.interrupted
         return self.health.words(now, waiting=waiting, again=again, over=over)
 
-    def _note(self, now: float) -> str:
-        if self.interrupted:
-            left = max(0.0, self._scope.deadline - now)
-            return f"interrupted: collecting what is paid for ({left:.0f} s); Ctrl-C again: end now"
-        if self.fatal is not None:
-            return "stopped: collecting what is paid for"
-        return ""
+    def _note(self, now: float, flying: int) -> str:
+        """Return what a run that sends nothing more is still doing."""
+        if not self.interrupted and self.fatal is None:
+            return ""
+        why = "interrupted" if self.interrupted else "stopped"
+        if not self._under_way():
+            left_over = f"{flying} paid for and not collected"
+            return f"{why}: {left_over if flying else 'nothing is in flight'}"
+        doing = "collecting what is paid for" if flying else "waiting for replies to what was sent"
+        if not self.interrupted:
+            return f"{why}: {doing}"
+        left = max(0.0, self._scope.deadline - now)
+        return f"{why}: {doing} ({left:.0f} s); Ctrl-C again: end now"
