@@ -101,6 +101,62 @@ def test_cells_become_what_the_fields_are(emulator: Emulator, base_url: str) -> 
     assert (second["isInvisible"], second["proxyPort"]) == (True, 8080)
 
 
+TURNSTILE_HAS = "it has website_url, website_key, page_action, data, user_agent, proxy"
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "says"),
+    [
+        (
+            "type,website_url,website_kye,note",
+            "TurnstileTask,https://a.example,k,mine",
+            "columns website_kye (did you mean website_key?), note are none of a TurnstileTask; "
+            + TURNSTILE_HAS,
+        ),
+        (
+            "type;websiteURL;websiteKye",
+            "turnstiletask;https://a.example;k",
+            "column websiteKye (did you mean websiteKey?) is none of a TurnstileTask; "
+            + TURNSTILE_HAS,
+        ),
+        (
+            "type,website_url,website_key",
+            "TurnstileTask,https://a.example,k,mine",
+            "column (a cell beyond the last one) is none of a TurnstileTask; " + TURNSTILE_HAS,
+        ),
+        (
+            "typ,website_url,website_key",
+            "TurnstileTask,https://a.example,k",
+            "where tasks name none, give --type; no task has the column typ (did you mean type?)",
+        ),
+        (
+            "type,website_url,website_key",
+            "TurnstileTsk,https://a.example,k",
+            "type 'TurnstileTsk' is not known (did you mean TurnstileTask?)",
+        ),
+        ("type,website_url,note", "TurnstileTask,https://a.example,", "website_key must be given"),
+    ],
+)
+def test_columns_that_no_task_has(header: str, row: str, says: str, base_url: str) -> None:
+    """They are named, with those that there are; a missing one may only be called otherwise."""
+    Path("tasks.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
+    result = batch("tasks.csv", base_url=base_url)
+    assert result.exit_code == 1
+    assert says in result.stderr
+    assert "(line 2)" in result.output
+
+
+def test_a_column_is_only_told_where_it_has_a_cell(base_url: str) -> None:
+    """Tables of several types have columns that only some of them use."""
+    Path("tasks.csv").write_text(
+        "type,website_url,website_key,note,min_score\n"
+        "TurnstileTask,https://a.example,k,,\n"
+        "RecaptchaV3Task,https://a.example,k,,0.3\n",
+        encoding="utf-8",
+    )
+    assert batch("tasks.csv", base_url=base_url).exit_code == 0
+
+
 def test_a_type_for_all(emulator: Emulator, base_url: str) -> None:
     """Tasks that name no type have the one of `--type`."""
     Path("tasks.csv").write_text("website_url,website_key\nhttps://a.example,k\n", encoding="utf-8")

@@ -20,6 +20,7 @@ from .._images import NotAnImage, read_image
 from .._types._catalogue import fields_of, find_types
 from . import _json as json
 from ._bad import BadLine, shown
+from ._columns import strange_columns
 from ._keys import Key
 
 __all__ = ["Reading", "image_task", "parse", "typed"]
@@ -59,9 +60,16 @@ def parse(piece: bytes | Mapping[str, str], reading: Reading) -> tuple[Key | Non
     if reading.type is not None:
         body.setdefault("type", reading.type)
     _put_files(body, reading.folder)
-    if not isinstance(piece, bytes):
-        body = typed(body)
-    return key, _load(body, reading)
+    if isinstance(piece, bytes):
+        return key, _load(body, reading)
+    try:
+        return key, _load(typed(body), reading)
+    except BadLine as error:
+        # A field that is missing may only be called something else.
+        strange = strange_columns(piece, body.get("type"))
+        if strange is None:
+            raise
+        raise BadLine(strange if "type" in body else f"{error}; {strange}") from None
 
 
 def image_task(path: Path, reading: Reading) -> Task[Any]:
