@@ -13,7 +13,7 @@ import attrs
 import httpx
 from anyio.lowlevel import checkpoint
 
-from ._framing import H11Reader, ReplyReader
+from ._framing import PlainReader, ReplyReader
 from ._links import Link, open_stream_link
 from ._messages import NO_TIMEOUTS, Call, Origin, RawReply
 from ._turn import asyncio_loop
@@ -21,7 +21,7 @@ from ._turn import asyncio_loop
 try:
     from ._fast_framing import FastReader
 except ImportError:
-    make_reader: Callable[[], ReplyReader] = H11Reader
+    make_reader: Callable[[], ReplyReader] = PlainReader
 else:
     make_reader = FastReader
 
