@@ -99,22 +99,17 @@ class KeyedTasks:
         with self._slot_of(solve):
             async with self._turn(place, solve.deadline) as turn:
                 found = await self._accepted(solve, place, turn)
-                if found is not solve:
-                    # What is said of the one holds for the other.
-                    self._solver.books.moved(solve, found.account, found.tenant, refused=False)
             with self._slot_of(found):
                 if found is not solve:
-                    await self._follow(solve, found, place)
+                    self._follow(solve, found)
                 await self._solver.collector.wait(found, solve.deadline, solve.allowed)
         return found
 
-    async def _follow(self, solve: Solve, found: Solve, place: Place) -> None:
-        """Have a task that was taken up count among those in flight, within the deadline."""
+    def _follow(self, solve: Solve, found: Solve) -> None:
+        """Have *solve* stand for a task that was found, which counts among those in flight now."""
+        self._solver.books.moved(solve, found.account, found.tenant, refused=False)
         if found.lacks_slot:
-            # One after the other, for it is one task.
-            async with self._turn(place, solve.deadline):
-                if found.lacks_slot:
-                    await self._solver.take_slot(found, solve.deadline)
+            self._solver.take_free_slot(found)
         if solve.wait is None:
             # Only the solving is bounded, and it begins now.
             solve.deadline = anyio.current_time() + solve.allowed

@@ -247,12 +247,15 @@ class Solver:
         elif solve.wants_slot:
             await self._take_slot(solve)
 
-    async def take_slot(self, solve: Solve, deadline: float) -> None:
-        """Have a task that was taken up count among those in flight; wait for that until the
-        *deadline* at most.
+    @staticmethod
+    def take_free_slot(solve: Solve) -> None:
+        """Have a task that was taken up count among those in flight, if a slot is free.
+
+        It is not waited for: the task is there, and its answer is kept for minutes only.
         """
-        with anyio.CancelScope(deadline=deadline):
-            await self._take_slot(solve)
+        with suppress(anyio.WouldBlock):
+            solve.account.gates.slots.semaphore.acquire_nowait()
+            solve.has_slot = True
 
     async def _take_slot(self, solve: Solve) -> None:
         semaphore = solve.account.gates.slots.semaphore

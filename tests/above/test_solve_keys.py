@@ -145,6 +145,22 @@ async def test_a_task_that_was_only_submitted_gets_a_slot_when_it_is_solved(path
         assert slots(client) == 0
 
 
+async def test_what_is_paid_for_waits_for_no_slot(path: Path) -> None:
+    """It is in flight already, and its answer is not kept for ever."""
+    emulator = quick_emulator(0.1)
+    async with (
+        journalled(emulator, path, limits=SLOT) as client,
+        anyio.create_task_group() as group,
+    ):
+        await client.submit(TOKEN_TASK, key=KEY)
+        emulator.answer_with({"gRecaptchaResponse": "late"}, after=1)
+        group.start_soon(lambda: client.solve(TOKEN_TASK, key="order-18"))
+        await until(lambda: slots(client) == 1)
+        await client.solve(TOKEN_TASK, key=KEY)
+        assert client.statistics().in_flight == 1
+        assert slots(client) == 1
+
+
 async def test_a_slot_stays_with_those_who_go_on(path: Path) -> None:
     """Whoever has created the task may leave before them."""
     emulator = quick_emulator(0.4)

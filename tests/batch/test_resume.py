@@ -16,6 +16,7 @@ from captcha_async import (
     CaptchaClient,
     Event,
     Failed,
+    InsufficientBalance,
     InvalidArgument,
     Journal,
     PendingTask,
@@ -184,6 +185,25 @@ async def test_an_interrupted_batch_goes_on_where_it_stopped(path: Path) -> None
     assert all(outcome.task is tasks()[outcome.key] or outcome.task for outcome in second)
     assert rows(path) == ["solved"] * 5
     assert emulator.violations == []
+
+
+async def test_without_money_what_is_paid_for_is_collected(path: Path) -> None:
+    """No task can be created, and the answers of those that there are come all the same."""
+    emulator = quick_emulator(0.3)
+    async with journalled(emulator, path) as client:
+        with anyio.move_on_after(0.15):
+            await client.solve_all(tasks(3), name="pages")
+    emulator.balance = 0
+    async with journalled(emulator, path) as client:
+        with pytest.raises(InsufficientBalance):
+            await client.solve(TOKEN_TASK)
+        async with client.batch(tasks(4), name="pages", resume=True) as outcomes:
+            found = {outcome.key: outcome async for outcome in outcomes}
+    failed = found.pop("page 3")
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, InsufficientBalance)
+    assert [type(outcome) for outcome in found.values()] == [Solved] * 3
+    assert len(emulator.tasks) == 3
 
 
 async def test_stored_answers_are_handed_out_again(path: Path) -> None:

@@ -60,6 +60,8 @@ async def solve_is_typed_in_its_task(client: CaptchaClient) -> None:
     assert_type(image.elapsed, float)
     assert_type(image.polls, int)
     assert_type(image.task_id, int | str)
+    keyed = await client.solve(ImageToTextTask(b"..."), key=("order", 17), attempts=2)
+    assert_type(keyed, Solved[ImageToTextSolution])
 
     token = await client.solve(RecaptchaV2Task(website_url=URL, website_key=KEY), timeout=120)
     assert_type(token.solution, RecaptchaSolution)
