@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -37,7 +37,7 @@ from ..errors import (
     SubmitUncertain,
     TransportError,
 )
-from ..tasks._model import Solution
+from ..tasks._model import Solution, Task
 from ._resume import Resumption
 from ._source import Pairs, Source, keyed
 
@@ -106,6 +106,8 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         # A task that waits for one account must not keep others from another one that is free.
         at_once = solver.seats.connections if len(solver.seats) == 1 else max_in_flight
         self._hands: Hands[Solve] = Hands(self._submit, min(at_once, max_in_flight))
+        # What no hand has taken before its deadline; each leaves when one does.
+        self._late: set[Solve] = set()
         self._exhausted = False
         # Where the outcome that was handed out last stands in the source.
         self.position: int = 0
@@ -200,6 +202,8 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         try:
             async with anyio.create_task_group() as watching:
                 watching.start_soon(self._watch.run)
+                if self._timeout is not None and not self._resumption.resumes:
+                    watching.start_soon(self._expire, max(self._timeout, GRAIN))
                 with submitting:
                     async with anyio.create_task_group() as group:
                         with self._reading:
@@ -316,7 +320,31 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 self._hands.give(solve, group)
                 await self._hands.room(group)
 
+    async def _expire(self, timeout: float) -> None:
+        """End at its deadline what no hand has taken: all of them may be held up for longer.
+
+        What may have been paid for before is left alone until that was looked up.
+        """
+        while True:
+            # In the order of their deadlines; and what is given from now on has as much time.
+            first = next(self._lying(), None)
+            now = anyio.current_time()
+            await anyio.sleep_until(now + timeout if first is None else first.deadline)
+            now = anyio.current_time()
+            for solve in [solve for solve in self._lying() if solve.deadline <= now]:
+                self._late.add(solve)
+                self._outcomes.ended(solve, self._solver.not_begun(solve))
+
+    def _lying(self) -> Iterator[Solve]:
+        """Yield what no hand has taken, and that is a task."""
+        for solve in self._hands.left:
+            if solve not in self._late and isinstance(solve.task, Task):
+                yield solve
+
     async def _submit(self, solve: Solve) -> None:
+        if solve in self._late:
+            self._late.remove(solve)
+            return
         try:
             self._solver.seats.check(cast("Any", solve.task))
             while not solve.accepted:

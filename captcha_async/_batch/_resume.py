@@ -61,6 +61,11 @@ class Resumption:
         self._record: BatchRecord | None = None
 
     @property
+    def resumes(self) -> bool:
+        """Whether a key may have been paid for before."""
+        return self._resume
+
+    @property
     def is_shared(self) -> bool:
         """Whether other processes are asked for each key."""
         return self._shared is not None

@@ -265,6 +265,13 @@ class Solver:
                 await semaphore.acquire()
             solve.has_slot = True
 
+    def not_begun(self, solve: Solve) -> CaptchaError:
+        """Drop a task whose deadline passed before anybody had a hand free for it; return why."""
+        self.books.queued(solve)
+        error = self._not_accepted(solve)
+        self.books.dropped(solve, error)
+        return error
+
     def _not_accepted(self, solve: Solve) -> CaptchaError:
         wait = solve.allowed
         error: CaptchaError = self.books.timed_out(solve, wait)

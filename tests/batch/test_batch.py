@@ -18,9 +18,13 @@ from captcha_async import (
     InsufficientBalance,
     InvalidArgument,
     Limits,
+    QueueTimeout,
     RecaptchaV2Task,
     Solved,
     SolveTimeout,
+    SubmitUncertain,
+    TaskDropped,
+    TaskQueued,
     Unsolvable,
 )
 from captcha_async._account._slow_start import FIRST
@@ -330,3 +334,32 @@ async def test_leaving_does_not_describe_the_callers_task() -> None:
     assert described == []
     # The callback is one that would tell.
     assert "<Callback>" in repr(task)
+
+
+async def test_no_task_waits_for_a_hand_beyond_its_deadline() -> None:
+    """All of them wait for replies that do not come, and what is read ends in time all the same."""
+    emulator = Emulator(latency=Latency.fixed(1))
+    emulator.hang("createTask", times=2)
+    seen: list[Any] = []
+    limits = Limits(connections=2)
+    async with joined(emulator, limits=limits, on_event=seen.append) as client:
+        begun = anyio.current_time()
+        ends: dict[Any, tuple[type[Any], float]] = {}
+        tasks: list[Any] = [*pages(6), None, *pages(2)]
+        async with client.batch(tasks, timeout=5) as outcomes:
+            async for outcome in outcomes:
+                kind = type(outcome.error) if isinstance(outcome, Failed) else Solved
+                ends[outcome.key] = kind, anyio.current_time() - begun
+        kinds = [ends[key][0] for key in range(9)]
+        assert kinds[:2] == [SubmitUncertain] * 2
+        assert {*kinds[2:6], *kinds[7:]} == {QueueTimeout}
+        assert kinds[6] is InvalidArgument
+        late = [key for key, (kind, when) in ends.items() if kind is QueueTimeout and when > 5.1]
+        assert late == []
+        # A task that comes later has its time, and is solved.
+        assert isinstance((await collect(client, pages(1), timeout=5))[0], Solved)
+        numbers = client.statistics()
+        assert (numbers.queued, numbers.timed_out, numbers.uncertain) == (0, 8, 2)
+    assert len(emulator.tasks) == 1
+    counts = [sum(isinstance(event, kind) for event in seen) for kind in (TaskQueued, TaskDropped)]
+    assert counts == [9, 8]
