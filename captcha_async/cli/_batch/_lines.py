@@ -17,7 +17,7 @@ from ._bad import BadLine, BadLines
 from ._formats import LONGEST, Parser, Piece
 from ._keys import Key, Keys, handle_of
 from ._pipes import CHUNK, RawFile, Reader
-from ._tasks import Reading, image_task, parse
+from ._tasks import Reading, image_task, parse, parse_row
 
 __all__ = ["Job", "Key", "Source", "TaskLines", "count_pieces", "moved", "pieces_of"]
 
@@ -142,7 +142,9 @@ class TaskLines:
         elif _is_blank(piece):
             self.empty += 1
             return None
-        elif b'"file' in piece or not isinstance(piece, bytes):
+        elif not isinstance(piece, bytes):
+            own, task = await anyio.to_thread.run_sync(parse_row, piece, self.reading)
+        elif b'"file' in piece:
             # It reads files.
             own, task = await anyio.to_thread.run_sync(parse, piece, self.reading)
         else:

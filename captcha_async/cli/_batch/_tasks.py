@@ -23,7 +23,7 @@ from ._bad import BadLine, shown
 from ._columns import strange_columns
 from ._keys import Key
 
-__all__ = ["Reading", "image_task", "parse", "typed"]
+__all__ = ["Reading", "image_task", "parse", "parse_row", "typed"]
 
 TRUE = ("true", "yes", "1")
 FALSE = ("false", "no", "0")
@@ -60,16 +60,28 @@ def parse(piece: bytes | Mapping[str, str], reading: Reading) -> tuple[Key | Non
     if reading.type is not None:
         body.setdefault("type", reading.type)
     _put_files(body, reading.folder)
-    if isinstance(piece, bytes):
-        return key, _load(body, reading)
+    if not isinstance(piece, bytes):
+        body = typed(body)
+    return key, _load(body, reading)
+
+
+def parse_row(row: Mapping[str, str], reading: Reading) -> tuple[Key | None, Task[Any]]:
+    """Return a table's row as `parse` does; of a bad one its columns are told, if they are why.
+
+    Raises:
+        BadLine: it is no task that the service takes.
+    """
     try:
-        return key, _load(typed(body), reading)
+        return parse(row, reading)
     except BadLine as error:
+        name = row.get("type") or reading.type
+        if name is None and row.get("file"):
+            name = ImageToTextTask.__name__
         # A field that is missing may only be called something else.
-        strange = strange_columns(piece, body.get("type"))
+        strange = strange_columns(row, name)
         if strange is None:
             raise
-        raise BadLine(strange if "type" in body else f"{error}; {strange}") from None
+        raise BadLine(f"{error}; {strange}" if name is None else strange) from None
 
 
 def image_task(path: Path, reading: Reading) -> Task[Any]:
