@@ -6,6 +6,7 @@ import ast
 import asyncio
 import inspect
 import json
+import logging
 import os
 import random
 import re
@@ -74,6 +75,17 @@ def arguments_of(command: str) -> list[str]:
 
 
 @pytest.fixture
+def own_logging() -> Generator[None]:
+    """Let what a block sets up for logging last no longer than the block."""
+    loggers = [logging.getLogger(name) for name in (None, "captcha_async")]
+    before = [(logger.level, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
+@pytest.fixture
 def local_services(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Generator[dict[str, Emulator]]:
@@ -103,6 +115,7 @@ def at_local_service(text: str) -> str:
     return text.replace(DOCUMENTED_URL, SERVICES["capmonster"].base_url)
 
 
+@pytest.mark.usefixtures("own_logging")
 @pytest.mark.parametrize(("source", "place"), blocks("python"))
 def test_python_blocks_run(source: str, place: str, local_services: dict[str, Emulator]) -> None:
     """What a reader copies works; where it awaits, a client and tasks are at hand."""
