@@ -13,10 +13,11 @@ from benchmarks._reference import Reference
 from captcha_async._transport import HttpTransport
 from captcha_async._transport._direct_lane import DirectLane
 from captcha_async._transport._framing import H11Reader
-from captcha_async._transport._httpx_lane import HttpxLane, default_ssl_context
+from captcha_async._transport._httpx_lane import HttpxLane
 from captcha_async._transport._lanes import Lane, LanePool
 from captcha_async._transport._links import Link, open_stream_link
 from captcha_async._transport._messages import Call, RawReply
+from captcha_async._transport._tls import default_ssl_context
 
 Post = Callable[[], Awaitable[Any]]
 

@@ -6,9 +6,9 @@ Measured: 0.07 ms of CPU per request, with h11 0.14 ms (`benchmarks.transport --
 from __future__ import annotations
 
 import httptools
-import httpx
 
 from ._framing import H11Reader
+from ._lane_errors import RemoteProtocolError
 from ._messages import (
     MAX_HEAD_BYTES,
     MAX_RAW_BYTES,
@@ -83,7 +83,7 @@ class FastReader:
 
     def _hand_over(self) -> RawReply | None:
         if len(self._parts) > MAX_CHUNKS_FOR_H11 and self._is_chunked():
-            raise httpx.RemoteProtocolError("the reply is cut off or not well-formed")
+            raise RemoteProtocolError("the reply is cut off or not well-formed")
         self._h11 = H11Reader()
         self._h11.start(self._method)
         data = b"".join(self._raw)

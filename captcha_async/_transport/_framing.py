@@ -6,8 +6,8 @@ from functools import cache
 from typing import Protocol
 
 import h11
-import httpx
 
+from ._lane_errors import RemoteProtocolError
 from ._messages import MAX_HEAD_BYTES, MAX_RAW_BYTES, MAX_REPLY_BYTES, RawReply, too_large
 
 __all__ = ["H11Reader", "ReplyReader"]
@@ -38,7 +38,7 @@ class ReplyReader(Protocol):
             The reply if it is complete.
 
         Raises:
-            httpx.RemoteProtocolError: it is not HTTP, too large, or it will never be complete.
+            RemoteProtocolError: it is not HTTP, too large, or it will never be complete.
         """
         ...
 
@@ -69,7 +69,7 @@ class H11Reader:
     def feed(self, data: bytes) -> RawReply | None:
         """Take in what was received, empty at the end of the connection."""
         if not data and self._connection.their_state is h11.SEND_RESPONSE:
-            raise httpx.RemoteProtocolError("the server closed the connection without a reply")
+            raise RemoteProtocolError("the server closed the connection without a reply")
         self._raw_size += len(data)
         if self._raw_size > MAX_RAW_BYTES:
             raise too_large()
@@ -83,7 +83,7 @@ class H11Reader:
                     return self._reply()
                 self._take(event)
         except h11.RemoteProtocolError as error:
-            raise httpx.RemoteProtocolError(str(error)) from error
+            raise RemoteProtocolError(str(error)) from error
 
     def finish(self) -> bool:
         """Make ready for the next reply; False if the connection cannot carry another one."""
@@ -109,9 +109,9 @@ class H11Reader:
         elif type(event) is h11.InformationalResponse:
             self._interim += 1
             if self._interim > MAX_INTERIM:
-                raise httpx.RemoteProtocolError(f"more than {MAX_INTERIM} interim replies")
+                raise RemoteProtocolError(f"more than {MAX_INTERIM} interim replies")
         else:
-            raise httpx.RemoteProtocolError("the server does not go on with HTTP")
+            raise RemoteProtocolError("the server does not go on with HTTP")
 
     def _reply(self) -> RawReply:
         head = self._head

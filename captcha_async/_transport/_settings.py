@@ -1,16 +1,17 @@
 """The settings of the way to the service, checked when the client is made.
 
-What can never work is refused here, and not found out by minutes of attempts.
+What can never work is refused here, and not found out by minutes of attempts. What a setting is
+checked by is imported with it: most clients have none of them, and to import httpx takes longer
+than to import this library.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import ssl
+import os
+import sys
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
-
-import httpx
 
 from ..errors import InvalidArgument, invalid
 
@@ -21,6 +22,8 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 def check_http_client(client: Any) -> None:
     """Refuse what is no httpx.AsyncClient."""
+    import httpx
+
     rule = "an httpx.AsyncClient"
     if isinstance(client, httpx.Client):
         # It would block the event loop, and it cannot be awaited.
@@ -37,6 +40,8 @@ def check_ssl_context(context: Any) -> None:
     """Refuse what is no TLS setting of a client."""
     if context is None:
         return
+    import ssl
+
     if not isinstance(context, ssl.SSLContext):
         raise invalid("ssl_context", context, "an ssl.SSLContext", show=False)
     if context.protocol == ssl.PROTOCOL_TLS_SERVER:
@@ -67,6 +72,8 @@ def check_proxy(proxy: object, field: str = "proxy") -> str:
 
 
 def _leads_somewhere(proxy: str, parts: SplitResult) -> bool:
+    import httpx
+
     # An error from in here may quote the URL, so none gets out, not even as a context.
     try:
         host, port = parts.hostname or "", parts.port
@@ -102,12 +109,20 @@ def _has_socks() -> bool:
         return False
 
 
+def _may_have_proxies() -> bool:
+    """Tell whether there can be a proxy; macOS and Windows have other places for it as well."""
+    elsewhere = os.name == "nt" or sys.platform == "darwin"
+    return elsewhere or any(name[-6:].lower() == "_proxy" for name in os.environ)
+
+
 def environment_proxy(base_url: str) -> str | None:
     """Find the proxy that HTTPS_PROXY and its kin name, unless NO_PROXY exempts the host.
 
     Raises:
         InvalidArgument: it can never work; the error names the variable.
     """
+    if not _may_have_proxies():
+        return None
     # Imported late because it brings half of the standard library along.
     from urllib.request import getproxies, proxy_bypass
 
