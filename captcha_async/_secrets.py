@@ -7,7 +7,6 @@ are left alone, or a password `a` would turn them into asterisks.
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,14 @@ SURE_LENGTH = 6
 # The errors of httpx, httpcore, h11 and h2 whose text quotes what the other side has sent.
 _QUOTING = ("ProtocolError", "ProxyError", "DecodingError", "HTTPStatusError", "JSONDecodeError")
 
+
+def _in_html(text: str) -> str:
+    # Imported late: it brings a table of all named characters along.
+    import html
+
+    return html.escape(text)
+
+
 # What programs do to a text on its way into another one.
 _WRITINGS: tuple[Callable[[str], str], ...] = (
     lambda text: quote(text, safe="", errors="replace"),
@@ -34,7 +41,7 @@ _WRITINGS: tuple[Callable[[str], str], ...] = (
     lambda text: repr(text.encode("utf-8", "replace"))[2:-1],
     # A repr escapes this one only if the text around has both kinds of quotes.
     lambda text: text.replace("'", "\\'"),
-    html.escape,
+    _in_html,
 )
 
 _LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*:/+)?(.*)@", re.DOTALL)

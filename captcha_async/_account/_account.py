@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import anyio
 
 from .._arguments import check_key, check_left_out, to_profile
-from .._journal import ClientJournal, Journal, Owner
+from .._journal import ClientJournal, Owner
 from .._polling._adaptive import AdaptivePolling
 from .._polling._schedule import Schedule
 from .._transport import HttpTransport, LaneStatistics
@@ -31,8 +30,11 @@ from ._prices import prices_by_model
 from ._tenant import Tenant
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
+    from .._journal import Journal
     from .._sharing._member import Member
 
 __all__ = ["Account"]

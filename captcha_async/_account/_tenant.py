@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from .._callbacks import ClientCallbacks
-from .._events import Events
-from .._journal import Owner
+from .._handlers import Events
 from ..errors import ClientClosed
 from ..services import CAPMONSTER
-from ._statistics import Counters
+from ._counters import Counters
+
+if TYPE_CHECKING:
+    from .._journal import Owner
 
 __all__ = ["Tenant"]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Tenant:
     """What an account has to know of one of its clients."""
 

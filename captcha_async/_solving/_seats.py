@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from .._account._account import Account
 from .._account._tenant import Tenant
 from .._callbacks import ClientCallbacks
-from .._journal import Owner
 from .._ref import TaskRef
 from ..errors import invalid
 from ..tasks._model import Task
@@ -19,6 +18,7 @@ from ._solve import EVER, Solve
 
 if TYPE_CHECKING:
     from .._callbacks import CallbackReceiver
+    from .._journal import Owner
 
 __all__ = ["Seats", "take_seats"]
 

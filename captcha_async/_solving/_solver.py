@@ -11,8 +11,7 @@ import anyio
 
 from .._account._account import Account
 from .._account._retry import Retries
-from .._events import each
-from .._journal import Entry
+from .._handlers import each
 from .._outcome import Solved
 from .._ref import TaskRef
 from ..errors import (
@@ -27,7 +26,6 @@ from ..wire._models import model_name, spec_of
 from ._asker import Asker
 from ._books import Books, outcome_of
 from ._collect import Collector
-from ._hedge import Hedge
 from ._outcomes import Outcomes
 from ._pending import PendingTask
 from ._router import Router
@@ -38,7 +36,9 @@ from ._submit import Submitter
 from ._watch import Watch
 
 if TYPE_CHECKING:
+    from .._journal import Entry
     from .._sharing._records import Records
+    from ._hedge import Hedge
 
 __all__ = ["Solver"]
 
@@ -68,11 +68,17 @@ class Solver:
         self._unread = True
         # The accounts that have to be joined with other processes first; most clients have none.
         self._shared = [seat.account for seat in seats if seat.account.gates.member is not None]
-        self._recalling = anyio.Lock()
+        # Made by the first that asks, in an event loop.
+        self._recalling: anyio.Lock | None = None
         submitter = Submitter(books, self.collector, retries)
         self._router = Router(seats, submitter, books, retries)
         hedges = hedge is not None and len(seats) > 1
-        self._hedge = Hedge(hedge or 0.0, seats, self.collector, self) if hedges else None
+        self._hedge: Hedge | None = None
+        if hedges:
+            # Imported late: few clients want it.
+            from ._hedge import Hedge
+
+            self._hedge = Hedge(hedge or 0.0, seats, self.collector, self)
 
     @property
     def records(self) -> Records | None:
@@ -91,6 +97,7 @@ class Solver:
 
     async def recall_spending(self) -> None:
         """Let the spending cap know once what earlier clients have spent, as the journal has it."""
+        self._recalling = self._recalling or anyio.Lock()
         async with self._recalling:
             if not self._unread:
                 return
