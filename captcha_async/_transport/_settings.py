@@ -111,8 +111,10 @@ def _has_socks() -> bool:
 
 def _may_have_proxies() -> bool:
     """Tell whether there can be a proxy; macOS and Windows have other places for it as well."""
-    elsewhere = os.name == "nt" or sys.platform == "darwin"
-    return elsewhere or any(name[-6:].lower() == "_proxy" for name in os.environ)
+    if os.name == "nt" or sys.platform == "darwin":
+        return True
+    names = {name.lower() for name in os.environ if name[-6:].lower() == "_proxy"}
+    return bool(names - {"no_proxy"})
 
 
 def environment_proxy(base_url: str) -> str | None:
