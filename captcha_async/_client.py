@@ -33,9 +33,8 @@ from ._outcome import Failed, Reported, Solved
 from ._polling._schedule import Schedule
 from ._ref import TaskRef
 from ._solving._books import Books
-from ._solving._choice import Strategy, check_choice
 from ._solving._pending import PendingTask
-from ._solving._seats import take_seats
+from ._solving._seats import check_choice, take_seats
 from ._solving._solve import Solve
 from ._solving._solver import Solver
 from .errors import CaptchaError, invalid
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from ._callbacks import CallbackReceiver
     from ._events import Event
     from ._journal import Journal, UncertainSubmission
+    from ._solving._choice import Strategy
     from .wire._account_facts import AccountFacts, QueueStatistics, SpendingSpan
 
 __all__ = ["CaptchaClient"]
@@ -321,7 +321,7 @@ class CaptchaClient:
         """
         check_ref(ref)
         self._seats.enter()
-        entry = self._books.journal.attached(ref, self._seats.of_ref(ref).tenant.owner)
+        entry = self._books.journal.attached(ref, self._seats.of_ref(ref).account.owner)
         return self._solver.handle(self._solver.take_up(ref, entry))
 
     def attempts(

@@ -10,8 +10,8 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote
 
 __all__ = ["BLANK", "NO_SECRETS", "Secrets", "error_chain", "login_of", "without_login"]
 
@@ -24,25 +24,25 @@ SURE_LENGTH = 6
 _QUOTING = ("ProtocolError", "ProxyError", "DecodingError", "HTTPStatusError", "JSONDecodeError")
 
 
-def _in_html(text: str) -> str:
-    # Imported late: it brings a table of all named characters along.
+@cache
+def _writings() -> tuple[Callable[[str], str], ...]:
+    """What programs do to a text on its way into another one."""
+    # Imported late: nobody needs them before something has to be blanked.
     import html
+    from urllib.parse import quote, quote_plus
 
-    return html.escape(text)
+    return (
+        lambda text: quote(text, safe="", errors="replace"),
+        lambda text: quote_plus(text, errors="replace"),
+        lambda text: json.dumps(text)[1:-1],
+        lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+        lambda text: repr(text)[1:-1],
+        lambda text: repr(text.encode("utf-8", "replace"))[2:-1],
+        # A repr escapes this one only if the text around has both kinds of quotes.
+        lambda text: text.replace("'", "\\'"),
+        html.escape,
+    )
 
-
-# What programs do to a text on its way into another one.
-_WRITINGS: tuple[Callable[[str], str], ...] = (
-    lambda text: quote(text, safe="", errors="replace"),
-    lambda text: quote_plus(text, errors="replace"),
-    lambda text: json.dumps(text)[1:-1],
-    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
-    lambda text: repr(text)[1:-1],
-    lambda text: repr(text.encode("utf-8", "replace"))[2:-1],
-    # A repr escapes this one only if the text around has both kinds of quotes.
-    lambda text: text.replace("'", "\\'"),
-    _in_html,
-)
 
 _LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*:/+)?(.*)@", re.DOTALL)
 
@@ -57,6 +57,8 @@ def login_of(text: str) -> tuple[str, ...]:
     found = _LOGIN.match(text)
     if found is None:
         return ()
+    from urllib.parse import unquote
+
     name, _, password = found[2].partition(":")
     if not password:
         # A lone name is as often a token as a login.
@@ -148,7 +150,7 @@ class Secrets:
         forms = {value for value in self._values if not sure or len(value) >= SURE_LENGTH}
         for _ in range(2):
             # A repr of bytes that hold JSON, and the like.
-            forms |= {write(form) for form in forms for write in _WRITINGS}
+            forms |= {write(form) for form in forms for write in _writings()}
         return sorted(forms, key=len, reverse=True)
 
 

@@ -19,7 +19,8 @@ from captcha_async.emulator import Emulator, Latency, serve
 
 ROOT = Path(__file__).parents[1]
 
-PRINT = "\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+BEFORE = "import sys; before = set(sys.modules)\n"
+AFTER = "\nimport json; print(json.dumps(sorted(set(sys.modules) - before)))"
 CLIENT = "from captcha_async import CaptchaClient; client = CaptchaClient('0' * 32)"
 SOLVE = """
 import anyio, sys
@@ -38,7 +39,7 @@ anyio.run(main, backend=sys.argv[2])
 # large parts of the standard library that httpx or a mere random number would bring along.
 FIRST_REQUEST = {"asyncio", "ssl", "h11", "certifi", "captcha_async._transport._direct_lane"}
 TROUBLE = {"captcha_async._transport._failures", "html"}
-LARGE = {"httpx", "httpcore", "urllib.request", "http.client", "email", "tempfile", "difflib"}
+LARGE = {"httpx", "urllib.request", "urllib.parse", "hashlib", "email", "tempfile", "difflib"}
 UNUSED = {
     "captcha_async._above._attempts",
     "captcha_async._above._keys",
@@ -50,8 +51,10 @@ UNUSED = {
     "captcha_async._journal._record",
     "captcha_async._serving._server",
     "captcha_async._sharing",
+    "captcha_async._solving._choice",
     "captcha_async._solving._hedge",
     "captcha_async._solving._told",
+    "captcha_async._solving._watch",
     "captcha_async._transport._users_client",
     "captcha_async.services._proxies",
     "captcha_async.wire._account_facts",
@@ -64,7 +67,7 @@ def loaded(program: str, *arguments: str) -> set[str]:
     # A proxy has to be looked at by httpx.
     hidden = [name for name in os.environ if name.lower().endswith("_proxy")]
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    command = [sys.executable, "-c", program + PRINT, *arguments]
+    command = [sys.executable, "-c", BEFORE + program + AFTER, *arguments]
     found = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
     return set(json.loads(found.stdout))
 

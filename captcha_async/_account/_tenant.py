@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 
 from .._callbacks import ClientCallbacks
@@ -11,9 +9,6 @@ from .._handlers import Events
 from ..errors import ClientClosed
 from ..services import CAPMONSTER
 from ._counters import Counters
-
-if TYPE_CHECKING:
-    from .._journal import Owner
 
 __all__ = ["Tenant"]
 
@@ -30,8 +25,6 @@ class Tenant:
     mark: str | None = None
     """The name where a reference needs it, because the client has several accounts of the
     service."""
-    owner: Owner | None = None
-    """Under whom the client's journal has the account's tasks."""
     callbacks: ClientCallbacks = attrs.field(factory=lambda: ClientCallbacks(None, CAPMONSTER))
     """The client's use of its receiver at this account."""
     closed: bool = False

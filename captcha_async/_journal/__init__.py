@@ -12,13 +12,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ._client_journal import ClientJournal
-from ._owner import Owner
 
 if TYPE_CHECKING:
     from ._batch import BatchRecord, OtherTasks
     from ._entry import Entry
     from ._keys import dump_key
     from ._options import Journal
+    from ._owner import Owner
     from ._record import BY_KEY, Place, Record, UncertainSubmission, mark_of
 
 __all__ = [
@@ -36,13 +36,14 @@ __all__ = [
     "mark_of",
 ]
 
-# Imported late: most clients have no journal, and need no more than the two from above.
+# Imported late: most clients have no journal, and need no more than what is above.
 _HOME = {
     "BY_KEY": "_record",
     "BatchRecord": "_batch",
     "Entry": "_entry",
     "Journal": "_options",
     "OtherTasks": "_batch",
+    "Owner": "_owner",
     "Place": "_record",
     "Record": "_record",
     "UncertainSubmission": "_record",

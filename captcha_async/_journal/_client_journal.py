@@ -17,7 +17,6 @@ from anyio.lowlevel import checkpoint
 
 from .._ref import TaskRef
 from ..errors import InvalidArgument, JournalError, invalid
-from ._owner import Owner
 from ._running import Running
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from ._batch import BatchRecord
     from ._entry import Entry
     from ._options import Journal
+    from ._owner import Owner
     from ._record import Place, Record, UncertainSubmission
     from ._store import Store
     from ._writer import Writer
@@ -46,15 +46,15 @@ class ClientJournal:
 
     Args:
         journal: the client's journal; None if it has none.
-        service: name of its service.
-        api_key: its key, of which a digest is kept.
+        whose: tells whose tasks it has.
     """
 
-    def __init__(self, journal: Journal | None, service: str, api_key: str) -> None:
+    def __init__(self, journal: Journal | None, whose: Callable[[], Owner]) -> None:
         self._journal = journal
         self._writer = None if journal is None else _writer_of(journal)
-        # The client's accounts, in order of preference; `add` appends to it before any is used.
-        self._owners = [Owner.of(service, api_key)]
+        self._whose = whose
+        # The client's further accounts; `add` appends to it before any is used.
+        self._others: list[Owner] = []
         # The client's batches from their beginning to their end.
         self._running = Running()
 
@@ -66,11 +66,16 @@ class ClientJournal:
     @property
     def owner(self) -> Owner:
         """Whose tasks are recorded, where nobody else is named."""
-        return self._owners[0]
+        return self._whose()
+
+    @property
+    def _owners(self) -> list[Owner]:
+        """The client's accounts, in order of preference."""
+        return [self.owner, *self._others]
 
     def add(self, owner: Owner) -> None:
         """Have the client use another account as well."""
-        self._owners.append(owner)
+        self._others.append(owner)
 
     async def open(self) -> None:
         """Open the file, so that trouble shows at once.

@@ -127,7 +127,7 @@ class Books:
         """Open a line in the journal for a createTask that is about to be sent."""
         if self.journal.journal is not None:
             solve.entry = self.journal.entry(
-                solve.type, solve.place, solve.reserved, solve.tenant.owner
+                solve.type, solve.place, solve.reserved, solve.account.owner
             )
         return solve.entry
 

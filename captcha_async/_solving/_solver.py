@@ -26,19 +26,19 @@ from ..wire._models import model_name, spec_of
 from ._asker import Asker
 from ._books import Books, outcome_of
 from ._collect import Collector
-from ._outcomes import Outcomes
 from ._pending import PendingTask
 from ._router import Router
 from ._seat import Seat
 from ._seats import Seats
 from ._solve import EVER, Solve
 from ._submit import Submitter
-from ._watch import Watch
 
 if TYPE_CHECKING:
     from .._journal import Entry
     from .._sharing._records import Records
     from ._hedge import Hedge
+    from ._outcomes import Outcomes
+    from ._watch import Watch
 
 __all__ = ["Solver"]
 
@@ -117,7 +117,7 @@ class Solver:
         if gates.first_to_recall(journal.path):
             # A journal with warnings has told its trouble.
             with suppress(JournalError):
-                spent = await self.books.journal.spent(limits.per, seat.tenant.owner)
+                spent = await self.books.journal.spent(limits.per, seat.account.owner)
                 gates.spending.recall(spent)
 
     # -- one solve --------------------------------------------------------------------------------
@@ -355,6 +355,9 @@ class Solver:
 
     def watch(self, outcomes: Outcomes) -> Watch:
         """Make a watch over tasks that are collected together."""
+        # Imported late: whoever solves one by one has none.
+        from ._watch import Watch
+
         return Watch(self.books, self.collector, outcomes)
 
     async def drain(self, seconds: float) -> None:

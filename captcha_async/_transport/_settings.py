@@ -10,10 +10,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidArgument, invalid
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 __all__ = ["check_http_client", "check_proxy", "check_ssl_context", "environment_proxy"]
 
@@ -84,6 +86,8 @@ def _leads_somewhere(proxy: str, parts: SplitResult) -> bool:
 
 
 def _split(url: str) -> SplitResult | None:
+    from urllib.parse import urlsplit
+
     try:
         return urlsplit(url)
     except ValueError:
@@ -126,6 +130,7 @@ def environment_proxy(base_url: str) -> str | None:
     if not _may_have_proxies():
         return None
     # Imported late because it brings half of the standard library along.
+    from urllib.parse import urlsplit
     from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(base_url)
