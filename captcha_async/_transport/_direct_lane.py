@@ -13,7 +13,6 @@ import anyio
 import attrs
 from anyio.lowlevel import checkpoint
 
-from ._framing import H11Reader, ReplyReader
 from ._lane_errors import (
     ConnectError,
     ConnectTimeout,
@@ -26,15 +25,18 @@ from ._messages import NO_TIMEOUTS, Call, Origin, RawReply
 from ._tls import default_ssl_context
 from ._turn import asyncio_loop
 
+if TYPE_CHECKING:
+    from ._framing import ReplyReader
+    from ._links import Link
+
 try:
     from ._fast_framing import FastReader
 except ImportError:
+    from ._framing import H11Reader
+
     make_reader: Callable[[], ReplyReader] = H11Reader
 else:
     make_reader = FastReader
-
-if TYPE_CHECKING:
-    from ._links import Link
 
 __all__ = ["DirectLane"]
 
