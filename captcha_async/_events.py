@@ -25,6 +25,7 @@ from .tasks._model import Task
 
 __all__ = [
     "AccountBack",
+    "AccountEvent",
     "AccountLost",
     "Event",
     "FuseBlown",
@@ -41,6 +42,7 @@ __all__ = [
     "TaskSubmitted",
     "TaskTakenUp",
     "Via",
+    "of_account",
 ]
 
 Via = Literal["poll", "callback", "reply", "journal"]
@@ -232,6 +234,17 @@ Event = (
     | AccountBack
 )
 """What a handler is called with."""
+
+AccountEvent = Literal["FuseBlown", "FuseClosed", "AccountLost", "AccountBack"]
+"""Name of an event that is of no single task."""
+_OF_ACCOUNT = {kind.__name__: kind for kind in (FuseBlown, FuseClosed, AccountLost, AccountBack)}
+
+
+def of_account(name: AccountEvent, **details: Any) -> Event:
+    """Make an event that is of no single task."""
+    make: Callable[..., Event] = _OF_ACCOUNT[name]
+    return make(**details)
+
 
 _numbers = count(1)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -40,13 +40,11 @@ from ._spending import Spending
 from ._tenant import Tenant
 
 if TYPE_CHECKING:
+    from .._events import AccountEvent
     from .._sharing._gate import Gate
     from .._sharing._member import Member
 
 __all__ = ["Gates"]
-
-Happening = Literal["FuseBlown", "FuseClosed", "AccountLost", "AccountBack"]
-"""Name of an event."""
 
 logger = logging.getLogger("captcha_async")
 
@@ -268,15 +266,15 @@ class Gates:
         else:
             self._emit("FuseBlown", error=error)
 
-    def _emit(self, kind: Happening, **details: Any) -> None:
+    def _emit(self, kind: AccountEvent, **details: Any) -> None:
         """Make an event and give it to all clients that listen; without one none is made."""
         listeners = [tenant.events for tenant in self.tenants if tenant.events]
         if listeners:
             # Imported late: most programs have no handler of events.
-            from .. import _events
+            from .._events import of_account
 
-            make = getattr(_events, kind)
-            happened = make(at=anyio.current_time(), service=self._service, **details)
+            now = anyio.current_time()
+            happened = of_account(kind, at=now, service=self._service, **details)
             each(lambda events: events.emit(happened), listeners)
 
     # -- other processes --------------------------------------------------------------------------

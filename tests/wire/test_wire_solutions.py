@@ -275,7 +275,7 @@ def test_texts_alone_are_read_as_cattrs_reads_them() -> None:
         names = codec._texts - codec._decoded
         if not {place.name for place in codec._required} <= names:
             continue
-        values = {"raw": {"any": "thing"}, **dict.fromkeys(names, "text")}
+        values: dict[str, Any] = {"raw": {"any": "thing"}, **dict.fromkeys(names, "text")}
         answer = kind(**values)
         assert codec._structure(values, kind) == answer
         for name in names:
