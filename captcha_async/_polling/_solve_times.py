@@ -81,7 +81,7 @@ class SolveTimes:
             after = left * math.exp(-rates[number] * seconds)
             shares.append((number, seconds, left - after + _LEAST * seconds))
             left = after
-        later = total = sum(share for _, _, share in shares)
+        later = total = sum([share for _, _, share in shares])
         seen = []
         for number, seconds, share in shares:
             later -= share
@@ -132,11 +132,10 @@ def _pieces(since: float, age: float) -> list[tuple[int, float]]:
     first, last = bin_of(since), bin_of(age)
     if first == last:
         return [(first, age - since)]
-    return [
-        (first, EDGES[first + 1] - since),
-        *((number, WIDTHS[number]) for number in range(first + 1, last)),
-        (last, age - EDGES[last]),
-    ]
+    pieces = [(number, WIDTHS[number]) for number in range(first, last)]
+    pieces[0] = (first, EDGES[first + 1] - since)
+    pieces.append((last, age - EDGES[last]))
+    return pieces
 
 
 def _prior(typical: float) -> tuple[list[float], list[float]]:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 try:
     from ._fast_framing import FastReader
 except ImportError:
-    from ._framing import H11Reader
+    from ._framing import PlainReader
 
-    make_reader: Callable[[], ReplyReader] = H11Reader
+    make_reader: Callable[[], ReplyReader] = PlainReader
 else:
     make_reader = FastReader
 

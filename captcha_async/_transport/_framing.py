@@ -1,4 +1,4 @@
-"""HTTP/1.1 replies out of bytes, by h11. No I/O: bytes in, replies out."""
+"""HTTP/1.1 replies out of bytes: the plainest at a glance, all others by h11. No I/O."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import h11
 
 from ._lane_errors import RemoteProtocolError
 from ._messages import MAX_HEAD_BYTES, MAX_RAW_BYTES, MAX_REPLY_BYTES, RawReply, too_large
+from ._plain_reply import read_plain
 
-__all__ = ["H11Reader", "ReplyReader"]
+__all__ = ["H11Reader", "PlainReader", "ReplyReader"]
 
 # A server that sends more interim replies than this to one request will never come to the point.
 MAX_INTERIM = 16
@@ -45,6 +46,36 @@ class ReplyReader(Protocol):
     def finish(self) -> bool:
         """Make ready for the next reply; False if the connection cannot carry another one."""
         ...
+
+
+class PlainReader:
+    """Reads plain replies that come in one piece; h11 gets any other from its beginning."""
+
+    def __init__(self) -> None:
+        self._h11 = H11Reader()
+        self._method = ""
+        # Whether h11 has the reply; set by its first bytes, and ends with it.
+        self._handed_over = False
+
+    def start(self, method: str) -> None:
+        """Expect the reply to a request of this method."""
+        self._method = method
+
+    def feed(self, data: bytes) -> RawReply | None:
+        """Take in what was received, empty at the end of the connection."""
+        if not self._handed_over:
+            reply = None if self._method == "HEAD" else read_plain(data)
+            if reply is not None:
+                return reply
+            self._handed_over = True
+            self._h11.start(self._method)
+        return self._h11.feed(data)
+
+    def finish(self) -> bool:
+        """Make ready for the next reply; False if the connection cannot carry another one."""
+        usable = not self._handed_over or self._h11.finish()
+        self._handed_over = False
+        return usable
 
 
 class H11Reader:

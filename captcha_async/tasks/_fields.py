@@ -150,7 +150,7 @@ def check_url(name: str, value: Any) -> None:
     scheme, separator, rest = value.partition("://")
     if scheme.lower() not in ("http", "https") or not separator or rest[:1] in ("", "/", "?", "#"):
         raise invalid(name, value, "a full URL that starts with http:// or https://")
-    if any(character.isspace() for character in value):
+    if value.split() != [value]:
         raise invalid(name, value, "a URL without white space")
 
 

@@ -30,9 +30,14 @@ class Details:
 
 NO_DETAILS = Details()
 
+# Most replies have none of them; in small letters.
+_NAMES = frozenset(("ip", "createtime", "endtime", "solvecount"))
+
 
 def read_details(data: Mapping[str, Any]) -> Details:
     """Read a getTaskResult reply; what is of another form is passed over."""
+    if _NAMES.isdisjoint([name.lower() for name in data]):
+        return NO_DETAILS
     ip = read_text(get(data, "ip"))
     return Details(
         ip=ip if ip and ip.isprintable() and len(ip) <= LONGEST_ADDRESS else None,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captcha_async._transport._fast_framing import FastReader
-from captcha_async._transport._framing import H11Reader, ReplyReader
+from captcha_async._transport._framing import H11Reader, PlainReader, ReplyReader
 from captcha_async._transport._lane_errors import RemoteProtocolError
 from captcha_async._transport._messages import MAX_HEAD_BYTES, MAX_REPLY_BYTES, RawReply
 
@@ -29,7 +29,7 @@ REPLIES = {
     "bare line ends": PLAIN.replace(b"\r\n", b"\n"),
     "two lengths": PLAIN.replace(b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\n"),
 }
-readers = pytest.mark.parametrize("make", [H11Reader, FastReader])
+readers = pytest.mark.parametrize("make", [H11Reader, PlainReader, FastReader])
 
 
 def read(reader: ReplyReader, pieces: list[bytes], method: str = "POST") -> RawReply | None:
@@ -163,14 +163,14 @@ header_values = st.from_regex(rb"[!-~]([ -~]{0,20}[!-~])?", fullmatch=True)
     framing=st.sampled_from(["length", "chunks", "end"]),
     places=st.lists(st.integers(0, 500), max_size=5),
 )
-def test_both_parsers_read_the_same(
+def test_all_parsers_read_the_same(
     status: int,
     headers: list[tuple[bytes, bytes]],
     parts: list[bytes],
     framing: str,
     places: list[int],
 ) -> None:
-    """httptools is only faster."""
+    """The others are only faster than h11."""
     lines = [b"HTTP/1.1 %d Fine" % status, *(b"%b: %b" % pair for pair in headers)]
     body = b"".join(parts)
     if framing == "length":
@@ -182,3 +182,58 @@ def test_both_parsers_read_the_same(
     by_h11 = outcome(H11Reader(), pieces)
     assert by_h11 is not RemoteProtocolError
     assert outcome(FastReader(), pieces) == by_h11
+    assert outcome(PlainReader(), pieces) == by_h11
+
+
+@given(
+    at=st.integers(0, 200),
+    gone=st.integers(0, 30),
+    come=st.sampled_from(
+        [
+            *(
+                b"",
+                b" ",
+                b"\t",
+                b"\r",
+                b"\n",
+                b"\r\n",
+                b"\r\n ",
+                b"\0",
+                b":",
+                b";",
+                b"\xff",
+                b"0",
+                b"9",
+            ),
+            *(
+                b"\r\nConnection: Keep-Alive",
+                b"\r\nConnection: close",
+                b"\r\nconnection: upgrade, x",
+            ),
+            *(b"\r\nContent-Length: 2", b"\r\ncontent-length: 02", b"\r\nContent-Length: +2"),
+            *(
+                b"\r\nTransfer-Encoding: chunked",
+                b"\r\nUpgrade: x",
+                b"\r\n: x",
+                b"\r\nx:",
+                b"\r\ny : z",
+            ),
+        ]
+    )
+    | st.binary(max_size=4),
+)
+def test_what_is_read_at_a_glance_is_what_h11_reads(at: int, gone: int, come: bytes) -> None:
+    """Whatever is damaged, put in or left out; and the connection goes on where h11's would."""
+    at %= len(PLAIN) + 1
+    data = PLAIN[:at] + come + PLAIN[at + gone :]
+    assert outcome(PlainReader(), [data]) == outcome(H11Reader(), [data])
+
+
+@pytest.mark.parametrize("body", [b"{}", b""])
+def test_a_plain_reply_needs_no_parser(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """h11 would take ten times as long."""
+    monkeypatch.setattr(H11Reader, "feed", None)
+    data = b"HTTP/1.1 200 OK\r\nServer: x \r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    headers = [(b"Server", b"x"), (b"Content-Length", b"%d" % len(body))]
+    reply = RawReply(200, headers, body, b"HTTP/1.1", b"OK")
+    assert outcome(PlainReader(), [data]) == (reply, True)
