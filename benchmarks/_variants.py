@@ -12,7 +12,7 @@ import orjson
 from benchmarks._reference import Reference
 from captcha_async._transport import HttpTransport
 from captcha_async._transport._direct_lane import DirectLane
-from captcha_async._transport._framing import H11Reader
+from captcha_async._transport._h11_framing import H11Reader
 from captcha_async._transport._httpx_lane import HttpxLane
 from captcha_async._transport._lanes import Lane, LanePool
 from captcha_async._transport._links import Link, open_stream_link

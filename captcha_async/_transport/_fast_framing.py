@@ -20,7 +20,7 @@ from ._messages import (
 )
 
 if TYPE_CHECKING:
-    from ._framing import H11Reader
+    from ._h11_framing import H11Reader
 
 __all__ = ["FastReader"]
 
@@ -89,7 +89,7 @@ class FastReader:
         if len(self._parts) > MAX_CHUNKS_FOR_H11 and self._is_chunked():
             raise RemoteProtocolError("the reply is cut off or not well-formed")
         # Imported late, with h11: few replies are odd.
-        from ._framing import H11Reader
+        from ._h11_framing import H11Reader
 
         self._h11 = H11Reader()
         self._h11.start(self._method)

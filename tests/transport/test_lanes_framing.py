@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captcha_async._transport._fast_framing import FastReader
-from captcha_async._transport._framing import H11Reader, PlainReader, ReplyReader
+from captcha_async._transport._framing import PlainReader, ReplyReader
+from captcha_async._transport._h11_framing import H11Reader
 from captcha_async._transport._lane_errors import RemoteProtocolError
 from captcha_async._transport._messages import MAX_HEAD_BYTES, MAX_REPLY_BYTES, RawReply
 
