@@ -66,6 +66,15 @@ print(json.dumps({"seconds": answered - made, "asyncio": loaded - made, "second"
 """
 
 
+# What no solve can do without: the event loop, and anyio's part for it.
+LOOP = """
+import asyncio, anyio
+async def main():
+    await anyio.sleep(0)
+asyncio.run(main())
+"""
+
+
 def in_turns(runs: int, ways: Mapping[str, Callable[[], dict[str, float]]]) -> dict[str, Any]:
     """Return the fastest run of each way, after one of each that is not counted."""
     for measure in ways.values():
@@ -169,6 +178,7 @@ async def first_solves(runner: Runner, runs: int, folder: Path) -> dict[str, Any
             return lambda: runner.run(FIRST_SOLVE, info.url, **trusted[name])
 
         ways = {name: way(name, info) for name, info in services.items()}
+        ways["nothing, asyncio and anyio alone"] = runner.cost(LOOP, CLIENT)
         return await asyncio.to_thread(in_turns, runs, ways)
 
 
@@ -194,10 +204,10 @@ def show(results: dict[str, Any]) -> None:
         ratio = cells[f"client{after}"] / cells[f"httpx{after}"]
         told = "" if after else f" (goal: at most {GOAL})"
         print(f"a client{after}: {ratio:.2f} times import httpx{told}")
-    rows = [
-        [name, *(row[part] * 1000 for part in ("seconds", "asyncio", "second"))]
-        for name, row in results["first"].items()
-    ]
+    rows = []
+    for name, row in results["first"].items():
+        parts = [row.get(part) for part in ("seconds", "asyncio", "second")]
+        rows.append([name, *(None if part is None else part * 1000 for part in parts)])
     columns = ("first solve", "CPU, ms", "of it import asyncio", "second solve")
     print_table(columns, rows, f"after the client was made (goal: {FIRST_GOAL * 1000:.0f} ms)")
     typer = results["commands"]["typer"]["seconds"]
