@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -97,7 +98,7 @@ class Runner:
     def __init__(self, python: Path, compiled: Path) -> None:
         self._python = str(python)
         # Nothing of the environment that the benchmark itself runs in.
-        ours = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME")
+        ours = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
         self._variables = {
             name: value
             for name, value in os.environ.items()
@@ -155,14 +156,15 @@ def imports(runner: Runner, runs: int) -> dict[str, Any]:
 def trust(info: Reference, runner: Runner, folder: Path) -> dict[str, str]:
     """Return the variables by which a client trusts the service, beside the usual authorities.
 
-    To read those is a part of what a first solve costs.
+    It finds them as it does anywhere, in certifi: to read them is a part of what it costs.
     """
     if info.authority is None:
         return {}
-    usual = Path(runner.path("certifi")).with_name("cacert.pem").read_bytes()
-    roots = folder / "roots.pem"
-    roots.write_bytes(usual + info.authority.read_bytes())
-    return {"SSL_CERT_FILE": str(roots)}
+    copied = folder / "trust" / "certifi"
+    shutil.copytree(Path(runner.path("certifi")).parent, copied)
+    with (copied / "cacert.pem").open("ab") as file:
+        file.write(b"\n" + info.authority.read_bytes())
+    return {"PYTHONPATH": str(copied.parent)}
 
 
 async def first_solves(runner: Runner, runs: int, folder: Path) -> dict[str, Any]:
