@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-__all__ = ["BLANK", "NO_SECRETS", "Secrets", "error_chain", "login_of", "without_login"]
+__all__ = ["BLANK", "NO_SECRETS", "Secrets", "error_chain", "login_of", "without_login", "writings"]
 
 BLANK = "***"
 
@@ -24,11 +24,14 @@ SURE_LENGTH = 6
 _QUOTING = ("ProtocolError", "ProxyError", "DecodingError", "HTTPStatusError", "JSONDecodeError")
 
 
+# As `html.escape` does it, whose module brings a table of all named characters along.
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
+
 @cache
-def _writings() -> tuple[Callable[[str], str], ...]:
+def writings() -> tuple[Callable[[str], str], ...]:
     """What programs do to a text on its way into another one."""
-    # Imported late: nobody needs them before something has to be blanked.
-    import html
+    # Imported late: nobody needs it before there is something to be blanked.
     from urllib.parse import quote, quote_plus
 
     return (
@@ -40,7 +43,7 @@ def _writings() -> tuple[Callable[[str], str], ...]:
         lambda text: repr(text.encode("utf-8", "replace"))[2:-1],
         # A repr escapes this one only if the text around has both kinds of quotes.
         lambda text: text.replace("'", "\\'"),
-        html.escape,
+        lambda text: text.translate(_HTML),
     )
 
 
@@ -150,7 +153,7 @@ class Secrets:
         forms = {value for value in self._values if not sure or len(value) >= SURE_LENGTH}
         for _ in range(2):
             # A repr of bytes that hold JSON, and the like.
-            forms |= {write(form) for form in forms for write in _writings()}
+            forms |= {write(form) for form in forms for write in writings()}
         return sorted(forms, key=len, reverse=True)
 
 

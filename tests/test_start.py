@@ -39,7 +39,7 @@ anyio.run(main, backend=sys.argv[2])
 # By what they are for: an event loop, a connection, trouble, a client or a proxy of the user's, and
 # large parts of the standard library that httpx or a mere random number would bring along.
 FIRST_REQUEST = {"asyncio", "ssl", "h11", "certifi", "captcha_async._transport._direct_lane"}
-TROUBLE = {"captcha_async._transport._failures", "html"}
+TROUBLE = {"captcha_async._transport._failures", "captcha_async._transport._h11_framing", "html"}
 LARGE = {"httpx", "urllib.request", "urllib.parse", "hashlib", "email", "tempfile", "difflib"}
 UNUSED = {
     "captcha_async._above._attempts",
@@ -85,9 +85,44 @@ async def test_a_solve_loads_what_it_needs(missing: str) -> None:
     async with serve(Emulator(latency=Latency.fixed(0))) as url:
         backend = "trio" if asyncio_loop() is None else "asyncio"
         found = await anyio.to_thread.run_sync(loaded, SOLVE, url, backend, missing)
-    large = {"httpx", "httpcore", "certifi", "cattrs", "h11"}
-    assert found & (TROUBLE | UNUSED | large) == set()
+    large = {"httpx", "httpcore", "certifi", "cattrs", "h11", "html"}
+    assert found & (UNUSED | large) == set()
     assert "captcha_async._transport._direct_lane" in found
+
+
+OUT_OF_FILES = """
+import anyio, os, resource, sys
+from captcha_async import CaptchaClient, FixedPolling, Retries, RecaptchaV2Task, TransportError
+from captcha_async._transport import _lanes
+
+async def main():
+    task = RecaptchaV2Task(website_url="https://example.com", website_key="key")
+    at_once = FixedPolling(first=0, interval=2)
+    options = {"base_url": sys.argv[1], "polling": at_once, "retries": Retries(attempts=1)}
+    async with CaptchaClient("emulator-key", **options) as client:
+        await client.solve(task)
+        _lanes.FRESH = -1
+        least = os.dup(0)
+        os.close(least)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least, least))
+        try:
+            await client.solve(task)
+        except TransportError as error:
+            assert "Too many open files" in str(error), error
+            assert not error.sent
+        else:
+            raise AssertionError("a lane was opened")
+
+anyio.run(main, backend=sys.argv[2])
+"""
+
+
+@pytest.mark.real_time
+async def test_a_failure_is_told_though_no_file_can_be_opened() -> None:
+    """What tells of it is there before; modules are files, too."""
+    async with serve(Emulator(latency=Latency.fixed(0))) as url:
+        backend = "trio" if asyncio_loop() is None else "asyncio"
+        await anyio.to_thread.run_sync(loaded, OUT_OF_FILES, url, backend)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from importlib import import_module
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from .._secrets import Secrets, login_of
+from .._secrets import Secrets, login_of, writings
 from ..errors import TransportError
 from ..wire._replies import Reply
 from ._departure import Departure, Sending
@@ -195,8 +197,11 @@ def _reply(raw: RawReply) -> Reply:
 def _lane_maker(
     ssl_context: ssl.SSLContext | None, proxy: str | None, *, httpx_lanes: bool
 ) -> Callable[[], Lane]:
+    opened = count(1)
+
     def open_lane() -> Lane:
-        # Imported late, with httpx or h11: what a client needs before its first request is cheap.
+        _load_for(next(opened))
+        # Imported late, with httpx: what a client needs before its first request is cheap.
         if proxy is not None or httpx_lanes:
             from ._httpx_lane import HttpxLane
             from ._tls import default_ssl_context
@@ -209,3 +214,16 @@ def _lane_maker(
     if ssl_context is not None:
         ssl_context.set_alpn_protocols(["http/1.1"])
     return open_lane
+
+
+def _load_for(lane: int) -> None:
+    """Load what troubles will need: once files have run out, nothing can be loaded any more.
+
+    That is what tells of a failure for the first lane, and for the second one what reads odd
+    replies, which takes longer: whoever solves but one task may never see any.
+    """
+    if lane == 1:
+        import_module("._failures", __package__)
+        writings()
+    elif lane == 2:
+        import_module("._h11_framing", __package__)

@@ -1,7 +1,7 @@
 """What a request over a lane fails with; the names are httpx's, which people know.
 
-Not httpx's own classes: to import those takes longer than the whole library does, and nobody needs
-them before something has failed.
+Not httpx's own classes: to import those takes two thirds of what this library takes with a client,
+and nobody needs them before something has failed.
 """
 
 from __future__ import annotations
