@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import orjson
 
 from benchmarks._reference import Reference
@@ -71,26 +70,13 @@ async def h11_reader(
         yield post
 
 
-@asynccontextmanager
-async def mounted(info: Reference, connections: int, body: bytes, path: str) -> AsyncIterator[Post]:
-    """The pool as the transport of an httpx client."""
-    context = _context(info)
-    pool = LanePool(lambda: DirectLane(context), connections)
-    headers = {"content-type": "application/json"}
-    async with httpx.AsyncClient(transport=pool, trust_env=False) as client:
-
-        async def post() -> Any:
-            reply = await client.post(info.url + path, content=body, headers=headers)
-            return orjson.loads(reply.content)
-
-        yield post
-
-
 class _StreamLane(DirectLane):
     async def exchange(self, call: Call) -> RawReply:
         if self._link is None:
-            link: Link = await open_stream_link(call.head.origin, self._ssl_context)
-            self._link, self._origin = link, call.head.origin
+            origin = call.head.origin
+            context = self._ssl_context if origin.secure else None
+            link: Link = await open_stream_link(origin, context)
+            self._link, self._origin = link, origin
         return await super().exchange(call)
 
 
