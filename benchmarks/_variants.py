@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import orjson
 
 from benchmarks._reference import Reference
 from captcha_async._transport import HttpTransport
 from captcha_async._transport._direct_lane import DirectLane
-from captcha_async._transport._framing import H11Reader
-from captcha_async._transport._httpx_lane import HttpxLane, default_ssl_context
+from captcha_async._transport._h11_framing import H11Reader
+from captcha_async._transport._httpx_lane import HttpxLane
 from captcha_async._transport._lanes import Lane, LanePool
 from captcha_async._transport._links import Link, open_stream_link
 from captcha_async._transport._messages import Call, RawReply
+from captcha_async._transport._tls import default_ssl_context
 
 Post = Callable[[], Awaitable[Any]]
 
@@ -70,26 +70,13 @@ async def h11_reader(
         yield post
 
 
-@asynccontextmanager
-async def mounted(info: Reference, connections: int, body: bytes, path: str) -> AsyncIterator[Post]:
-    """The pool as the transport of an httpx client."""
-    context = _context(info)
-    pool = LanePool(lambda: DirectLane(context), connections)
-    headers = {"content-type": "application/json"}
-    async with httpx.AsyncClient(transport=pool, trust_env=False) as client:
-
-        async def post() -> Any:
-            reply = await client.post(info.url + path, content=body, headers=headers)
-            return orjson.loads(reply.content)
-
-        yield post
-
-
 class _StreamLane(DirectLane):
     async def exchange(self, call: Call) -> RawReply:
         if self._link is None:
-            link: Link = await open_stream_link(call.head.origin, self._ssl_context)
-            self._link, self._origin = link, call.head.origin
+            origin = call.head.origin
+            context = self._ssl_context if origin.secure else None
+            link: Link = await open_stream_link(origin, context)
+            self._link, self._origin = link, origin
         return await super().exchange(call)
 
 

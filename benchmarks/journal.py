@@ -13,6 +13,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -20,7 +21,7 @@ import attrs
 
 from benchmarks._report import machine, print_table, write_json
 from captcha_async import Journal
-from captcha_async._journal import ClientJournal
+from captcha_async._journal import ClientJournal, Owner
 
 RECORDS = 5
 BURST = 4
@@ -54,7 +55,7 @@ def _quantile(values: list[float], share: float) -> float:
 
 async def measure(journal: Journal | None, rate: float, seconds: float) -> Measured:
     """Record at a *rate* for some time."""
-    use = ClientJournal(journal, "capmonster", "0" * 32)
+    use = ClientJournal(journal, partial(Owner.of, "capmonster", "0" * 32))
     measured = Measured()
 
     async def submission(number: int) -> None:

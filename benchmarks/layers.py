@@ -34,7 +34,8 @@ from captcha_async._solving._outcomes import Outcomes
 from captcha_async._solving._solve import Solve
 from captcha_async._solving._watch import Watch
 from captcha_async._transport._direct_lane import DirectLane
-from captcha_async._transport._http import HttpTransport, _json_head
+from captcha_async._transport._heads import json_head
+from captcha_async._transport._http import HttpTransport
 from captcha_async._transport._lanes import LanePool
 from captcha_async._transport._messages import Call
 
@@ -88,7 +89,7 @@ async def floor(info: Reference, task_id: int) -> AsyncIterator[Poll]:
 async def lane(info: Reference, task_id: int) -> AsyncIterator[Poll]:
     """One lane for each caller."""
     lanes = [DirectLane(info.ssl_context()) for _ in range(CALLERS)]
-    head, body = _json_head(info.url + PATH), body_of(task_id)
+    head, body = json_head(info.url + PATH), body_of(task_id)
     idle = list(lanes)
 
     async def poll() -> None:
@@ -106,7 +107,7 @@ async def pool(info: Reference, task_id: int) -> AsyncIterator[Poll]:
     """The lane pool."""
     context = info.ssl_context()
     lanes = LanePool(lambda: DirectLane(context), 64)
-    head, body = _json_head(info.url + PATH), body_of(task_id)
+    head, body = json_head(info.url + PATH), body_of(task_id)
     yield lambda: lanes.exchange(Call(head, body))
     await lanes.aclose()
 

@@ -133,7 +133,6 @@ VARIANTS: dict[str, Client] = {
     "ours, httpx lanes": lambda info, many: _variants.httpx_lanes(info, many, BODY, PATH),
     "ours, anyio streams": lambda info, many: _variants.streams(info, many, BODY, PATH),
     "ours, h11": lambda info, many: _variants.h11_reader(info, many, BODY, PATH),
-    "ours, in httpx.AsyncClient": lambda info, many: _variants.mounted(info, many, BODY, PATH),
 }
 
 

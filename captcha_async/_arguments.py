@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ._events import Event
-from ._journal import Journal
 from ._ref import TaskRef
 from .errors import invalid
 from .services import Service, find_service
@@ -19,6 +17,8 @@ from .wire import dump_request
 
 if TYPE_CHECKING:
     from ._callbacks import CallbackReceiver
+    from ._events import Event
+    from ._journal import Journal
 
 __all__ = [
     "KEY_VARIABLE",
@@ -54,7 +54,12 @@ def check_key(key: str | None) -> str:
 
 def to_journal(journal: str | os.PathLike[str] | Journal | None) -> Journal | None:
     """Make a journal of a path."""
-    return journal if journal is None or isinstance(journal, Journal) else Journal(journal)
+    if journal is None:
+        return None
+    # Imported late: most clients have none.
+    from ._journal import Journal
+
+    return journal if isinstance(journal, Journal) else Journal(journal)
 
 
 def to_handlers(

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar
 
-from ._above._attempts import SolveAttempts
-from ._above._keys import KeyedTasks
-from ._above._left import forget, left_open, shared_keys, uncertain
 from ._account._account import Account
 from ._account._given import accounts_given
 from ._account._limits import Limits
 from ._account._retry import Retries
-from ._account._statistics import Statistics
 from ._arguments import (
     check_callback_url,
     check_callbacks,
@@ -33,31 +28,36 @@ from ._arguments import (
     to_journal,
 )
 from ._checks import check_count, check_timeout
-from ._events import Event, Events
-from ._journal import Journal, UncertainSubmission
+from ._handlers import Events
 from ._outcome import Failed, Reported, Solved
 from ._polling._schedule import Schedule
 from ._ref import TaskRef
 from ._solving._books import Books
-from ._solving._choice import Strategy, check_choice
-from ._solving._numbers import statistics_of
 from ._solving._pending import PendingTask
-from ._solving._seats import take_seats
+from ._solving._seats import check_choice, take_seats
 from ._solving._solve import Solve
 from ._solving._solver import Solver
 from .errors import CaptchaError, invalid
 from .services import Service
 from .tasks._model import Solution, Task
-from .wire._account_facts import AccountFacts, QueueStatistics, SpendingSpan
 
 if TYPE_CHECKING:
-    # Imported late, where they are made: the first solve needs none of them.
+    # Imported late, where they are made: neither a client nor its first solve needs any of them.
+    import ssl
+
     import httpx
 
+    from ._above._attempts import SolveAttempts
+    from ._above._keys import KeyedTasks
     from ._above._stock import Stock
+    from ._account._statistics import Statistics
     from ._batch._batch import Batch
     from ._batch._source import Pairs, Source
     from ._callbacks import CallbackReceiver
+    from ._events import Event
+    from ._journal import Journal, UncertainSubmission
+    from ._solving._choice import Strategy
+    from .wire._account_facts import AccountFacts, QueueStatistics, SpendingSpan
 
 __all__ = ["CaptchaClient"]
 
@@ -143,7 +143,6 @@ class CaptchaClient:
         # A tenant of each account from now on until the client is closed.
         self._seats = take_seats(given, self._books, callbacks, strategy)
         self._solver = Solver(self._seats, self._books, retries or Retries(), hedge)
-        self._keyed = KeyedTasks(self._solver, shared_keys(self._solver))
 
     def __repr__(self) -> str:
         names = " and ".join(seat.tenant.name for seat in self._seats)
@@ -338,7 +337,7 @@ class CaptchaClient:
         """
         check_ref(ref)
         self._seats.enter()
-        entry = self._books.journal.attached(ref, self._seats.of_ref(ref).tenant.owner)
+        entry = self._books.journal.attached(ref, self._seats.of_ref(ref).account.owner)
         return self._solver.handle(self._solver.take_up(ref, entry))
 
     def attempts(
@@ -375,6 +374,8 @@ class CaptchaClient:
         Raises:
             InvalidArgument: an argument is certainly wrong; nothing was sent.
         """
+        from ._above._attempts import SolveAttempts
+
         check_timeout(timeout)
         check_count("attempts", attempts)
         solve = self._queue(task, timeout, callback_url, soft_id)
@@ -682,6 +683,8 @@ class CaptchaClient:
 
     def statistics(self) -> Statistics:
         """Return what the client has done so far, in all and at each account."""
+        from ._solving._numbers import statistics_of
+
         return statistics_of(self._seats, self._books)
 
     def reset_fuse(self) -> None:
@@ -711,6 +714,8 @@ class CaptchaClient:
             AccountUnavailable: the shared account's store does not answer.
             JournalError: it cannot be read.
         """
+        from ._above._left import left_open
+
         self._seats.enter()
         async with aclosing(left_open(self._solver, self._keyed.shared)) as solves:
             async for solve in solves:
@@ -730,6 +735,8 @@ class CaptchaClient:
             AccountUnavailable: the shared account's store does not answer.
             JournalError: it cannot be read.
         """
+        from ._above._left import uncertain
+
         return await uncertain(self._solver, self._keyed.shared)
 
     async def forget(self, submission: UncertainSubmission) -> None:
@@ -742,8 +749,8 @@ class CaptchaClient:
             AccountUnavailable: the shared account's store does not answer.
             JournalError: it cannot be written.
         """
-        if not isinstance(submission, UncertainSubmission):
-            raise invalid("submission", submission, "one of those that uncertain() returns")
+        from ._above._left import forget
+
         await forget(self._solver, self._keyed.shared, submission)
 
     async def forget_batch(self, name: str = "") -> int:
@@ -767,6 +774,13 @@ class CaptchaClient:
         return await self._books.journal.forget_batch(name)
 
     # -- inside -----------------------------------------------------------------------------------
+
+    @cached_property
+    def _keyed(self) -> KeyedTasks:
+        """The tasks that have a key."""
+        from ._above._keys import KeyedTasks
+
+        return KeyedTasks(self._solver)
 
     def _queue(
         self,

@@ -3,18 +3,20 @@
 Events hold no secret that a repr would show. A handler runs inside of the client's work, so it has
 to be quick and cannot wait; what it raises is logged and changes nothing. What is no `Exception`,
 such as a KeyboardInterrupt, comes out, when all is done that was to be done (see `each`).
+
+Imported where somebody listens: to make so many classes takes long.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import count
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import anyio
 import attrs
 
+from ._handlers import Events
 from ._outcome import Solved
 from ._ref import TaskRef
 from .errors import CaptchaError, ServiceError
@@ -23,9 +25,9 @@ from .tasks._model import Task
 
 __all__ = [
     "AccountBack",
+    "AccountEvent",
     "AccountLost",
     "Event",
-    "Events",
     "FuseBlown",
     "FuseClosed",
     "PollFailed",
@@ -40,12 +42,8 @@ __all__ = [
     "TaskSubmitted",
     "TaskTakenUp",
     "Via",
-    "each",
+    "of_account",
 ]
-
-logger = logging.getLogger("captcha_async")
-# Silent until the program sets logging up, as libraries are.
-logger.addHandler(logging.NullHandler())
 
 Via = Literal["poll", "callback", "reply", "journal"]
 """How an answer came: by a poll, a callback, createTask's own reply, or out of the journal."""
@@ -237,42 +235,15 @@ Event = (
 )
 """What a handler is called with."""
 
-T = TypeVar("T")
+AccountEvent = Literal["FuseBlown", "FuseClosed", "AccountLost", "AccountBack"]
+"""Name of an event that is of no single task."""
+_OF_ACCOUNT = {kind.__name__: kind for kind in (FuseBlown, FuseClosed, AccountLost, AccountBack)}
 
 
-def each(step: Callable[[T], object], items: Iterable[T]) -> None:
-    """Do *step* for all *items*, whatever one of them raises; then the first of that comes out."""
-    raised: BaseException | None = None
-    for item in items:
-        try:
-            step(item)
-        except BaseException as error:
-            raised = raised or error
-    if raised is not None:
-        raise raised
-
-
-class Events:
-    """The way to the user's handlers; false without one, so that no event need be made."""
-
-    def __init__(self, handlers: tuple[Callable[[Event], None], ...]) -> None:
-        self._handlers = handlers
-
-    def __bool__(self) -> bool:
-        return bool(self._handlers)
-
-    def emit(self, event: Event) -> None:
-        """Call each handler, whatever the others do."""
-        interrupt: BaseException | None = None
-        for handler in self._handlers:
-            try:
-                handler(event)
-            except Exception:
-                logger.exception("on_event raised for a %s", type(event).__name__)
-            except BaseException as error:
-                interrupt = interrupt or error
-        if interrupt is not None:
-            raise interrupt
+def of_account(name: AccountEvent, **details: Any) -> Event:
+    """Make an event that is of no single task."""
+    make: Callable[..., Event] = _OF_ACCOUNT[name]
+    return make(**details)
 
 
 _numbers = count(1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
-from uuid import uuid4
 
 import attrs
 import orjson
@@ -31,7 +31,7 @@ def one_id(task_id: TaskId) -> TaskId:
 
 def unnamed_id() -> str:
     """Make an id for a task that a service has answered at once without naming it."""
-    return f"{UNNAMED}{uuid4().hex}"
+    return f"{UNNAMED}{os.urandom(16).hex()}"
 
 
 def _check_text(_: object, attribute: attrs.Attribute[str], value: object) -> None:

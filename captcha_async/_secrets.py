@@ -7,14 +7,13 @@ are left alone, or a password `a` would turn them into asterisks.
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote
 
-__all__ = ["BLANK", "NO_SECRETS", "Secrets", "error_chain", "login_of", "without_login"]
+__all__ = ["BLANK", "NO_SECRETS", "Secrets", "error_chain", "login_of", "without_login", "writings"]
 
 BLANK = "***"
 
@@ -24,18 +23,29 @@ SURE_LENGTH = 6
 # The errors of httpx, httpcore, h11 and h2 whose text quotes what the other side has sent.
 _QUOTING = ("ProtocolError", "ProxyError", "DecodingError", "HTTPStatusError", "JSONDecodeError")
 
-# What programs do to a text on its way into another one.
-_WRITINGS: tuple[Callable[[str], str], ...] = (
-    lambda text: quote(text, safe="", errors="replace"),
-    lambda text: quote_plus(text, errors="replace"),
-    lambda text: json.dumps(text)[1:-1],
-    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
-    lambda text: repr(text)[1:-1],
-    lambda text: repr(text.encode("utf-8", "replace"))[2:-1],
-    # A repr escapes this one only if the text around has both kinds of quotes.
-    lambda text: text.replace("'", "\\'"),
-    html.escape,
-)
+
+# As `html.escape` does it, whose module brings a table of all named characters along.
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
+
+@cache
+def writings() -> tuple[Callable[[str], str], ...]:
+    """What programs do to a text on its way into another one."""
+    # Imported late: nobody needs it before there is something to be blanked.
+    from urllib.parse import quote, quote_plus
+
+    return (
+        lambda text: quote(text, safe="", errors="replace"),
+        lambda text: quote_plus(text, errors="replace"),
+        lambda text: json.dumps(text)[1:-1],
+        lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+        lambda text: repr(text)[1:-1],
+        lambda text: repr(text.encode("utf-8", "replace"))[2:-1],
+        # A repr escapes this one only if the text around has both kinds of quotes.
+        lambda text: text.replace("'", "\\'"),
+        lambda text: text.translate(_HTML),
+    )
+
 
 _LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*:/+)?(.*)@", re.DOTALL)
 
@@ -50,6 +60,8 @@ def login_of(text: str) -> tuple[str, ...]:
     found = _LOGIN.match(text)
     if found is None:
         return ()
+    from urllib.parse import unquote
+
     name, _, password = found[2].partition(":")
     if not password:
         # A lone name is as often a token as a login.
@@ -141,7 +153,7 @@ class Secrets:
         forms = {value for value in self._values if not sure or len(value) >= SURE_LENGTH}
         for _ in range(2):
             # A repr of bytes that hold JSON, and the like.
-            forms |= {write(form) for form in forms for write in _WRITINGS}
+            forms |= {write(form) for form in forms for write in writings()}
         return sorted(forms, key=len, reverse=True)
 
 

@@ -422,6 +422,44 @@ def layers() -> str:
     return table(("up to and with", "plain", "x floor", "TLS", "x floor"), rows)
 
 
+IMPORTS = {
+    "httpx": "`import httpx`",
+    "package": "`import captcha_async`",
+    "client": "`from captcha_async import CaptchaClient`, and a client",
+}
+
+
+def imports() -> str:
+    """Return the table of what it costs to start."""
+    found = read("imports")
+    cpu = {shown: found["imports"][name]["seconds"] for name, shown in IMPORTS.items()}
+    first = found["first"]
+    loop = first["nothing, asyncio and anyio alone"]["seconds"]
+    cpu["then: asyncio and anyio, without a solve"] = loop
+    for name, shown in (("plain", "plain HTTP"), ("TLS", "TLS, with the usual roots")):
+        cpu[f"then: the first solve, asyncio and anyio included, {shown}"] = first[name]["seconds"]
+    cpu["a second solve, plain HTTP"] = first["plain"]["second"]
+    httpx = cpu[IMPORTS["httpx"]]
+    rows = [[shown, number(s * 1000), f"{s / httpx:.2f}"] for shown, s in cpu.items()]
+    return table(("what", "CPU, ms", "x `import httpx`"), rows)
+
+
+def commands() -> str:
+    """Return the table of what the command takes to start."""
+    found = read("imports")["commands"]
+    typer = found["typer"]["seconds"]
+    shown = {"typer": "`python -c 'import typer'`"}
+    rows = [
+        [
+            shown.get(name, f"`captcha-async {name}`"),
+            number(row["seconds"] * 1000),
+            f"{row['seconds'] / typer:.2f}",
+        ]
+        for name, row in found.items()
+    ]
+    return table(("process", "ms", "x typer"), rows)
+
+
 DEMANDS = {
     "steady": "one in 4 s, by chance",
     "bursts": "ten at once every 1½ minutes",
@@ -450,6 +488,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "fleet-day": fleet_day,
     "hot-path": hot_path,
     "layers": layers,
+    "imports": imports,
+    "commands": commands,
     "stock": stock,
     "peers-500": lambda: peers(500),
     "peers-2000": lambda: peers(2000),

@@ -31,7 +31,7 @@ from captcha_async import (
     TaskExpired,
     TransportError,
 )
-from captcha_async._transport._httpx_lane import default_ssl_context
+from captcha_async._transport._tls import default_ssl_context
 
 Outcome = type[CaptchaError] | None
 """The error that the user gets; None if all goes well in the end."""

@@ -9,15 +9,50 @@ import httpx
 from raw_server import read_request, reply
 
 from captcha_async._transport._direct_lane import DirectLane
-from captcha_async._transport._httpx_lane import default_ssl_context
-from captcha_async._transport._lanes import LanePool
+from captcha_async._transport._heads import head_of
+from captcha_async._transport._lane_errors import LaneError
+from captcha_async._transport._lanes import LanePool, LaneStatistics
+from captcha_async._transport._messages import Call, Timeouts
+from captcha_async._transport._tls import default_ssl_context
 
 OK = reply(b'{"errorId": 0}')
 
 
-def make_pool(size: int = 4, ssl_context: ssl.SSLContext | None = None) -> LanePool:
+class LaneTransport(httpx.AsyncBaseTransport):
+    """A pool as a transport of httpx's, so that it can be held against httpx's own one."""
+
+    def __init__(self, pool: LanePool) -> None:
+        self._pool = pool
+
+    def __repr__(self) -> str:
+        return repr(self._pool)
+
+    def statistics(self) -> LaneStatistics:
+        """Return the pool's numbers."""
+        return self._pool.statistics()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request over a lane; an error is httpx's of the same name."""
+        body, timeouts = await request.aread(), Timeouts(**request.extensions.get("timeout", {}))
+        try:
+            raw = await self._pool.exchange(Call(head_of(request), body, timeouts))
+        except LaneError as error:
+            raise getattr(httpx, type(error).__name__)(str(error), request=request) from error
+        return httpx.Response(
+            raw.status,
+            headers=raw.headers,
+            stream=httpx.ByteStream(raw.body),
+            extensions={"http_version": raw.version, "reason_phrase": raw.reason},
+        )
+
+    async def aclose(self) -> None:
+        """Close the pool."""
+        await self._pool.aclose()
+
+
+def make_pool(size: int = 4, ssl_context: ssl.SSLContext | None = None) -> LaneTransport:
     """Make a pool of direct lanes."""
-    return LanePool(lambda: DirectLane(ssl_context or default_ssl_context()), size)
+    return LaneTransport(LanePool(lambda: DirectLane(ssl_context), size))
 
 
 def stock_transport() -> httpx.AsyncHTTPTransport:

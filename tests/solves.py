@@ -5,9 +5,9 @@ from __future__ import annotations
 from local import TOKEN_TASK
 
 from captcha_async import CAPMONSTER, Account, Service
-from captcha_async._account._statistics import Counters
+from captcha_async._account._counters import Counters
 from captcha_async._account._tenant import Tenant
-from captcha_async._events import Events
+from captcha_async._handlers import Events
 from captcha_async._solving._solve import Solve
 
 __all__ = ["make_solve", "make_tenant"]

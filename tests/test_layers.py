@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 # From the lowest layer to the highest; a line holds layers that do not know each other.
 LAYERS = [
-    ("_ref", "_secrets", "_clock", "_waiting_line"),
+    ("_ref", "_secrets", "_clock", "_waiting_line", "_handlers"),
     ("errors",),
     ("_checks",),
     ("_serving",),
@@ -59,7 +59,7 @@ HTTPX_IN = ("_transport", "_account", "_client")
 
 # What installs itself with the library (`dependencies` of pyproject.toml), and what some layers may
 # import beside that: whoever uses these has installed the extra, or the program that brings it.
-DEPENDENCIES = {"anyio", "attrs", "attr", "cattrs", "h11", "httpx", "orjson"}
+DEPENDENCIES = {"anyio", "attrs", "attr", "cattrs", "certifi", "h11", "httpx", "orjson"}
 BESIDE = {
     "cli": {"rich", "typer", "matplotlib"},
     "telemetry": {"opentelemetry"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from urllib.parse import quote
 
@@ -10,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captcha_async._secrets import NO_SECRETS, Secrets, error_chain, login_of, without_login
+from captcha_async._secrets import (
+    NO_SECRETS,
+    Secrets,
+    error_chain,
+    login_of,
+    without_login,
+    writings,
+)
 from captcha_async.errors import invalid
 
 ODD = "pä'\"\\ß/w:@rd%"
@@ -129,3 +137,9 @@ def test_the_secret_parts_of_a_login() -> None:
     assert login_of("http://user:p%40ss@host:1/") == ("p%40ss", "p@ss", header)
     assert login_of("http://t%6Fken@host") == ("t%6Fken", "token")
     assert login_of("http://host/path") == ()
+
+
+def test_html_is_written_as_the_standard_library_writes_it() -> None:
+    """Without loading its table of names, which takes longer than all else that blanks."""
+    text = "".join(map(chr, range(1, 400)))
+    assert writings()[-1](text) == html.escape(text)

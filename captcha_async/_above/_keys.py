@@ -24,6 +24,7 @@ from .._solving._stored import is_too_old, take_up
 from .._solving._submit import KeyTaken
 from ..errors import CaptchaError, QueueTimeout, SubmitUncertain, TaskExpired, invalid
 from ..tasks._model import Task
+from ._left import shared_keys
 
 if TYPE_CHECKING:
     from .._solving._shared import Known, SharedKeys
@@ -41,12 +42,12 @@ class KeyedTasks:
 
     Args:
         solver: the client's.
-        shared: the keys that other processes know as well, if the account is shared.
     """
 
-    def __init__(self, solver: Solver, shared: SharedKeys | None = None) -> None:
+    def __init__(self, solver: Solver) -> None:
         self._solver = solver
-        self.shared: SharedKeys | None = shared
+        # The keys that other processes know as well, if the account is shared.
+        self.shared: SharedKeys | None = shared_keys(solver)
         self._journal = solver.books.journal
         # By key as JSON, the oldest first. Each enters when the service has accepted it, or when
         # the journal is asked for it; the oldest leaves when there are too many.

@@ -10,6 +10,7 @@ from .._journal import UncertainSubmission, dump_key
 from .._solving._solve import Solve
 from .._solving._solver import Solver
 from .._solving._stored import take_up
+from ..errors import invalid
 
 if TYPE_CHECKING:
     from .._solving._shared import SharedKeys
@@ -79,10 +80,12 @@ async def forget(
     """Forget an uncertain submission, wherever it is known.
 
     Raises:
-        InvalidArgument: there is no journal, and the account is not shared.
+        InvalidArgument: it is none, or there is no journal, and the account is not shared.
         AccountUnavailable: the shared account's store does not answer.
         JournalError: the journal cannot be written.
     """
+    if not isinstance(submission, UncertainSubmission):
+        raise invalid("submission", submission, "one of those that uncertain() returns")
     journal = solver.books.journal
     if journal.journal is not None or shared is None:
         await journal.forget(submission.number)

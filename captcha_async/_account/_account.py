@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import ssl
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import anyio
 
 from .._arguments import check_key, check_left_out, to_profile
-from .._journal import ClientJournal, Journal, Owner
+from .._journal import ClientJournal
 from .._polling._adaptive import AdaptivePolling
 from .._polling._schedule import Schedule
 from .._transport import HttpTransport, LaneStatistics
@@ -31,8 +31,11 @@ from ._prices import prices_by_model
 from ._tenant import Tenant
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
+    from .._journal import Journal, Owner
     from .._sharing._member import Member
 
 __all__ = ["Account"]
@@ -193,9 +196,12 @@ class Account:
         """Whether the name was given."""
         return self._name is not None
 
-    @property
+    @cached_property
     def owner(self) -> Owner:
         """Under whom a journal has its tasks: the service, and a digest of the key."""
+        # Imported late: most clients have no journal.
+        from .._journal import Owner
+
         return Owner.of(self._service.name, self._key)
 
     @property
@@ -303,7 +309,7 @@ class Account:
 
     def journal_of(self, journal: Journal | None) -> ClientJournal:
         """Return a client's use of *journal*, under this account's name."""
-        return ClientJournal(journal, self._service.name, self._key)
+        return ClientJournal(journal, lambda: self.owner)
 
     def lanes(self) -> LaneStatistics | None:
         """Return the lanes' numbers; None with an httpx client of the user's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import orjson
@@ -26,9 +26,11 @@ from ..services._service import ReportMethod
 from ..tasks._model import RawTask, Task
 from ..tasks._proxy import Proxy
 from ..wire import _replies, dump_request
-from ..wire._account_facts import AccountFacts, QueueStatistics, SpendingSpan
 from ..wire._replies import Created, Reply, TaskResult
 from ..wire._values import read_object
+
+if TYPE_CHECKING:
+    from ..wire._account_facts import AccountFacts, QueueStatistics, SpendingSpan
 
 __all__ = ["Api"]
 

@@ -43,8 +43,8 @@ class Brake:
         self._trial: Trial | None = None
         # createTask calls that wait for a turn; counted by `wait`.
         self.waiting: int = 0
-        # Set, and replaced, when either changes.
-        self._news = anyio.Event()
+        # Set, and dropped, when either changes; made by who waits, in an event loop.
+        self._news: anyio.Event | None = None
 
     @property
     def hold(self) -> float:
@@ -82,6 +82,7 @@ class Brake:
             self.waiting += 1
             try:
                 with anyio.CancelScope(deadline=float("inf") if self._trial else self._until):
+                    self._news = self._news or anyio.Event()
                     await self._news.wait()
             finally:
                 self.waiting -= 1
@@ -116,8 +117,9 @@ class Brake:
     def shift(self, seconds: float) -> None:
         """Go over to a clock that is ahead by so many *seconds*; nobody is waiting."""
         self._until += seconds
-        self._news = anyio.Event()
+        self._news = None
 
     def _tell(self) -> None:
-        self._news.set()
-        self._news = anyio.Event()
+        news, self._news = self._news, None
+        if news is not None:
+            news.set()

@@ -13,7 +13,7 @@ from typing import Literal, Protocol, Self
 
 import anyio
 
-from .._events import each
+from .._handlers import each
 from ..errors import AccountError, CaptchaError, InsufficientBalance, ServiceError
 
 __all__ = ["Fuse", "FuseChange", "FuseState", "Guard", "RequestKind", "Waiting"]

@@ -9,14 +9,13 @@ others, and what happens there is heard.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from .._events import AccountBack, AccountLost, Event, FuseBlown, FuseClosed, each
+from .._handlers import each
 from ..errors import (
     AccountError,
     CaptchaError,
@@ -41,6 +40,7 @@ from ._spending import Spending
 from ._tenant import Tenant
 
 if TYPE_CHECKING:
+    from .._events import AccountEvent
     from .._sharing._gate import Gate
     from .._sharing._member import Member
 
@@ -79,7 +79,8 @@ class Gates:
         self.member: Member | None = member
         # Whether the member is open: set by `join`, cleared by `part`, and by a new event loop.
         self._is_member = False
-        self._joining = anyio.Lock()
+        # Made by the first that joins, in an event loop.
+        self._joining: anyio.Lock | None = None
         self.fuse: Fuse = Fuse(service.ban_window)
         self.pause: Pause = Pause()
         self.brake: Brake = Brake()
@@ -261,15 +262,19 @@ class Gates:
         else:
             return
         if change == "closed" or error is None:
-            self._emit(FuseClosed)
+            self._emit("FuseClosed")
         else:
-            self._emit(partial(FuseBlown, error=error))
+            self._emit("FuseBlown", error=error)
 
-    def _emit(self, event: Callable[..., Event]) -> None:
+    def _emit(self, kind: AccountEvent, **details: Any) -> None:
         """Make an event and give it to all clients that listen; without one none is made."""
         listeners = [tenant.events for tenant in self.tenants if tenant.events]
         if listeners:
-            happened = event(at=anyio.current_time(), service=self._service)
+            # Imported late: most programs have no handler of events.
+            from .._events import of_account
+
+            now = anyio.current_time()
+            happened = of_account(kind, at=now, service=self._service, **details)
             each(lambda events: events.emit(happened), listeners)
 
     # -- other processes --------------------------------------------------------------------------
@@ -282,6 +287,7 @@ class Gates:
         """
         if self.member is None or self._is_member:
             return
+        self._joining = self._joining or anyio.Lock()
         async with self._joining:
             # A client that was closed meanwhile does not need it any more.
             if not self._is_member and self.tenants:
@@ -291,7 +297,7 @@ class Gates:
 
     async def part(self) -> None:
         """Give this process's share back, once no client is left."""
-        if self.member is None:
+        if self.member is None or self._joining is None:
             return
         with anyio.CancelScope(shield=True):
             async with self._joining:
@@ -303,7 +309,7 @@ class Gates:
         """Forget the membership of an event loop that has ended."""
         if self.member is not None and self._is_member:
             self._is_member = False
-            self._joining = anyio.Lock()
+            self._joining = None
             self.member.abandon()
 
     def _listen(self) -> None:
@@ -353,10 +359,10 @@ class Gates:
                 return
 
     def _lost(self, error: CaptchaError) -> None:
-        self._emit(partial(AccountLost, error=error))
+        self._emit("AccountLost", error=error)
 
     def _back(self) -> None:
-        self._emit(AccountBack)
+        self._emit("AccountBack")
 
     # -- clients and event loops ------------------------------------------------------------------
 

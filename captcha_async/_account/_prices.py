@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 
 from ..errors import invalid
 from ..services import Service
@@ -43,6 +42,8 @@ def _models_on_the_wire(service: Service) -> dict[str, list[str]]:
 
 
 def _rule(name: str, service: Service) -> str:
+    from difflib import get_close_matches
+
     known = {model.__name__ for model in all_models()} | set(_models_on_the_wire(service))
     close = get_close_matches(name, sorted(known), n=1)
     return "the name of a task type" + (f" ({close[0]}?)" if close else "")

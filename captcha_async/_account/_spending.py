@@ -60,8 +60,8 @@ class Spending:
         self._tried_at: dict[str, float] = {}
         # The moments at which such tasks were presumed to be spent, until a price is told.
         self._unpriced: dict[str, list[float]] = {}
-        # Set, and replaced, when money or a price has come.
-        self._news = anyio.Event()
+        # Set, and dropped, when money or a price has come; made by who waits, in an event loop.
+        self._news: anyio.Event | None = None
         # (moment, cost) within the window, oldest first, and their sum.
         self._recent: deque[tuple[float, Decimal]] = deque()
         self._sum = ZERO
@@ -145,6 +145,7 @@ class Spending:
                     spent=self._sum if self._member is None else self._member.statistics().spent,
                 )
             with anyio.CancelScope(deadline=until):
+                self._news = self._news or anyio.Event()
                 await self._news.wait()
         return price
 
@@ -247,7 +248,7 @@ class Spending:
             for kind, moments in self._unpriced.items()
         }
         self._first = None if self._first is None else self._first + seconds
-        self._news = anyio.Event()
+        self._news = None
 
     def _check(self, price: Decimal) -> None:
         if self._member is not None:
@@ -270,8 +271,9 @@ class Spending:
             self._trying[kind] -= 1
         # The cap of a shared account may have gone since: others wait all the same.
         if unpriced or self._is_capped:
-            self._news.set()
-            self._news = anyio.Event()
+            news, self._news = self._news, None
+            if news is not None:
+                news.set()
 
     def _note(self, reserved: Decimal, cost: Decimal) -> None:
         """Let *cost* count for the length of the window, in place of what was *reserved*."""

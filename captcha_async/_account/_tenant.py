@@ -5,16 +5,15 @@ from __future__ import annotations
 import attrs
 
 from .._callbacks import ClientCallbacks
-from .._events import Events
-from .._journal import Owner
+from .._handlers import Events
 from ..errors import ClientClosed
 from ..services import CAPMONSTER
-from ._statistics import Counters
+from ._counters import Counters
 
 __all__ = ["Tenant"]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Tenant:
     """What an account has to know of one of its clients."""
 
@@ -26,8 +25,6 @@ class Tenant:
     mark: str | None = None
     """The name where a reference needs it, because the client has several accounts of the
     service."""
-    owner: Owner | None = None
-    """Under whom the client's journal has the account's tasks."""
     callbacks: ClientCallbacks = attrs.field(factory=lambda: ClientCallbacks(None, CAPMONSTER))
     """The client's use of its receiver at this account."""
     closed: bool = False

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import ServiceError
 from ..services import Service
-from ._callback import Callback
-from ._tally import CallbackStatistics, Tally
 
 if TYPE_CHECKING:
     from .._sharing._callbacks import SharedCallbacks
+    from ._callback import Callback
     from ._receiver import CallbackReceiver
+    from ._tally import CallbackStatistics, Tally
 
 __all__ = ["ClientCallbacks"]
 
@@ -42,8 +42,12 @@ class ClientCallbacks:
         self._receiver = receiver
         self._service = service
         self._shared = shared
-        # This client's part of the receiver's numbers.
-        self._tally = Tally()
+        # This client's part of the receiver's numbers; there is none without a receiver.
+        self._tally: Tally
+        if receiver is not None:
+            from ._tally import Tally
+
+            self._tally = Tally()
         # Set for good by `give_up`: from then on the client polls.
         self._refused = False
         # Whether the receiver hands over what comes for other processes; ended by `close`.

@@ -31,7 +31,7 @@ class CallbackStatistics:
     """Those of them that could not be, so that the service was asked to send them again."""
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Tally:
     """The numbers while they are counted."""
 

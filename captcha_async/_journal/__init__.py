@@ -8,12 +8,18 @@ hands it to the `JournalThread`, and the `Store` there writes it to the file tha
 
 from __future__ import annotations
 
-from ._batch import BatchRecord, OtherTasks
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ._client_journal import ClientJournal
-from ._entry import Entry
-from ._keys import dump_key
-from ._options import Journal
-from ._record import BY_KEY, Owner, Place, Record, UncertainSubmission, mark_of
+
+if TYPE_CHECKING:
+    from ._batch import BatchRecord, OtherTasks
+    from ._entry import Entry
+    from ._keys import dump_key
+    from ._options import Journal
+    from ._owner import Owner
+    from ._record import BY_KEY, Place, Record, UncertainSubmission, mark_of
 
 __all__ = [
     "BY_KEY",
@@ -29,3 +35,24 @@ __all__ = [
     "dump_key",
     "mark_of",
 ]
+
+# Imported late: most clients have no journal, and need no more than what is above.
+_HOME = {
+    "BY_KEY": "_record",
+    "BatchRecord": "_batch",
+    "Entry": "_entry",
+    "Journal": "_options",
+    "OtherTasks": "_batch",
+    "Owner": "_owner",
+    "Place": "_record",
+    "Record": "_record",
+    "UncertainSubmission": "_record",
+    "dump_key": "_keys",
+    "mark_of": "_record",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)

@@ -11,19 +11,21 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anyio.lowlevel import checkpoint
 
 from .._ref import TaskRef
 from ..errors import InvalidArgument, JournalError, invalid
-from ._batch import BatchRecord, Running
-from ._entry import Entry
-from ._options import Journal
-from ._record import BY_KEY, Owner, Place, Record, UncertainSubmission, load_solution_text
+from ._running import Running
 
 if TYPE_CHECKING:
-    # Imported late, with SQLite: most clients have no journal.
+    # Imported late, where they are made, and SQLite with them: most clients have no journal.
+    from ._batch import BatchRecord
+    from ._entry import Entry
+    from ._options import Journal
+    from ._owner import Owner
+    from ._record import Place, Record, UncertainSubmission
     from ._store import Store
     from ._writer import Writer
 
@@ -44,15 +46,15 @@ class ClientJournal:
 
     Args:
         journal: the client's journal; None if it has none.
-        service: name of its service.
-        api_key: its key, of which a digest is kept.
+        whose: tells whose tasks it has.
     """
 
-    def __init__(self, journal: Journal | None, service: str, api_key: str) -> None:
+    def __init__(self, journal: Journal | None, whose: Callable[[], Owner]) -> None:
         self._journal = journal
         self._writer = None if journal is None else _writer_of(journal)
-        # The client's accounts, in order of preference; `add` appends to it before any is used.
-        self._owners = [Owner.of(service, api_key)]
+        self._whose = whose
+        # The client's further accounts; `add` appends to it before any is used.
+        self._others: list[Owner] = []
         # The client's batches from their beginning to their end.
         self._running = Running()
 
@@ -64,11 +66,16 @@ class ClientJournal:
     @property
     def owner(self) -> Owner:
         """Whose tasks are recorded, where nobody else is named."""
-        return self._owners[0]
+        return self._whose()
+
+    @property
+    def _owners(self) -> list[Owner]:
+        """The client's accounts, in order of preference."""
+        return [self.owner, *self._others]
 
     def add(self, owner: Owner) -> None:
         """Have the client use another account as well."""
-        self._owners.append(owner)
+        self._others.append(owner)
 
     async def open(self) -> None:
         """Open the file, so that trouble shows at once.
@@ -115,25 +122,32 @@ class ClientJournal:
             reserved: the money set aside for it.
             owner: the account that it goes to; the first one without.
         """
-        record = Record(owner or self.owner, task_type, place)
+        record = self._new(owner, task_type, place)
         record.reserved = None if reserved is None else str(reserved)
         return self._entry(record)
 
     def taken_over(self, ref: TaskRef, place: Place, owner: Owner | None = None) -> Entry:
         """Make the entry of a task that another process has submitted under a key."""
-        record = Record(
-            owner or self.owner, ref.task_type, place, state="open", task_id=ref.task_id
-        )
+        record = self._new(owner, ref.task_type, place, state="open", task_id=ref.task_id)
         record.polls = ref.polls
         return self._entry(record)
 
     def attached(self, ref: TaskRef, owner: Owner | None = None) -> Entry:
         """Make the entry of a task that is taken up by its id."""
-        record = Record(owner or self.owner, ref.task_type, state="open", task_id=ref.task_id)
+        record = self._new(owner, ref.task_type, state="open", task_id=ref.task_id)
         record.polls = ref.polls
         return self._entry(record)
 
+    def _new(
+        self, owner: Owner | None, task_type: str, place: Place | None = None, **known: Any
+    ) -> Record:
+        from ._record import Record
+
+        return Record(owner or self.owner, task_type, place, **known)
+
     def _entry(self, record: Record) -> Entry:
+        from ._entry import Entry
+
         journal = self._journal
         if journal is None:
             return Entry(None, record)
@@ -169,7 +183,7 @@ class ClientJournal:
 
     async def _all(self, read: Callable[[Store, Owner, int, int], list[Record]]) -> list[Record]:
         """Read page after page, of one account after the other."""
-        found = list[Record]()
+        found: list[Record] = []
         for owner in self._owners:
             found += await self._all_of(owner, read)
         return found
@@ -177,7 +191,8 @@ class ClientJournal:
     async def _all_of(
         self, owner: Owner, read: Callable[[Store, Owner, int, int], list[Record]]
     ) -> list[Record]:
-        writer, found, after = self._at_hand(), list[Record](), 0
+        writer, after = self._at_hand(), 0
+        found: list[Record] = []
 
         def next_page(store: Store) -> list[Record]:
             return read(store, owner, after, PAGE)
@@ -212,6 +227,8 @@ class ClientJournal:
         Raises:
             JournalError: the file cannot be read.
         """
+        from ._record import load_solution_text
+
         number, text = record.number, record.stored
         if not record.has_solution or number is None:
             return None
@@ -236,6 +253,8 @@ class ClientJournal:
         Raises:
             InvalidArgument: one does.
         """
+        from ._batch import BatchRecord
+
         self._running.enter(name, alone=alone)
         return BatchRecord(name, self.find)
 
@@ -348,6 +367,8 @@ def _worth(record: Record) -> int:
 
 
 def _as_uncertain(record: Record) -> UncertainSubmission:
+    from ._record import BY_KEY, UncertainSubmission
+
     place = record.place
     return UncertainSubmission(
         number=record.number or 0,

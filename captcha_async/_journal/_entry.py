@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._ref import TaskId
 from ..errors import JournalError
+from ._owner import Owner
 from ._patience import LONGEST, PATIENCE
-from ._record import Owner, Place, Record, State, dump_solution
+from ._record import Place, Record, State, dump_solution
 
 if TYPE_CHECKING:
     from ._writer import Writer

@@ -16,11 +16,11 @@ from .._ref import TaskId, TaskRef
 from ..tasks._model import Task
 from ..wire import dump_task
 from ._keys import dump_key, load_key
+from ._owner import Owner
 
 __all__ = [
     "BY_KEY",
     "COLUMNS",
-    "Owner",
     "Place",
     "Record",
     "State",
@@ -44,20 +44,6 @@ CHANGING = ("proxy", "cookie", "useragent")
 
 MOST_POLLS = 2**62
 """What SQLite can store; far above every cap."""
-
-
-@attrs.frozen
-class Owner:
-    """Whose tasks they are: a service, and a digest of the account's key."""
-
-    service: str
-    digest: bytes = attrs.field(repr=False)
-
-    @classmethod
-    def of(cls, service: str, api_key: str) -> Owner:
-        """Make the owner; suffixes of the key (`KEY__nocache`) are no other account."""
-        account = api_key.partition("__")[0].encode("utf-8", "surrogatepass")
-        return cls(service, hashlib.blake2b(account, digest_size=32).digest())
 
 
 @attrs.frozen

@@ -14,7 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 from ..errors import JournalError
-from ._record import Owner, Place, Record, dump_id, read_row, storable
+from ._owner import Owner
+from ._record import Place, Record, dump_id, read_row, storable
 from ._schema import KEYS, NOW, READ, REMOVE, WRITE, check_file, make_tables
 
 __all__ = ["Change", "Store"]

@@ -215,7 +215,7 @@ class AdaptivePolling:
         return PollPlan(times.rates, price, self._service.min_poll_gap, self._longest)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Model:
     """What is known of one task type, and the plan made of it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
@@ -15,9 +15,11 @@ from .._arguments import check_ref
 from .._outcome import Reported, Solved
 from .._ref import TaskRef
 from ..errors import CaptchaError, ClientClosed, InsufficientBalance, WrongEventLoop, invalid
-from ..wire._account_facts import AccountFacts
 from ._seat import Seat
 from ._seats import Seats
+
+if TYPE_CHECKING:
+    from ..wire._account_facts import AccountFacts
 
 __all__ = ["Asker"]
 

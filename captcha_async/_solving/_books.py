@@ -12,13 +12,12 @@ import logging
 from datetime import timedelta
 from decimal import Decimal
 from itertools import count, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._account._account import Account
 from .._account._tenant import Tenant
 from .._clock import utc_now
-from .._events import Events, SolveEvents, Via, each
-from .._journal import ClientJournal, Entry
+from .._handlers import Events, each
 from .._outcome import Solved
 from .._ref import TaskId, TaskRef, one_id
 from ..errors import (
@@ -38,6 +37,10 @@ from ..wire._models import spec_of
 from ..wire._replies import Created
 from ._fate import Fate
 from ._solve import Solve
+
+if TYPE_CHECKING:
+    from .._events import Via
+    from .._journal import ClientJournal, Entry
 
 __all__ = ["Books", "outcome_of"]
 
@@ -116,7 +119,7 @@ class Books:
         if self.events:
             # What was taken up again has events of its own.
             if solve.events is None:
-                solve.events = SolveEvents(self.events, solve.account.service)
+                solve.events = solve.telling(self.events)
             if not solve.accepted:
                 solve.events.queued(_task_of(solve))
 
@@ -124,7 +127,7 @@ class Books:
         """Open a line in the journal for a createTask that is about to be sent."""
         if self.journal.journal is not None:
             solve.entry = self.journal.entry(
-                solve.type, solve.place, solve.reserved, solve.tenant.owner
+                solve.type, solve.place, solve.reserved, solve.account.owner
             )
         return solve.entry
 
@@ -248,7 +251,7 @@ class Books:
         solve.polled_before(max(polls, ref.polls), not_before)
         self._opened(solve, ref.task_id)
         if self.events:
-            solve.events = SolveEvents(self.events, solve.account.service)
+            solve.events = solve.telling(self.events)
             solve.events.taken_up(ref)
 
     def _opened(self, solve: Solve, task_id: TaskId) -> None:

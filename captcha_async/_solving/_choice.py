@@ -61,8 +61,6 @@ def check_choice(strategy: object, hedge: object) -> None:
 
 def ranked(strategy: Strategy, solve: Solve, seats: Sequence[Seat]) -> list[Seat]:
     """Return the accounts in the order in which a task is to try them."""
-    if strategy == "first":
-        return list(seats)
     offers = [(_offer(seat, solve), seat) for seat in seats]
     if not callable(strategy):
         key = STRATEGIES[strategy]

@@ -10,14 +10,13 @@ import logging
 from collections.abc import Awaitable
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
 
 from .._account._fuse import Guard
 from .._account._pause import LONGEST_PAUSE
-from .._callbacks import Callback
 from .._polling._overdue import overdue_age
 from ..errors import (
     AccountError,
@@ -39,7 +38,9 @@ from ..wire._replies import Created, TaskResult
 from ._books import Books, outcome_of
 from ._grain import on_grain
 from ._solve import EVER, Solve
-from ._told import polled_elsewhere, told_by
+
+if TYPE_CHECKING:
+    from .._callbacks import Callback
 
 __all__ = ["Collector"]
 
@@ -68,7 +69,7 @@ JUST_CREATED = 10.0
 """Seconds after createTask in which a first "no such task" is not believed yet."""
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Answer:
     """A task's solution as it arrived."""
 
@@ -233,6 +234,9 @@ class Collector:
 
     async def _follow(self, solve: Solve) -> bool:
         """Ask after a task that other processes may collect; tell whether to poll for it now."""
+        # Imported late: only of a shared account do others tell.
+        from ._told import polled_elsewhere, told_by
+
         assert solve.record is not None
         try:
             record = await solve.record.follow()

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
-from anyio.abc import TaskGroup
 
 from .._clock import clock
 from .._serving._library import name_library
 from .._transport import Loop, Turn, asyncio_loop, stand_alone
 from ._solve import CLOCK_TICK, EVER
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 __all__ = ["Hands"]
 

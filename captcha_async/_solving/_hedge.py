@@ -7,16 +7,18 @@ task is among the orphans afterwards.
 from __future__ import annotations
 
 import logging
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
-from anyio.abc import TaskGroup
 
 from ..errors import CaptchaError
 from ._collect import Collector
 from ._group import single
 from ._seats import Seats
 from ._solve import EVER, Solve
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 __all__ = ["Hedge"]
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import attrs
 
+from .._account._counters import LatencyHistogram
 from .._account._fuse import FuseState
-from .._account._statistics import LatencyHistogram, Statistics
+from .._account._statistics import Statistics
 from .._callbacks import CallbackStatistics
 from .._transport import LaneStatistics
 from ._books import Books

@@ -42,7 +42,7 @@ PROBE = 2.0
 UNSUPPORTED = "ERROR_TASK_NOT_SUPPORTED"
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Rest:
     """The memory of refusals in a row; forgotten when a task is accepted."""
 

@@ -8,19 +8,28 @@ from typing import TYPE_CHECKING, Any
 from .._account._account import Account
 from .._account._tenant import Tenant
 from .._callbacks import ClientCallbacks
-from .._journal import Owner
 from .._ref import TaskRef
 from ..errors import invalid
 from ..tasks._model import Task
 from ._books import Books
-from ._choice import Strategy, ranked
 from ._seat import SOON, Seat
 from ._solve import EVER, Solve
 
 if TYPE_CHECKING:
     from .._callbacks import CallbackReceiver
+    from .._journal import Owner
+    from ._choice import Strategy
 
-__all__ = ["Seats", "take_seats"]
+__all__ = ["Seats", "check_choice", "take_seats"]
+
+
+def check_choice(strategy: object, hedge: object) -> None:
+    """Check a strategy, and the share of tasks beyond which a second one is created."""
+    if strategy == "first" and hedge is None:
+        return
+    from ._choice import check_choice
+
+    check_choice(strategy, hedge)
 
 
 class Seats:
@@ -117,7 +126,13 @@ class Seats:
 
         A stored answer may be of an account that the client has no more.
         """
-        return next((seat for seat in self._seats if seat.tenant.owner == owner), self.first)
+        return next((seat for seat in self._seats if seat.account.owner == owner), self.first)
+
+    def _ranked(self, solve: Solve, taking: list[Seat]) -> list[Seat]:
+        # Imported late: most clients have one account, or try them as given.
+        from ._choice import ranked
+
+        return ranked(self._strategy, solve, taking)
 
     def ordered(self, solve: Solve) -> list[Seat]:
         """Return the accounts that a task is to try now, one after the other.
@@ -130,7 +145,7 @@ class Seats:
         taking = [seat for seat in self._seats if seat.takes(solve.task)]
         if solve.elsewhere:
             taking = [seat for seat in taking if seat.account not in solve.tried]
-        order = ranked(self._strategy, solve, taking)
+        order = taking if self._strategy == "first" else self._ranked(solve, taking)
         # Where another task of the same solve was before, another one may do better.
         order.sort(key=lambda seat: seat.account in solve.tried)
         holds = {seat: seat.hold(solve) for seat in order}
@@ -173,7 +188,7 @@ def take_seats(
     for account, name in zip(accounts, _names(accounts), strict=True):
         service = account.service.name
         tenant = Tenant(books.events)
-        tenant.name, tenant.owner = name, account.owner
+        tenant.name = name
         tenant.mark = name if services.count(service) > 1 else None
         member = account.gates.member
         shared = None if member is None else member.callbacks

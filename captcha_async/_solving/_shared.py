@@ -153,7 +153,7 @@ class SharedKeys:
             # It was accepted after all, and only our process did not live to hear of it.
             await found[1].accepted(ref.task_id)
             return found[1]
-        owner = self._solver.seats.of_ref(ref).tenant.owner
+        owner = self._solver.seats.of_ref(ref).account.owner
         return journal.taken_over(ref, record.place, owner)
 
     def _is_too_old(self, record: TaskRecord, ref: TaskRef) -> bool:

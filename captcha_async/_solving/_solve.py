@@ -14,11 +14,6 @@ from weakref import ReferenceType
 import anyio
 import attrs
 
-from .._account._account import Account
-from .._account._tenant import Tenant
-from .._callbacks import Callback
-from .._events import SolveEvents
-from .._journal import Entry, Place
 from .._outcome import Solved
 from .._polling._schedule import PollState
 from .._ref import TaskId, TaskRef
@@ -27,6 +22,12 @@ from ..tasks._model import Task
 from ._fate import Fate
 
 if TYPE_CHECKING:
+    from .._account._account import Account
+    from .._account._tenant import Tenant
+    from .._callbacks import Callback
+    from .._events import SolveEvents
+    from .._handlers import Events
+    from .._journal import Entry, Place
     from .._sharing._keyed import KeyedEntry
 
 __all__ = ["CLOCK_TICK", "EVER", "Solve"]
@@ -37,7 +38,7 @@ CLOCK_TICK = 1e-6
 """Seconds by which a timer may fire early."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Solve:
     """One task on its way.
 
@@ -192,6 +193,13 @@ class Solve:
     def told_url(self) -> str | None:
         """The callback's URL, as the service was told it."""
         return self.callback_url if self.callback is None else self.callback.url
+
+    def telling(self, events: Events) -> SolveEvents:
+        """Make what tells *events* of it."""
+        # Imported late: most programs have no handler of events.
+        from .._events import SolveEvents
+
+        return SolveEvents(events, self.account.service)
 
     # -- polls ------------------------------------------------------------------------------------
 

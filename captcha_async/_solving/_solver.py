@@ -12,8 +12,7 @@ import anyio
 
 from .._account._account import Account
 from .._account._retry import Retries
-from .._events import each
-from .._journal import Entry
+from .._handlers import each
 from .._outcome import Solved
 from .._ref import TaskRef
 from ..errors import (
@@ -29,18 +28,19 @@ from ..wire._models import model_name, spec_of
 from ._asker import Asker
 from ._books import Books, outcome_of
 from ._collect import Collector
-from ._hedge import Hedge
-from ._outcomes import Outcomes
 from ._pending import PendingTask
 from ._router import Router
 from ._seat import Seat
 from ._seats import Seats
 from ._solve import EVER, Solve
 from ._submit import Submitter
-from ._watch import Watch
 
 if TYPE_CHECKING:
+    from .._journal import Entry
     from .._sharing._records import Records
+    from ._hedge import Hedge
+    from ._outcomes import Outcomes
+    from ._watch import Watch
 
 __all__ = ["Solver"]
 
@@ -70,11 +70,17 @@ class Solver:
         self._unread = True
         # The accounts that have to be joined with other processes first; most clients have none.
         self._shared = [seat.account for seat in seats if seat.account.gates.member is not None]
-        self._recalling = anyio.Lock()
+        # Made by the first that asks, in an event loop.
+        self._recalling: anyio.Lock | None = None
         submitter = Submitter(books, self.collector, retries)
         self._router = Router(seats, submitter, books, retries)
         hedges = hedge is not None and len(seats) > 1
-        self._hedge = Hedge(hedge or 0.0, seats, self.collector, self) if hedges else None
+        self._hedge: Hedge | None = None
+        if hedges:
+            # Imported late: few clients want it.
+            from ._hedge import Hedge
+
+            self._hedge = Hedge(hedge or 0.0, seats, self.collector, self)
 
     @property
     def records(self) -> Records | None:
@@ -93,6 +99,7 @@ class Solver:
 
     async def recall_spending(self) -> None:
         """Let the spending cap know once what earlier clients have spent, as the journal has it."""
+        self._recalling = self._recalling or anyio.Lock()
         async with self._recalling:
             if not self._unread:
                 return
@@ -112,7 +119,7 @@ class Solver:
         if gates.first_to_recall(journal.path):
             # A journal with warnings has told its trouble.
             with suppress(JournalError):
-                spent = await self.books.journal.spent(limits.per, seat.tenant.owner)
+                spent = await self.books.journal.spent(limits.per, seat.account.owner)
                 gates.spending.recall(spent)
 
     # -- one solve --------------------------------------------------------------------------------
@@ -376,6 +383,9 @@ class Solver:
 
     def watch(self, outcomes: Outcomes) -> Watch:
         """Make a watch over tasks that are collected together."""
+        # Imported late: whoever solves one by one has none.
+        from ._watch import Watch
+
         return Watch(self.books, self.collector, outcomes)
 
     async def drain(self, seconds: float) -> None:

@@ -97,5 +97,5 @@ def _ref_of(solver: Solver, record: Record) -> TaskRef:
 
 def _account_of(solver: Solver, record: Record) -> str:
     """Name the account that a record is of; by its service if the client has it no more."""
-    tenant = solver.seats.of_owner(record.owner).tenant
-    return tenant.name if tenant.owner == record.owner else record.owner.service
+    seat = solver.seats.of_owner(record.owner)
+    return seat.tenant.name if seat.account.owner == record.owner else record.owner.service

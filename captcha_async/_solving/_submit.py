@@ -25,7 +25,7 @@ class KeyTaken(Exception):
     """Another process has taken the key meanwhile, and nothing was sent: look at it again."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Refusal:
     """Why a createTask has brought no task."""
 

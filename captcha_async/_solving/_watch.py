@@ -13,14 +13,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import count
+from typing import TYPE_CHECKING
 
 import anyio
-from anyio.abc import TaskGroup
 
 from .._account._account import Account
 from .._account._fuse import RequestKind
 from .._clock import clock
-from .._events import each
+from .._handlers import each
 from .._transport import Loop, Turn, asyncio_loop
 from ..errors import CaptchaError
 from ._books import Books, outcome_of
@@ -29,6 +29,9 @@ from ._grain import on_grain
 from ._hands import Hands
 from ._outcomes import Outcomes
 from ._solve import EVER, Solve
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 __all__ = ["Watch"]
 

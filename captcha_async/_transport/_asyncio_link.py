@@ -9,11 +9,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
-import httpx
-
 from ._connect import connect_socket
-from ._links import readiness
+from ._lane_errors import ReadError, ReadTimeout, WriteTimeout
 from ._messages import EVER, NothingSent, Origin
+from ._quiet import readiness
 
 __all__ = ["AsyncioLink", "open_asyncio_link"]
 
@@ -66,17 +65,17 @@ class AsyncioLink(asyncio.Protocol):
         self._transport.write(data)
         while self._stuffed and not self._parts and not self._ended:
             if not await self._wait(deadline):
-                raise httpx.WriteTimeout("the server takes no more of the request")
+                raise WriteTimeout("the server takes no more of the request")
 
     async def receive(self, deadline: float) -> bytes:
         """Wait for bytes until a moment; empty when the other side has ended the connection."""
         while not self._parts and not self._ended:
             if not await self._wait(deadline):
-                raise httpx.ReadTimeout("no reply came in time")
+                raise ReadTimeout("no reply came in time")
         if self._parts:
             return self._take()
         if self._error is not None:
-            raise httpx.ReadError(str(self._error) or type(self._error).__name__)
+            raise ReadError(str(self._error) or type(self._error).__name__)
         return b""
 
     async def aclose(self) -> None:
@@ -176,11 +175,11 @@ class AsyncioLink(asyncio.Protocol):
             self._wake(changed=False)
 
 
-async def open_asyncio_link(origin: Origin, ssl_context: ssl.SSLContext) -> AsyncioLink:
-    """Connect; raises OSError or ssl.SSLError."""
+async def open_asyncio_link(origin: Origin, ssl_context: ssl.SSLContext | None) -> AsyncioLink:
+    """Connect, by TLS with its settings; raises OSError or ssl.SSLError."""
     connected = await connect_socket(origin.host, origin.port)
     options: dict[str, Any] = {}
-    if origin.secure:
+    if ssl_context is not None:
         options = {"ssl": ssl_context, "server_hostname": origin.host}
     loop = asyncio.get_running_loop()
     _, link = await loop.create_connection(AsyncioLink, sock=connected, **options)

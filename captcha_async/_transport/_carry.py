@@ -18,8 +18,8 @@ import httpx
 from anyio.lowlevel import cancel_shielded_checkpoint
 
 from ._departure import Departure
-from ._links import holds_more
 from ._messages import MAX_REPLY_BYTES, RawReply, too_large
+from ._quiet import holds_more
 
 __all__ = ["NOT_SENT", "UsedConnection", "Watch", "carry", "connection_of", "is_silent", "read_raw"]
 
@@ -189,7 +189,7 @@ async def read_raw(response: httpx.Response) -> bytes:
     """Read a response's body as it came, within the bound.
 
     Raises:
-        httpx.RemoteProtocolError: it is too large.
+        RemoteProtocolError: it is too large.
     """
     stream = response.stream
     if not isinstance(stream, httpx.AsyncByteStream):

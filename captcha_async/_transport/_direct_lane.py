@@ -7,20 +7,33 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import anyio
 import attrs
-import httpx
 from anyio.lowlevel import checkpoint
 
-from ._framing import PlainReader, ReplyReader
-from ._links import Link, open_stream_link
+from ._lane_errors import (
+    ConnectError,
+    ConnectTimeout,
+    LaneError,
+    ReadTimeout,
+    WriteError,
+    WriteTimeout,
+)
 from ._messages import NO_TIMEOUTS, Call, Origin, RawReply
+from ._tls import default_ssl_context
 from ._turn import asyncio_loop
+
+if TYPE_CHECKING:
+    from ._framing import ReplyReader
+    from ._links import Link
 
 try:
     from ._fast_framing import FastReader
 except ImportError:
+    from ._framing import PlainReader
+
     make_reader: Callable[[], ReplyReader] = PlainReader
 else:
     make_reader = FastReader
@@ -32,9 +45,13 @@ SLICE = 8192
 
 
 class DirectLane:
-    """One connection; it is opened for the first request."""
+    """One connection; it is opened for the first request.
 
-    def __init__(self, ssl_context: ssl.SSLContext) -> None:
+    Args:
+        ssl_context: TLS settings; the default ones without it, made when TLS is first spoken.
+    """
+
+    def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._ssl_context = ssl_context
         self._reader = make_reader()
         self._link: Link | None = None
@@ -95,7 +112,7 @@ class DirectLane:
 
     async def _read_while_sending(self, link: Link, data: bytes, call: Call) -> RawReply:
         """Send a long request; a server may refuse it before it has seen all of it."""
-        failure: httpx.TransportError | None = None
+        failure: LaneError | None = None
         reply: RawReply | None = None
         reading = anyio.CancelScope()
 
@@ -103,10 +120,10 @@ class DirectLane:
             nonlocal failure
             try:
                 await link.send(data, call.until(call.timeouts.write))
-            except httpx.WriteError as error:
+            except WriteError as error:
                 # The reason may be in a reply that has already come.
                 failure = error
-            except httpx.WriteTimeout as error:
+            except WriteTimeout as error:
                 failure = error
                 reading.cancel()
             reading.deadline = call.until(call.timeouts.read)
@@ -116,23 +133,27 @@ class DirectLane:
             with reading:
                 try:
                     reply = await self._read(link, attrs.evolve(call, timeouts=NO_TIMEOUTS))
-                except httpx.TransportError as error:
+                except LaneError as error:
                     failure = failure or error
             children.cancel_scope.cancel()
         if reply is None:
-            raise failure or httpx.ReadTimeout("no reply came in time")
+            raise failure or ReadTimeout("no reply came in time")
         return reply
 
 
-async def _open(call: Call, ssl_context: ssl.SSLContext) -> Link:
+async def _open(call: Call, ssl_context: ssl.SSLContext | None) -> Link:
+    origin = call.head.origin
+    context = (ssl_context or default_ssl_context()) if origin.secure else None
     try:
         with anyio.CancelScope(deadline=call.until(call.timeouts.connect)):
+            # Each imported late: whoever does not run the one or the other need not load it.
             if asyncio_loop() is not None:
-                # Imported late, with all of asyncio: whoever does not run it need not load it.
                 from ._asyncio_link import open_asyncio_link
 
-                return await open_asyncio_link(call.head.origin, ssl_context)
-            return await open_stream_link(call.head.origin, ssl_context)
+                return await open_asyncio_link(origin, context)
+            from ._links import open_stream_link
+
+            return await open_stream_link(origin, context)
     except (OSError, ValueError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
-        raise httpx.ConnectError(str(error.__cause__ or error)) from error
-    raise httpx.ConnectTimeout("no connection in time")
+        raise ConnectError(str(error.__cause__ or error)) from error
+    raise ConnectTimeout("no connection in time")

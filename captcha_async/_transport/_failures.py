@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import sys
 
 import attrs
-import httpx
 
 from .._secrets import error_chain
 from ..errors import TransportError
+from ._lane_errors import LaneError
 
 __all__ = ["failure", "refused_by_proxy"]
 
@@ -20,7 +21,8 @@ _NO_SUCH_NAME = {
 }
 _PROXY_REFUSES_LOGIN = re.compile(r"^(401|407)\b|username/password|from proxy server, but got")
 # Errors of the network, and the libraries that speak over it. Any other is from code on our side.
-_OUTSIDE = (httpx.TransportError, httpx.DecodingError, OSError)
+_OUTSIDE = (LaneError, OSError)
+_OUTSIDE_OF_HTTPX = ("TransportError", "DecodingError")
 _SPEAKERS = ("anyio", "h11", "h2", "httpcore", "socksio", "trio")
 
 
@@ -82,13 +84,19 @@ def _judge(error: Exception, *, sent: bool) -> _Verdict:
     unknown = next((found for found in chain if isinstance(found, socket.gaierror)), None)
     if unknown is not None and unknown.errno in _NO_SUCH_NAME:
         return _NAME
-    if isinstance(error, httpx.ProxyError):
+    if _is_of_httpx(error, "ProxyError"):
         return _LOGIN if _PROXY_REFUSES_LOGIN.search(str(error)) else _PROXY
-    never = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
-    if isinstance(error, never):
+    if _is_of_httpx(error, "UnsupportedProtocol", "LocalProtocolError"):
         return _LOCAL
     speaker = type(error).__module__.partition(".")[0]
-    return _NETWORK if isinstance(error, _OUTSIDE) or speaker in _SPEAKERS else _LOCAL
+    outside = isinstance(error, _OUTSIDE) or _is_of_httpx(error, *_OUTSIDE_OF_HTTPX)
+    return _NETWORK if outside or speaker in _SPEAKERS else _LOCAL
+
+
+def _is_of_httpx(error: Exception, *names: str) -> bool:
+    """Tell whether an error is of one of these classes; where nobody uses httpx, none is."""
+    httpx = sys.modules.get("httpx")
+    return httpx is not None and isinstance(error, tuple(getattr(httpx, name) for name in names))
 
 
 def _describe(error: Exception) -> str:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import h11
-import httpx
-
-from ._messages import MAX_HEAD_BYTES, MAX_RAW_BYTES, MAX_REPLY_BYTES, RawReply, too_large
+from ._messages import RawReply
 from ._plain_reply import read_plain
 
-__all__ = ["H11Reader", "PlainReader", "ReplyReader"]
+if TYPE_CHECKING:
+    from ._h11_framing import H11Reader
 
-# A server that sends more interim replies than this to one request will never come to the point.
-MAX_INTERIM = 16
-
-_END = h11.EndOfMessage()
-
-
-@cache
-def _stand_in(method: str) -> h11.Request:
-    """Make a request for h11, which wants to know its method only; see `H11Reader`."""
-    return h11.Request(method=method, target="/", headers=[("host", "x")])
+__all__ = ["PlainReader", "ReplyReader"]
 
 
 class ReplyReader(Protocol):
@@ -39,7 +27,7 @@ class ReplyReader(Protocol):
             The reply if it is complete.
 
         Raises:
-            httpx.RemoteProtocolError: it is not HTTP, too large, or it will never be complete.
+            RemoteProtocolError: it is not HTTP, too large, or it will never be complete.
         """
         ...
 
@@ -52,7 +40,7 @@ class PlainReader:
     """Reads plain replies that come in one piece; h11 gets any other from its beginning."""
 
     def __init__(self) -> None:
-        self._h11 = H11Reader()
+        self._h11: H11Reader | None = None
         self._method = ""
         # Whether h11 has the reply; set by its first bytes, and ends with it.
         self._handed_over = False
@@ -68,89 +56,19 @@ class PlainReader:
             if reply is not None:
                 return reply
             self._handed_over = True
-            self._h11.start(self._method)
-        return self._h11.feed(data)
+            self._by_h11().start(self._method)
+        return self._by_h11().feed(data)
 
     def finish(self) -> bool:
         """Make ready for the next reply; False if the connection cannot carry another one."""
-        usable = not self._handed_over or self._h11.finish()
+        usable = not self._handed_over or self._by_h11().finish()
         self._handed_over = False
         return usable
 
+    def _by_h11(self) -> H11Reader:
+        if self._h11 is None:
+            # Imported late, with h11: most connections see nothing but plain replies.
+            from ._h11_framing import H11Reader
 
-class H11Reader:
-    """Reads replies by h11.
-
-    h11 is not given the requests themselves: what it would check of them (headers, length of the
-    body) is made right by construction, and doing without halves its cost.
-    """
-
-    def __init__(self) -> None:
-        self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
-        self._head: h11.Response | None = None
-        self._parts: list[bytes] = []
-        self._size = self._raw_size = 0
-        self._interim = 0
-
-    def start(self, method: str) -> None:
-        """Expect the reply to a request of this method."""
-        self._connection.send(_stand_in(method))
-        self._connection.send(_END)
-
-    def feed(self, data: bytes) -> RawReply | None:
-        """Take in what was received, empty at the end of the connection."""
-        if not data and self._connection.their_state is h11.SEND_RESPONSE:
-            raise httpx.RemoteProtocolError("the server closed the connection without a reply")
-        self._raw_size += len(data)
-        if self._raw_size > MAX_RAW_BYTES:
-            raise too_large()
-        try:
-            self._connection.receive_data(data)
-            while True:
-                event = self._connection.next_event()
-                if event is h11.NEED_DATA:
-                    return None
-                if type(event) is h11.EndOfMessage:
-                    return self._reply()
-                self._take(event)
-        except h11.RemoteProtocolError as error:
-            raise httpx.RemoteProtocolError(str(error)) from error
-
-    def finish(self) -> bool:
-        """Make ready for the next reply; False if the connection cannot carry another one."""
-        connection = self._connection
-        if connection.trailing_data != (b"", False):
-            return False
-        if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
-            return False
-        connection.start_next_cycle()
-        self._head = None
-        self._parts = []
-        self._size = self._raw_size = self._interim = 0
-        return True
-
-    def _take(self, event: object) -> None:
-        if type(event) is h11.Data:
-            self._size += len(event.data)
-            if self._size > MAX_REPLY_BYTES:
-                raise too_large()
-            self._parts.append(bytes(event.data))
-        elif type(event) is h11.Response:
-            self._head = event
-        elif type(event) is h11.InformationalResponse:
-            self._interim += 1
-            if self._interim > MAX_INTERIM:
-                raise httpx.RemoteProtocolError(f"more than {MAX_INTERIM} interim replies")
-        else:
-            raise httpx.RemoteProtocolError("the server does not go on with HTTP")
-
-    def _reply(self) -> RawReply:
-        head = self._head
-        assert head is not None
-        return RawReply(
-            head.status_code,
-            head.headers.raw_items(),
-            b"".join(self._parts),
-            b"HTTP/" + head.http_version,
-            head.reason,
-        )
+            self._h11 = H11Reader()
+        return self._h11

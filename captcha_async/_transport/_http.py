@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import lru_cache, partial
+from functools import partial
+from importlib import import_module
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import httpx
 
-from .._secrets import Secrets, login_of
+from .._secrets import Secrets, login_of, writings
 from ..errors import TransportError
 from ..wire._replies import Reply
 from ._departure import Departure, Sending
-from ._failures import failure, refused_by_proxy
-from ._httpx_lane import HttpxLane, default_ssl_context
+from ._heads import json_head, page_head
+from ._lane_errors import LaneTimeout
 from ._lanes import Lane, LanePool, LaneStatistics
-from ._messages import Call, Head, RawReply
+from ._messages import Call, RawReply
 from ._settings import check_http_client, check_proxy, check_ssl_context, environment_proxy
 from ._unpacking import unpack
 
 if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
     from ._users_client import UsersClient
 
 __all__ = ["HttpTransport", "Reply", "Sending"]
 
 _JSON = {"content-type": "application/json", "accept": "application/json"}
-_OURS = {"user-agent": "captcha-async", "accept-encoding": "gzip, deflate"}
 
 
 class HttpTransport:
@@ -96,9 +99,9 @@ class HttpTransport:
         """
         departure = Departure(sending)
         if self._client is None:
-            call = Call(_json_head(url), body, departure=departure, once=once)
+            call = Call(json_head(url), body, departure=departure, once=once)
             return self._over_lanes(call, timeout, secrets)
-        sent = partial(self._client.exchange, "POST", httpx.URL(url), body, _JSON, once=once)
+        sent = partial(self._client.exchange, "POST", url, body, _JSON, once=once)
         return self._by_client(sent, departure, timeout, secrets)
 
     def get(self, url: str, *, timeout: float) -> Coroutine[Any, Any, Reply]:
@@ -108,9 +111,8 @@ class HttpTransport:
             TransportError: no reply came.
         """
         if self._client is None:
-            head = _head(httpx.Request("GET", url, headers=_OURS))
-            return self._over_lanes(Call(head, b""), timeout)
-        sent = partial(self._client.exchange, "GET", httpx.URL(url), None, {})
+            return self._over_lanes(Call(page_head(url), b""), timeout)
+        sent = partial(self._client.exchange, "GET", url, None, {})
         return self._by_client(sent, Departure(), timeout)
 
     @property
@@ -144,7 +146,7 @@ class HttpTransport:
             raw = await self._lanes.exchange(call)
             raw.body = unpack(raw)
         except Exception as error:
-            seconds = timeout if isinstance(error, httpx.TimeoutException) else None
+            seconds = timeout if isinstance(error, LaneTimeout) else None
             raise self._failure(error, call.departure, seconds, secrets) from error
         return _reply(raw)
 
@@ -176,11 +178,15 @@ class HttpTransport:
         """Make the error of a failed request; *timed_out* is how long it had, if that is why."""
         known = self._secrets if secrets is None else secrets().joined(self._secrets)
         known.in_error(error)
+        from ._failures import failure
+
         return failure(error, sent=departure.may_have_left, timed_out=timed_out)
 
 
 def _reply(raw: RawReply) -> Reply:
     if raw.status == 407:
+        from ._failures import refused_by_proxy
+
         raise refused_by_proxy(raw.status)
     retry_after = raw.header(b"retry-after")
     if retry_after is None:
@@ -191,29 +197,33 @@ def _reply(raw: RawReply) -> Reply:
 def _lane_maker(
     ssl_context: ssl.SSLContext | None, proxy: str | None, *, httpx_lanes: bool
 ) -> Callable[[], Lane]:
-    # h11 is only needed from here on; importing the library stays cheap without it.
-    from ._direct_lane import DirectLane
+    opened = count(1)
 
     def open_lane() -> Lane:
-        context = ssl_context or default_ssl_context()
+        _load_for(next(opened))
+        # Imported late, with httpx: what a client needs before its first request is cheap.
         if proxy is not None or httpx_lanes:
-            return HttpxLane(context, proxy)
-        return DirectLane(context)
+            from ._httpx_lane import HttpxLane
+            from ._tls import default_ssl_context
+
+            return HttpxLane(ssl_context or default_ssl_context(), proxy)
+        from ._direct_lane import DirectLane
+
+        return DirectLane(ssl_context)
 
     if ssl_context is not None:
         ssl_context.set_alpn_protocols(["http/1.1"])
     return open_lane
 
 
-@lru_cache(maxsize=64)
-def _json_head(url: str) -> Head:
-    """Make the head of a POST; a service has only a handful of them."""
-    return _head(httpx.Request("POST", url, content=b"", headers={**_OURS, **_JSON}))
+def _load_for(lane: int) -> None:
+    """Load what troubles will need: once files have run out, nothing can be loaded any more.
 
-
-def _head(request: httpx.Request) -> Head:
-    url = request.url
-    if url.userinfo:
-        login = httpx.BasicAuth(url.username, url.password)
-        request = next(login.auth_flow(request))
-    return Head.of(request)
+    That is what tells of a failure for the first lane, and for the second one what reads odd
+    replies, which takes longer: whoever solves but one task may never see any.
+    """
+    if lane == 1:
+        import_module("._failures", __package__)
+        writings()
+    elif lane == 2:
+        import_module("._h11_framing", __package__)

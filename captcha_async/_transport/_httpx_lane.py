@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from functools import cache
 
 import anyio
-import attrs
 import httpx
 
 from ._carry import Watch, carry, is_silent
+from ._lane_errors import ReadTimeout
 from ._messages import KEEP_ALIVE, Call, Origin, RawReply
 
-__all__ = ["HttpxLane", "default_ssl_context"]
-
-
-@cache
-def default_ssl_context() -> ssl.SSLContext:
-    """Make the TLS settings as httpx has them, once per process: loading the roots is slow."""
-    context = httpx.create_ssl_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+__all__ = ["HttpxLane"]
 
 
 class HttpxLane:
@@ -64,7 +55,7 @@ class HttpxLane:
             with anyio.CancelScope(deadline=call.deadline):
                 raw, self._last, self.reusable = await carry(self._transport, request)
                 return raw
-            raise httpx.ReadTimeout("no reply came in time")
+            raise ReadTimeout("no reply came in time")
         except BaseException as error:
             await watch.settle(error)
             raise
@@ -86,5 +77,5 @@ def _request(call: Call) -> httpx.Request:
         head.url,
         headers=head.headers + length,
         stream=httpx.ByteStream(b""),
-        extensions={"timeout": attrs.asdict(call.timeouts)},
+        extensions={"timeout": call.timeouts._asdict()},
     )

@@ -15,9 +15,9 @@ from typing import Protocol
 
 import anyio
 import attrs
-import httpx
 
 from .._clock import clock
+from ._lane_errors import ConnectError
 from ._messages import FRESH, KEEP_ALIVE, Call, NothingSent, Origin, RawReply
 from ._turn import Turn, asyncio_loop
 
@@ -53,7 +53,7 @@ class Lane(Protocol):
 
         Raises:
             NothingSent: the connection had ended before.
-            httpx.TransportError: no reply.
+            LaneError: no reply; or an error of the library that the lane speaks through.
         """
         ...
 
@@ -92,8 +92,8 @@ class _Seeker(Turn):
         self.lane: Lane | None = None
 
 
-class LanePool(httpx.AsyncBaseTransport):
-    """An httpx transport over lanes made by *open_lane*, of which it keeps *size* at most."""
+class LanePool:
+    """Lanes made by *open_lane*, of which it keeps *size* at most."""
 
     def __init__(self, open_lane: Callable[[], Lane], size: int) -> None:
         self._open_lane = open_lane
@@ -128,20 +128,11 @@ class LanePool(httpx.AsyncBaseTransport):
     def _in_use(self) -> int:
         return self._busy - len(self._seekers)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request over a lane and return its reply, wholly read."""
-        try:
-            reply = await self.exchange(await Call.of(request))
-        except httpx.RequestError as error:
-            error.request = request
-            raise
-        return reply.as_response()
-
     async def exchange(self, call: Call) -> RawReply:
         """Send a request over a lane and read its reply.
 
         Raises:
-            httpx.TransportError: no reply.
+            LaneError: no reply; or an error of the library that the lane speaks through.
         """
         self._busy += 1
         try:
@@ -163,7 +154,7 @@ class LanePool(httpx.AsyncBaseTransport):
                         raise
                     call.departure.stayed()
                     if not used:
-                        raise httpx.ConnectError("the connection ended at once") from error
+                        raise ConnectError("the connection ended at once") from error
                 else:
                     await self._put_back(lane)
                     return reply

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import select
 import ssl
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 import anyio
-import httpx
 from anyio.abc import ByteStream, SocketAttribute
 
+from ._lane_errors import ReadError, ReadTimeout, WriteError, WriteTimeout
 from ._messages import Origin
+from ._quiet import holds_more, is_readable
 
-__all__ = ["Link", "StreamLink", "holds_more", "is_readable", "open_stream_link", "readiness"]
+__all__ = ["Link", "StreamLink", "open_stream_link"]
 
 READ_SIZE = 65536
 
@@ -38,8 +37,8 @@ class Link(Protocol):
 
         Raises:
             NothingSent: the connection has ended, and certainly before the first of the bytes.
-            httpx.WriteError: it has ended.
-            httpx.WriteTimeout: the other side does not take them.
+            WriteError: it has ended.
+            WriteTimeout: the other side does not take them.
         """
         ...
 
@@ -47,8 +46,8 @@ class Link(Protocol):
         """Wait for bytes until a moment; empty when the other side has ended the connection.
 
         Raises:
-            httpx.ReadError: the connection broke.
-            httpx.ReadTimeout: nothing came.
+            ReadError: the connection broke.
+            ReadTimeout: nothing came.
         """
         ...
 
@@ -91,20 +90,20 @@ class StreamLink:
                 await self._stream.send(data)
                 self._unsent = False
         except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-            raise httpx.WriteError(_reason(error)) from error
+            raise WriteError(_reason(error)) from error
         if self._unsent:
-            raise httpx.WriteTimeout("the server takes no more of the request")
+            raise WriteTimeout("the server takes no more of the request")
 
     async def receive(self, deadline: float) -> bytes:
         """Wait for bytes until a moment; empty when the other side has ended the connection."""
         try:
             with anyio.CancelScope(deadline=deadline):
                 return await self._stream.receive(READ_SIZE)
-            raise httpx.ReadTimeout("no reply came in time")
+            raise ReadTimeout("no reply came in time")
         except anyio.EndOfStream:
             return b""
         except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-            raise httpx.ReadError(_reason(error)) from error
+            raise ReadError(_reason(error)) from error
 
     async def aclose(self) -> None:
         """Close the connection at once."""
@@ -116,44 +115,14 @@ class StreamLink:
             self._socket.close()
 
 
-async def open_stream_link(origin: Origin, ssl_context: ssl.SSLContext) -> StreamLink:
-    """Connect; raises what anyio raises."""
-    if not origin.secure:
+async def open_stream_link(origin: Origin, ssl_context: ssl.SSLContext | None) -> StreamLink:
+    """Connect, by TLS with its settings; raises what anyio raises."""
+    if ssl_context is None:
         return StreamLink(await anyio.connect_tcp(origin.host, origin.port))
     stream = await anyio.connect_tcp(
         origin.host, origin.port, ssl_context=ssl_context, tls_standard_compatible=False
     )
     return StreamLink(stream)
-
-
-def is_readable(descriptor: int) -> bool:
-    """Ask the system whether a read would return at once; so it would if the other side closed."""
-    return descriptor < 0 or bool(readiness(descriptor)(0))
-
-
-def readiness(descriptor: int) -> Callable[[int], list[Any]]:
-    """Return what waits so many milliseconds for a read of a connection to return at once."""
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return poll.poll
-    return lambda milliseconds: select.select([descriptor], [], [], milliseconds / 1000)[0]
-
-
-def holds_more(tls: object) -> bool:
-    """Tell whether a TLS session has data, or its end, that has arrived and that nobody has read.
-
-    The system knows nothing of it: one read of the socket may bring several records along.
-    """
-    if not isinstance(tls, ssl.SSLObject):
-        return False
-    try:
-        tls.read(1)
-    except ssl.SSLWantReadError:
-        return False
-    except ssl.SSLError:
-        pass
-    return True
 
 
 def _reason(error: BaseException) -> str:

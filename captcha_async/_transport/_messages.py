@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import anyio
 import attrs
-import httpx
 
 from ._departure import Departure
+from ._lane_errors import RemoteProtocolError
 
 __all__ = [
     "EVER",
@@ -54,11 +53,6 @@ EVER = float("inf")
 
 Headers = list[tuple[bytes, bytes]]
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
-# A lane writes the length of what it sends by itself.
-_FRAMING = (b"content-length", b"transfer-encoding")
-
 
 class NothingSent(Exception):
     """The lane's connection ended before one byte of the request was written to it."""
@@ -72,8 +66,7 @@ class Origin(NamedTuple):
     port: int
 
 
-@attrs.frozen
-class Timeouts:
+class Timeouts(NamedTuple):
     """Seconds for the parts of an exchange, as in httpx; None waits for ever."""
 
     connect: float | None = None
@@ -81,23 +74,18 @@ class Timeouts:
     write: float | None = None
     pool: float | None = None
 
-    @classmethod
-    def of(cls, request: httpx.Request) -> Timeouts:
-        """Read a request's extensions."""
-        given: Mapping[str, float | None] = request.extensions.get("timeout", {})
-        return cls(given.get("connect"), given.get("read"), given.get("write"), given.get("pool"))
-
 
 NO_TIMEOUTS = Timeouts()
 
 
-@attrs.frozen
+# No repr: the URL may hold a login.
+@attrs.frozen(eq=False, repr=False)
 class Head:
     """All of a request but its body, so that many requests can share one."""
 
     origin: Origin
     method: str
-    url: httpx.URL
+    url: str
     headers: Headers
     """Without those that tell the body's length."""
     text: bytes
@@ -105,48 +93,21 @@ class Head:
     sized: bool
     """Whether the body's length is told even if it is empty."""
 
-    @classmethod
-    def of(cls, request: httpx.Request) -> Head:
-        """Take over a request's head.
 
-        Raises:
-            httpx.UnsupportedProtocol: the URL is neither http nor https.
-            httpx.LocalProtocolError: the method or a header cannot be sent.
-        """
-        url = request.url
-        if url.scheme not in _DEFAULT_PORTS or not url.raw_host:
-            raise httpx.UnsupportedProtocol(
-                "the URL must start with http:// or https:// and a host", request=request
-            )
-        origin = Origin(
-            url.scheme == "https",
-            url.raw_host.decode("ascii"),
-            url.port or _DEFAULT_PORTS[url.scheme],
-        )
-        headers = [pair for pair in request.headers.raw if pair[0].lower() not in _FRAMING]
-        sized = len(headers) != len(request.headers.raw)
-        return cls(origin, request.method, url, headers, _render(request, headers), sized)
-
-
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Call:
     """A request that a lane is to send."""
 
     head: Head
-    body: bytes = attrs.field(repr=False)
+    body: bytes
     timeouts: Timeouts = NO_TIMEOUTS
-    departure: Departure = attrs.field(factory=Departure, repr=False)
+    departure: Departure = attrs.field(factory=Departure)
     """Told when the first byte may leave."""
     once: bool = False
     """Whether it must not be lost, since it cannot be sent again: a lane takes it only while it is
     `FRESH`."""
     deadline: float = EVER
-    """Moment at which the whole exchange ends with an `httpx.TimeoutException`."""
-
-    @classmethod
-    async def of(cls, request: httpx.Request) -> Call:
-        """Take over a request, its body wholly read."""
-        return cls(Head.of(request), await request.aread(), Timeouts.of(request))
+    """Moment at which the whole exchange ends with a `LaneTimeout`."""
 
     def until(self, seconds: float | None) -> float:
         """Return the moment at which a step ends that may take so many *seconds* from now."""
@@ -185,29 +146,7 @@ class RawReply:
                 found = [*(found or ()), value]
         return None if found is None else b", ".join(found).decode("latin-1")
 
-    def as_response(self) -> httpx.Response:
-        """Return the reply as httpx has it."""
-        return httpx.Response(
-            self.status,
-            headers=self.headers,
-            stream=httpx.ByteStream(self.body),
-            extensions={"http_version": self.version, "reason_phrase": self.reason},
-        )
 
-
-def too_large() -> httpx.RemoteProtocolError:
+def too_large() -> RemoteProtocolError:
     """Make the error for a reply above the bound."""
-    return httpx.RemoteProtocolError(f"the reply has more than {MAX_REPLY_BYTES} bytes")
-
-
-def _render(request: httpx.Request, headers: Headers) -> bytes:
-    import h11
-
-    try:
-        event = h11.Request(method=request.method, target=request.url.raw_path, headers=headers)
-        text = h11.Connection(h11.CLIENT).send(event)
-    except h11.LocalProtocolError as error:
-        raise httpx.LocalProtocolError(str(error), request=request) from error
-    assert text is not None
-    # The empty line at the end follows the length.
-    return text.removesuffix(b"\r\n")
+    return RemoteProtocolError(f"the reply has more than {MAX_REPLY_BYTES} bytes")

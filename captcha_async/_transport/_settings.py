@@ -1,18 +1,21 @@
 """The settings of the way to the service, checked when the client is made.
 
-What can never work is refused here, and not found out by minutes of attempts.
+What can never work is refused here, and not found out by minutes of attempts. What a setting is
+checked by is imported with it: most clients have none of them, and to import httpx takes longer
+than to import this library.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import ssl
-from typing import Any
-from urllib.parse import SplitResult, urlsplit
-
-import httpx
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidArgument, invalid
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 __all__ = ["check_http_client", "check_proxy", "check_ssl_context", "environment_proxy"]
 
@@ -21,6 +24,8 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 def check_http_client(client: Any) -> None:
     """Refuse what is no httpx.AsyncClient."""
+    import httpx
+
     rule = "an httpx.AsyncClient"
     if isinstance(client, httpx.Client):
         # It would block the event loop, and it cannot be awaited.
@@ -37,6 +42,8 @@ def check_ssl_context(context: Any) -> None:
     """Refuse what is no TLS setting of a client."""
     if context is None:
         return
+    import ssl
+
     if not isinstance(context, ssl.SSLContext):
         raise invalid("ssl_context", context, "an ssl.SSLContext", show=False)
     if context.protocol == ssl.PROTOCOL_TLS_SERVER:
@@ -67,6 +74,8 @@ def check_proxy(proxy: object, field: str = "proxy") -> str:
 
 
 def _leads_somewhere(proxy: str, parts: SplitResult) -> bool:
+    import httpx
+
     # An error from in here may quote the URL, so none gets out, not even as a context.
     try:
         host, port = parts.hostname or "", parts.port
@@ -77,6 +86,8 @@ def _leads_somewhere(proxy: str, parts: SplitResult) -> bool:
 
 
 def _split(url: str) -> SplitResult | None:
+    from urllib.parse import urlsplit
+
     try:
         return urlsplit(url)
     except ValueError:
@@ -102,13 +113,24 @@ def _has_socks() -> bool:
         return False
 
 
+def _may_have_proxies() -> bool:
+    """Tell whether there can be a proxy; macOS and Windows have other places for it as well."""
+    if os.name == "nt" or sys.platform == "darwin":
+        return True
+    names = {name.lower() for name in os.environ if name[-6:].lower() == "_proxy"}
+    return bool(names - {"no_proxy"})
+
+
 def environment_proxy(base_url: str) -> str | None:
     """Find the proxy that HTTPS_PROXY and its kin name, unless NO_PROXY exempts the host.
 
     Raises:
         InvalidArgument: it can never work; the error names the variable.
     """
+    if not _may_have_proxies():
+        return None
     # Imported late because it brings half of the standard library along.
+    from urllib.parse import urlsplit
     from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(base_url)

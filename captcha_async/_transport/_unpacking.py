@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import zlib
 
-import httpx
 import orjson
 
+from ._lane_errors import RemoteProtocolError
 from ._messages import MAX_REPLY_BYTES, RawReply, too_large
 
 __all__ = ["unpack"]
@@ -18,7 +18,7 @@ def unpack(raw: RawReply) -> bytes:
     What is plain although the header says otherwise is taken as it is: an answer is worth more.
 
     Raises:
-        httpx.RemoteProtocolError: it is too large, in several layers, in an encoding that was not
+        RemoteProtocolError: it is too large, in several layers, in an encoding that was not
             asked for, or damaged.
     """
     layers = _layers(raw)
@@ -26,14 +26,14 @@ def unpack(raw: RawReply) -> bytes:
         return raw.body
     if len(layers) > 1:
         # Each layer multiplies what a few bytes unpack to.
-        raise httpx.RemoteProtocolError(f"the reply is packed in {len(layers)} layers")
+        raise RemoteProtocolError(f"the reply is packed in {len(layers)} layers")
     try:
         return _inflate(raw.body, layers[0])
     except zlib.error as error:
         if _is_text(raw.body):
             return raw.body
         reason = f"the reply does not unpack as its header says ({layers[0][:20]})"
-        raise httpx.RemoteProtocolError(reason) from error
+        raise RemoteProtocolError(reason) from error
 
 
 def _layers(raw: RawReply) -> list[str]:
@@ -50,7 +50,7 @@ def _inflate(body: bytes, layer: str) -> bytes:
     if layer != "deflate":
         if _is_text(body):
             return body
-        raise httpx.RemoteProtocolError(f"the reply is packed with {layer[:20]!r}")
+        raise RemoteProtocolError(f"the reply is packed with {layer[:20]!r}")
     try:
         return _bounded(body, zlib.MAX_WBITS)
     except zlib.error:

@@ -19,6 +19,7 @@ import httpx
 from .._secrets import error_chain
 from ._carry import UsedConnection, Watch, carry, connection_of, read_raw
 from ._departure import Departure
+from ._lane_errors import LaneError
 from ._messages import FRESH, RawReply
 from ._unpacking import unpack
 
@@ -47,7 +48,7 @@ class UsersClient:
     async def exchange(
         self,
         method: str,
-        url: httpx.URL,
+        url: str,
         body: bytes | None,
         headers: dict[str, str],
         timeout: float,
@@ -73,18 +74,19 @@ class UsersClient:
             raise RuntimeError("the httpx client that was given as http_client is closed")
         exchange = _Exchange(self, departure, once=once)
         client = exchange.watched(self._client)
+        where = httpx.URL(url)
         request = client.build_request(
             method,
-            url.copy_with(userinfo=b"") if url.userinfo else url,
+            where.copy_with(userinfo=b"") if where.userinfo else where,
             content=body,
             headers={**_ACCEPTED, **headers},
             timeout=timeout,
         )
         exchange.expect(request)
         options: dict[str, Any] = {}
-        if url.userinfo and client.auth is None:
+        if where.userinfo and client.auth is None:
             # Not in the URL, which httpx logs with its password.
-            options["auth"] = httpx.BasicAuth(url.username, url.password)
+            options["auth"] = httpx.BasicAuth(where.username, where.password)
         self._busy += 1
         try:
             response = await client.send(request, follow_redirects=False, **options)
@@ -231,7 +233,7 @@ async def _carried(error: BaseException) -> RawReply | None:
 async def _unread(response: httpx.Response) -> RawReply:
     raw = RawReply(response.status_code, response.headers.raw, b"", b"HTTP/1.1", b"")
     # Without a body the status still tells something.
-    with suppress(httpx.HTTPError, httpx.StreamError):
+    with suppress(httpx.HTTPError, httpx.StreamError, LaneError):
         if not response.is_closed:
             body = await read_raw(response)
             await response.aclose()

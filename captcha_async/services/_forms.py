@@ -12,7 +12,7 @@ import attrs
 __all__ = ["FORMS", "Form"]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Form:
     """A way to write a value."""
 

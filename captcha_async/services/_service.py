@@ -18,7 +18,6 @@ from ._capmonster_types import CAPMONSTER_TYPES
 from ._checks import check_fields, check_formats, check_proxy_use, check_sizes
 from ._dialect import TypeDialect
 from ._error_codes import ERROR_CODES, ErrorCode
-from ._proxies import check_address, check_credentials, check_type
 
 __all__ = [
     "METHODS",
@@ -341,6 +340,9 @@ class Service:
         raise invalid("task", model.__name__, f"a type that {self.name} takes ({where})")
 
     def _check_proxy(self, proxy: Proxy) -> None:
+        # Imported late: most tasks have no proxy.
+        from ._proxies import check_address, check_credentials, check_type
+
         check_type(proxy, self.name, self.proxy_types)
         check_credentials(proxy, self.name, self.forbidden_in_credentials)
         check_address(proxy, self.name, private=self.private_proxies, names=self.proxy_host_names)

@@ -10,7 +10,6 @@ import base64
 import os
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import attrs
@@ -212,6 +211,8 @@ def file(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True, what:
 def _file_bytes(value: Any) -> Any:
     """Make a file's own bytes of what was given; leave everything else for the check to judge."""
     if isinstance(value, os.PathLike):
+        from pathlib import Path
+
         value = Path(value).read_bytes()
     if isinstance(value, bytearray | memoryview):
         value = bytes(value)

@@ -8,7 +8,6 @@ import base64
 import binascii
 import re
 from typing import Literal
-from urllib.parse import unquote_to_bytes
 
 __all__ = ["IMAGE_FORMATS", "file_bytes", "image_format", "is_binary", "is_odd", "looks_like"]
 
@@ -148,6 +147,8 @@ def _decode(text: bytes) -> bytes | None:
     """Decode a data: URI or base64 text, or return None."""
     uri = _DATA_URI.fullmatch(text)
     if uri is not None:
+        from urllib.parse import unquote_to_bytes
+
         content = unquote_to_bytes(uri[2])
         if not uri[1].lower().rstrip().endswith(b"base64"):
             return content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Literal, cast
-from urllib.parse import unquote, urlsplit
 
 import attrs
 
@@ -77,6 +76,8 @@ class Proxy:
         Raises:
             InvalidArgument: the URL lacks a part; the message never shows the URL.
         """
+        from urllib.parse import unquote, urlsplit
+
         try:
             parts = urlsplit(url)
             port = parts.port

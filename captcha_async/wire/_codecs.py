@@ -1,14 +1,15 @@
 """JSON objects to solutions, one codec per model; `_task_codec` has the tasks.
 
 The mapping itself is cattrs', told by the models' field declarations. cattrs is imported and its
-functions are generated when a model is first used, so that importing the library stays cheap.
+functions are generated when an answer first needs them, so that importing the library and a first
+solve stay cheap.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -42,6 +43,10 @@ def _structure_text(value: Any, _: object) -> str:
     raise TypeError(f"expected text, got {type(value).__name__}")
 
 
+# As a model's annotations may be written.
+_TEXT: set[Any] = {"str", "str | None", str, str | None}
+
+
 def _pass_on(value: Any, _: object) -> Any:
     return value
 
@@ -53,8 +58,6 @@ class SolutionCodec:
     """Reads the answers of one model."""
 
     def __init__(self, model: type[Solution]) -> None:
-        from cattrs.gen import make_dict_structure_fn, override
-
         self._model = model
         declared = attrs.fields(cast("type[attrs.AttrsInstance]", model))
         fields = [field for field in declared if field.name != "raw"]
@@ -62,11 +65,8 @@ class SolutionCodec:
         required = {field.name for field in fields if field.default is attrs.NOTHING}
         self._fields = [_Place(name, wire, name in required) for name, wire in wires.items()]
         self._required = [place for place in self._fields if place.required]
-        decoded = [name for name, wire in wires.items() if wire.decode is not None]
-        read: dict[str, Any] = {name: override(struct_hook=_pass_on) for name in (*decoded, "raw")}
-        self._structure: Callable[[Any, Any], Any] = make_dict_structure_fn(
-            model, _converter(), _cattrs_detailed_validation=False, **read
-        )
+        self._texts = {field.name for field in fields if field.type in _TEXT}
+        self._decoded = {"raw", *(name for name, wire in wires.items() if wire.decode is not None)}
 
     def load(self, answer: Mapping[str, Any]) -> Solution:
         """Read an answer; every key is looked for in any letter case.
@@ -120,8 +120,24 @@ class SolutionCodec:
             values[place.name] = value
         if len(values) == 1 and (self._fields or is_empty(answer)):
             raise ValueError("nothing is in it")
+        if all(name in self._decoded or self._is_text(name, values[name]) for name in values):
+            # Most answers are texts alone; for these cattrs, which is large, need not be loaded.
+            return self._model(**values)
         found: Solution = self._structure(values, self._model)
         return found
+
+    def _is_text(self, name: str, value: object) -> bool:
+        return name in self._texts and isinstance(value, str)
+
+    @cached_property
+    def _structure(self) -> Callable[[Any, Any], Any]:
+        """What makes an answer of values that are not all of the fields' types."""
+        from cattrs.gen import make_dict_structure_fn, override
+
+        read: dict[str, Any] = {name: override(struct_hook=_pass_on) for name in self._decoded}
+        return make_dict_structure_fn(
+            self._model, _converter(), _cattrs_detailed_validation=False, **read
+        )
 
     def _problem(self, keys: Mapping[str, Any], error: Exception) -> str:
         missing = [place.name for place in self._required if place.find(keys) is None]

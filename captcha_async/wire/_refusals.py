@@ -57,7 +57,7 @@ class Reply:
         return read_retry_after(self.retry_after, self.date)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Refusal:
     """An error as the service told it, not yet looked up."""
 

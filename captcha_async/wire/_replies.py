@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import attrs
 
@@ -29,14 +29,6 @@ from ..errors import (
     Unsolvable,
 )
 from ..services import Service
-from ._account_facts import (
-    AccountFacts,
-    QueueStatistics,
-    SpendingSpan,
-    read_packages,
-    read_queue,
-    read_spans,
-)
 from ._details import NO_DETAILS, Details, read_count, read_details
 from ._refusals import NO_CODE, Refusal, Reply, as_code, find_refusal, service_said, status_error
 from ._values import (
@@ -49,6 +41,10 @@ from ._values import (
     read_object,
     read_text,
 )
+
+if TYPE_CHECKING:
+    # Imported late, where they are read: few programs ask for them.
+    from ._account_facts import AccountFacts, QueueStatistics, SpendingSpan
 
 __all__ = [
     "Created",
@@ -164,6 +160,8 @@ def read_account(service: Service, reply: Reply) -> AccountFacts:
         ServiceError: the service refused.
         ProtocolError: there is no balance in the reply.
     """
+    from ._account_facts import AccountFacts, read_packages
+
     data = _accepted(service, reply)
     balance = read_balance_of(get(data, "balance"))
     if balance is None:
@@ -184,6 +182,8 @@ def read_queue_statistics(service: Service, reply: Reply) -> QueueStatistics:
         ServiceError: the service refused.
         ProtocolError: the reply is of no known form.
     """
+    from ._account_facts import QueueStatistics, read_queue
+
     queue = read_queue(_accepted(service, reply))
     if reply.status >= 300 or queue == QueueStatistics(raw=queue.raw):
         raise status_error(service, reply)
@@ -197,6 +197,8 @@ def read_spending(service: Service, reply: Reply) -> tuple[SpendingSpan, ...]:
         ServiceError: the service refused.
         ProtocolError: the reply is of no known form.
     """
+    from ._account_facts import read_spans
+
     spans = read_spans(get(_accepted(service, reply), "data"))
     if spans is None:
         raise status_error(service, reply)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captcha_async._account._statistics import LatencyHistogram
+from captcha_async._account._counters import LatencyHistogram
 
 
 def test_nothing_counted_is_nothing_known() -> None:

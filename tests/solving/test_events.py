@@ -16,7 +16,7 @@ from callback_calls import called_back
 from journal_files import journalled, quick_emulator
 from local import TOKEN_TASK, joined
 
-import captcha_async._solving._books
+import captcha_async._events
 from captcha_async import (
     CaptchaClient,
     CaptchaError,
@@ -461,7 +461,7 @@ async def test_without_a_handler_no_event_is_made(
     def refuse(*_: object) -> None:
         raise AssertionError("unreachable")
 
-    monkeypatch.setattr(captcha_async._solving._books, "SolveEvents", refuse)
+    monkeypatch.setattr(captcha_async._events, "SolveEvents", refuse)
     emulator = Emulator(latency=Latency.fixed(5))
     async with joined(emulator, on_event=nobody) as client:
         await client.solve(TOKEN_TASK)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from captcha_async._transport._fast_framing import FastReader
-from captcha_async._transport._framing import H11Reader, PlainReader, ReplyReader
+from captcha_async._transport._framing import PlainReader, ReplyReader
+from captcha_async._transport._h11_framing import H11Reader
+from captcha_async._transport._lane_errors import RemoteProtocolError
 from captcha_async._transport._messages import MAX_HEAD_BYTES, MAX_REPLY_BYTES, RawReply
 
 PLAIN = b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 2\r\n\r\n{}"
@@ -46,8 +47,8 @@ def outcome(reader: ReplyReader, pieces: list[bytes], method: str = "POST") -> o
     """Return the reply and whether the connection goes on, or the error's type."""
     try:
         return read(reader, pieces, method), reader.finish()
-    except httpx.RemoteProtocolError:
-        return httpx.RemoteProtocolError
+    except RemoteProtocolError:
+        return RemoteProtocolError
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
@@ -61,7 +62,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 def test_a_reply_is_read_however_it_is_cut(make: type[ReplyReader], name: str) -> None:
     """TCP knows no messages: each byte may come by itself."""
     whole = outcome(make(), [REPLIES[name]])
-    assert whole != httpx.RemoteProtocolError
+    assert whole != RemoteProtocolError
     assert isinstance(whole, tuple)
     assert whole[0].body == (b"" if name == "no content" else b"{}")
     assert whole[1] is (name not in ("old", "until the end", "closing"))
@@ -123,7 +124,7 @@ def test_a_reply_that_nobody_asked_for_ends_the_connection(make: type[ReplyReade
 def test_what_is_no_reply_is_an_error(make: type[ReplyReader], data: bytes) -> None:
     """Cut off, not HTTP, without end, or too large."""
     pieces = [data[start : start + 65536] for start in range(0, len(data), 65536)]
-    assert outcome(make(), pieces) is httpx.RemoteProtocolError
+    assert outcome(make(), pieces) is RemoteProtocolError
 
 
 @given(data=st.binary(max_size=300), places=st.lists(st.integers(0, 300), max_size=4))
@@ -180,7 +181,7 @@ def test_all_parsers_read_the_same(
         body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
     pieces = cut(b"\r\n".join(lines) + b"\r\n\r\n" + body, places)
     by_h11 = outcome(H11Reader(), pieces)
-    assert by_h11 is not httpx.RemoteProtocolError
+    assert by_h11 is not RemoteProtocolError
     assert outcome(FastReader(), pieces) == by_h11
     assert outcome(PlainReader(), pieces) == by_h11
 

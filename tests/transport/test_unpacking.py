@@ -17,6 +17,7 @@ from raw_server import raw_server, read_request, reply
 from captcha_async._transport import HttpTransport, _direct_lane
 from captcha_async._transport._fast_framing import FastReader
 from captcha_async._transport._framing import PlainReader, ReplyReader
+from captcha_async._transport._lane_errors import RemoteProtocolError
 from captcha_async._transport._messages import MAX_REPLY_BYTES, RawReply
 from captcha_async._transport._unpacking import unpack
 from captcha_async.errors import TransportError
@@ -84,7 +85,7 @@ REFUSED: dict[str, tuple[bytes, tuple[bytes, ...], str]] = {
 def test_what_cannot_be_read_is_refused(name: str) -> None:
     """Layers, giants, encodings that nobody asked for, and what is damaged."""
     body, encodings, reason = REFUSED[name]
-    with pytest.raises(httpx.RemoteProtocolError, match=reason):
+    with pytest.raises(RemoteProtocolError, match=reason):
         unpack(packed(body, *encodings))
 
 
@@ -93,7 +94,7 @@ def test_any_bytes_end_in_a_body_or_an_error(body: bytes, encoding: bytes) -> No
     """No other exception, whatever comes."""
     try:
         unpack(packed(body, encoding))
-    except httpx.RemoteProtocolError:
+    except RemoteProtocolError:
         return
 
 
@@ -174,7 +175,7 @@ def test_the_frames_of_chunks_are_bounded_too(make: type[ReplyReader]) -> None:
     chunk = b"1;" + b"x" * 60_000 + b"\r\n \r\n"
     for _ in range(MAX_REPLY_BYTES // len(chunk)):
         assert reader.feed(chunk) is None
-    with pytest.raises(httpx.RemoteProtocolError, match="more than"):
+    with pytest.raises(RemoteProtocolError, match="more than"):
         for _ in map(reader.feed, [chunk] * 10):
             pass
 
@@ -185,7 +186,7 @@ def test_what_is_cut_off_is_not_read_twice(end: bytes) -> None:
     reader = FastReader()
     reader.start("POST")
     reader.feed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 2000)
-    with pytest.raises(httpx.RemoteProtocolError, match="cut off or not well-formed"):
+    with pytest.raises(RemoteProtocolError, match="cut off or not well-formed"):
         reader.feed(end)
 
 

@@ -15,7 +15,7 @@ from captcha_async.errors import UnreadableSolution
 from captcha_async.tasks import RawSolution, Task
 from captcha_async.tasks._families import all_models
 from captcha_async.tasks._model import solution_type
-from captcha_async.wire import load_solution
+from captcha_async.wire import _codecs, load_solution
 
 few = hypothesis.settings(max_examples=8)
 every_model = pytest.mark.parametrize("model", all_models(), ids=lambda model: model.__name__)
@@ -265,3 +265,22 @@ def test_an_answer_that_is_no_object_is_kept(model: type[Task[Any]], answer: Any
     except UnreadableSolution as error:
         kept = {"": error.raw}
     assert any(value is answer for value in kept.values())
+
+
+def test_texts_alone_are_read_as_cattrs_reads_them() -> None:
+    """The short way for them is no other reading; what is no text goes by cattrs."""
+    compared = set()
+    for kind in {solution_type(model) for model in all_models()}:
+        codec = _codecs.solution_codec(kind)
+        names = codec._texts - codec._decoded
+        if not {place.name for place in codec._required} <= names:
+            continue
+        values: dict[str, Any] = {"raw": {"any": "thing"}, **dict.fromkeys(names, "text")}
+        answer = kind(**values)
+        assert codec._structure(values, kind) == answer
+        for name in names:
+            assert codec._structure({**values, name: 5}, kind) == attrs.evolve(
+                answer, **{name: "5"}
+            )
+        compared.add(kind.__name__)
+    assert {"RecaptchaSolution", "ImageToTextSolution", "GeeTestSolution"} <= compared
