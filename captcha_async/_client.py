@@ -300,10 +300,9 @@ class CaptchaClient:
         """
         check_timeout(timeout)
         solve = self._queue(task, timeout, callback_url, soft_id, extra)
-        if key is None:
-            await self._solver.submit(solve)
-        else:
-            solve = await self._keyed.submit(solve, key)
+        if key is not None:
+            return self._solver.handle(await self._keyed.submit(solve, key))
+        await self._solver.submit(solve)
         return self._solver.handle(solve)
 
     async def lookup(self, key: Any) -> PendingTask[Any] | None:
