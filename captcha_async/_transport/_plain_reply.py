@@ -15,7 +15,8 @@ __all__ = ["read_plain"]
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _TEXT = rb"[\t \x21-\x7e\x80-\xff]*"
 _HEAD = re.compile(rb"HTTP/1\.1 200 (%b)\r\n((?:%b:%b\r\n)+)\r\n" % (_TEXT, _TOKEN, _TEXT))
-_HEADER = re.compile(rb"([^:]+):[\t ]*(%b?)[\t ]*\r\n" % _TEXT)
+# The spaces around a value are not the pattern's to drop: it would try each of them as the last.
+_HEADER = re.compile(rb"([^:]+):(%b)\r\n" % _TEXT)
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 
 _SENT_OTHERWISE = (b"transfer-encoding", b"upgrade")
@@ -27,7 +28,7 @@ def read_plain(data: bytes) -> RawReply | None:
     head = _HEAD.match(data)
     if head is None:
         return None
-    headers: Headers = _HEADER.findall(head[2])
+    headers: Headers = [(name, text.strip(b"\t ")) for name, text in _HEADER.findall(head[2])]
     length: bytes | None = None
     for name, value in headers:
         key = name.lower()

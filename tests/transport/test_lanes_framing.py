@@ -238,3 +238,12 @@ def test_a_plain_reply_needs_no_parser(body: bytes, monkeypatch: pytest.MonkeyPa
     headers = [(b"Server", b"x"), (b"Content-Length", b"%d" % len(body))]
     reply = RawReply(200, headers, body, b"HTTP/1.1", b"OK")
     assert outcome(PlainReader(), [data]) == (reply, True)
+
+
+@pytest.mark.parametrize("space", [b" ", b"\t"])
+def test_spaces_in_a_value_take_no_time_of_their_own(space: bytes) -> None:
+    """Squared, as by a pattern that tries each of them as the last, so many take an hour."""
+    value = b"a" + space * 1_000_000 + b"b"
+    reply = outcome(PlainReader(), [PLAIN.replace(b"Server: x", b"Server:" + value + space)])
+    headers = [(b"Server", value), (b"Content-Length", b"2")]
+    assert reply == (RawReply(200, headers, b"{}", b"HTTP/1.1", b"OK"), True)
