@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_http_client", "check_proxy", "check_ssl_context", "environment_proxy"]
 
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -136,6 +137,10 @@ def environment_proxy(base_url: str) -> str | None:
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
+        return None
+    # NO_PROXY may exempt but one port of a host.
+    port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    if port is not None and proxy_bypass(f"{host}:{port}"):
         return None
     proxies = getproxies()
     for name in (parts.scheme, "all"):

@@ -141,6 +141,27 @@ def test_a_proxy_for_others_is_not_checked(environment: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
+    ("exempt", "url"),
+    [
+        ("service.example:8080", "http://service.example:8080"),
+        ("127.0.0.2:8080", "http://127.0.0.2:8080/path"),
+        ("service.example:443", "https://service.example"),
+        ("service.example", "http://service.example:8080"),
+        (".example:8080", "http://service.example:8080"),
+    ],
+)
+def test_a_port_may_be_exempt_from_the_proxy(
+    environment: pytest.MonkeyPatch, exempt: str, url: str
+) -> None:
+    """NO_PROXY takes a host with a port, as with curl and httpx; other ports are not exempt."""
+    environment.setenv("ALL_PROXY", "http://proxy.example:3128")
+    environment.setenv("NO_PROXY", exempt)
+    assert environment_proxy(url) is None
+    other = "http://service.example:8081"
+    assert (environment_proxy(other) is None) == (exempt == "service.example")
+
+
+@pytest.mark.parametrize(
     "client",
     [httpx.AsyncClient, httpx.Client, object(), "client", httpx.AsyncHTTPTransport(), 0, False],
 )
