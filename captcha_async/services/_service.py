@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -131,8 +132,20 @@ def _known(mapping: Mapping[str, PollTimes]) -> Mapping[str, PollTimes]:
     return mapping
 
 
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|([^\[\]:\\]+))(?::([0-9]{0,5}))?")
+
+
 def _clean_base_url(value: str) -> str:
     check_url("base_url", value)
+    if "?" in value or "#" in value:
+        raise invalid("base_url", value, "a URL without '?' and '#': the methods' paths follow it")
+    authority = value.partition("://")[2].partition("/")[0]
+    found = _HOST.fullmatch(authority.rpartition("@")[2])
+    # Of a name each part has from 1 to 63 characters; the last one may be the root's.
+    parts = ["-"] if found is None or found[1] is None else found[1].removesuffix(".").split(".")
+    named = all(0 < len(part) < 64 for part in parts)
+    if found is None or not named or not 0 < int(found[2] or 80) < 65536:
+        raise invalid("base_url", value, "a URL with a host, and a port from 1 to 65535 if any")
     return value.rstrip("/")
 
 

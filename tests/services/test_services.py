@@ -113,6 +113,41 @@ def test_evolve_checks_the_url(url: Any) -> None:
     assert caught.value.field == "base_url"
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "mirror.example:0",
+        "mirror.example:65536",
+        "mirror.example:+80",
+        "mirror.example:port",
+        "mirror..example",
+        ".mirror.example",
+        f"{'a' * 64}.example",
+        "mirror.example\\v1",
+        "[::1",
+        "::1",
+        "mirror.example?key=1",
+        "mirror.example/v1#part",
+    ],
+)
+def test_a_mirror_that_leads_nowhere_is_refused(rest: str) -> None:
+    """At once, and not by minutes of attempts; a login in it does not show."""
+    with pytest.raises(InvalidArgument, match=r"^base_url must be a URL with") as caught:
+        CAPMONSTER.evolve(base_url=f"http://user:S3cret@{rest}")
+    assert caught.value.field == "base_url"
+    assert "S3cret" not in f"{caught.value} {vars(caught.value)}"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["[::1]", "[::ffff:127.0.0.1]:80", "user:p%40ss@mirror.example:65535", "BÜCHER.example.", "h:"],
+)
+def test_a_mirror_may_be_anywhere(host: str) -> None:
+    """At any port, at an address, with a login, and below a path."""
+    mirror = CAPMONSTER.evolve(base_url=f"https://{host}/v1/")
+    assert mirror.base_url == f"https://{host}/v1"
+
+
 def test_evolve_names_a_misspelt_field() -> None:
     """A field that a profile does not have is named."""
     with pytest.raises(InvalidArgument) as caught:
