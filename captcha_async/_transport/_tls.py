@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from functools import cache
 
-__all__ = ["default_ssl_context"]
+__all__ = ["UnusableAuthorities", "default_ssl_context"]
+
+# What a file may be there for again in a moment.
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR}
+
+
+class UnusableAuthorities(ValueError):
+    """The file of the trusted authorities is not there, or holds none."""
 
 
 @cache
@@ -20,6 +28,12 @@ def default_ssl_context() -> ssl.SSLContext:
         import certifi
 
         file = certifi.where()
-    context = ssl.create_default_context(cafile=file or None, capath=None if file else folder)
+    try:
+        context = ssl.create_default_context(cafile=file or None, capath=None if file else folder)
+    except OSError as error:
+        if error.errno in _PASSING:
+            raise
+        what = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "the file of certifi"
+        raise UnusableAuthorities(f"{what} cannot be loaded: {error}") from error
     context.set_alpn_protocols(["http/1.1"])
     return context

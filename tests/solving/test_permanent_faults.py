@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -25,6 +26,7 @@ from captcha_async import (
     SubmitUncertain,
     TransportError,
 )
+from captcha_async._transport._tls import default_ssl_context
 
 pytestmark = pytest.mark.real_time
 
@@ -93,6 +95,28 @@ async def test_an_untrusted_certificate_is_tried_once(way: str, ask: Ask) -> Non
     assert "SSL_CERT_FILE" in str(error)
     assert "ssl_context=" in str(error)
     assert handshakes == 1
+
+
+@both
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_a_file_of_authorities_that_cannot_be_loaded_is_named(
+    ask: Ask, content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not looked for again, and the network is not blamed."""
+    file = tmp_path / "authorities.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    default_ssl_context.cache_clear()
+    try:
+        async with opened("lanes", "https://127.0.0.1:9") as client:
+            error = await failed(ask, client)
+    finally:
+        default_ssl_context.cache_clear()
+    assert isinstance(error, TransportError)
+    assert "SSL_CERT_FILE cannot be loaded" in str(error)
+    assert not error.sent
+    assert error.attempts_worth == 1
 
 
 async def answer_well(stream: anyio.abc.ByteStream) -> None:
