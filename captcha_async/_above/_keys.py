@@ -17,6 +17,7 @@ import attrs
 
 from .. import errors
 from .._journal import BY_KEY, Entry, Place, Record, dump_key, mark_of
+from .._journal._keys import load_key
 from .._outcome import Solved
 from .._solving._solve import Solve
 from .._solving._solver import Solver
@@ -299,7 +300,7 @@ class _Turn:
 
 def _check_same(place: Place, there: Place | None) -> None:
     if there is not None and place.mark and there.mark and place.mark != there.mark:
-        raise invalid("key", place.key, "that of no other task in the journal")
+        raise invalid("key", load_key(place.key), "that of no other task in the journal")
 
 
 def _uncertain() -> SubmitUncertain:

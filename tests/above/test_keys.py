@@ -154,10 +154,14 @@ async def test_a_key_of_another_task_is_refused(path: Path) -> None:
     emulator = made()
     async with joined(emulator, journal=path) as client:
         await client.submit(TOKEN_TASK, key=KEY)
-        with pytest.raises(InvalidArgument, match="key"):
+        with pytest.raises(
+            InvalidArgument, match=f"^key must be that of no other task .* not {KEY!r}$"
+        ):
             await client.submit(IMAGE_TASK, key=KEY)
     async with joined(emulator, journal=path) as client:
-        with pytest.raises(InvalidArgument, match="key"):
+        with pytest.raises(
+            InvalidArgument, match=f"^key must be that of no other task .* not {KEY!r}$"
+        ):
             await client.submit(IMAGE_TASK, key=KEY)
     assert created(emulator) == 1
 
