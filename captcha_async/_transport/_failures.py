@@ -39,6 +39,10 @@ _CERTIFICATE = _Verdict(
     "(a company's proxy may have one of its own), or pass ssl_context=",
     worth=1,
 )
+_OTHER_HOST = _Verdict("its certificate is another host's: check base_url, or the proxy", worth=1)
+_OVERDUE = _Verdict("its certificate is not valid today: check this machine's clock", worth=1)
+# By OpenSSL's X509_V_ERR_...: HOSTNAME_ and IP_ADDRESS_MISMATCH, CERT_NOT_YET_VALID and EXPIRED.
+_CERTIFICATES = {62: _OTHER_HOST, 64: _OTHER_HOST, 9: _OVERDUE, 10: _OVERDUE}
 # A resolver may forget a name for a moment, hence the second attempt.
 _NAME = _Verdict("check the host's name, and the resolver of this machine", worth=2)
 _LOGIN = _Verdict("check login and password of the proxy", worth=1)
@@ -79,8 +83,10 @@ def _judge(error: Exception, *, sent: bool) -> _Verdict:
     if sent:
         return _NETWORK
     chain = list(error_chain(error))
-    if any(isinstance(found, ssl.SSLCertVerificationError) for found in chain):
-        return _CERTIFICATE
+    refused = [found for found in chain if isinstance(found, ssl.SSLCertVerificationError)]
+    if refused:
+        # Whoever raises it without OpenSSL tells no code.
+        return _CERTIFICATES.get(getattr(refused[0], "verify_code", 0), _CERTIFICATE)
     unknown = next((found for found in chain if isinstance(found, socket.gaierror)), None)
     if unknown is not None and unknown.errno in _NO_SUCH_NAME:
         return _NAME

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,40 @@ async def test_an_untrusted_certificate_is_tried_once(way: str, ask: Ask) -> Non
     assert "SSL_CERT_FILE" in str(error)
     assert "ssl_context=" in str(error)
     assert handshakes == 1
+
+
+@both
+@every_way
+@pytest.mark.parametrize(
+    ("host", "last_day", "advice"),
+    [
+        ("other.example", 30, "another host's: check base_url"),
+        ("localhost", -1, "check this machine's clock"),
+    ],
+)
+async def test_a_certificate_that_does_not_fit_is_told_apart(
+    way: str, ask: Ask, host: str, last_day: int, advice: str
+) -> None:
+    """To trust another authority would not help against the name or the date."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    until = datetime.now(UTC) + timedelta(days=last_day)
+    cert = authority.issue_cert(host, not_before=until - timedelta(days=60), not_after=until)
+    cert.configure_cert(context)
+    ours = ssl.create_default_context()
+    authority.configure_trust(ours)
+    given: dict[str, Any] = {"ssl_context": ours}
+    if way == "client":
+        given = {"http_client": httpx.AsyncClient(verify=ours)}
+    async with (
+        raw_server(answer_well, context) as url,
+        opened(way, url.replace("127.0.0.1", "localhost"), **given) as client,
+    ):
+        error = await failed(ask, client)
+    assert isinstance(error, TransportError)
+    assert advice in str(error)
+    assert "SSL_CERT_FILE" not in str(error)
+    assert error.attempts_worth == 1
 
 
 @both
