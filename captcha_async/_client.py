@@ -321,7 +321,8 @@ class CaptchaClient:
             SubmitUncertain: createTask was sent for it, but whether a task exists is unknown.
             TaskExpired: its result is gone; or an earlier client has handed it out, and the journal
                 does not keep answers.
-            CaptchaError: the task has failed.
+            CaptchaError: the task has failed. One that did here may be returned all the same: to
+                await it raises then.
             JournalError: the journal cannot be read.
         """
         self._seats.enter()

@@ -146,6 +146,7 @@ class KeyedTasks:
             TaskExpired: its answer was taken, and is not stored.
             QueueTimeout: its createTask is on its way, and was not over in time.
             AccountUnavailable: the shared account's store does not answer.
+            CaptchaError: the task has failed.
             JournalError: the journal cannot be read.
         """
         place = self._place(key, None)

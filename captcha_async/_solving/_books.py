@@ -56,6 +56,8 @@ MOST_EXHAUSTED = 1_000
 MOST_ENDED = 4_000
 """Of how many solved tasks the polls are remembered."""
 
+MORE_TIME = "allow more time, or have fewer tasks in flight."
+
 
 class Books:
     """The books of one client.
@@ -227,6 +229,7 @@ class Books:
         self._forget_old(sent_at)
         solve.fate = Fate.ACCEPTED
         solve.born = sent_at
+        solve.trouble = None
         self._opened(solve, created.task_id)
         solve.tenant.counters.submitted += 1
         if solve.callback is not None:
@@ -466,19 +469,24 @@ class Books:
     def timed_out(self, solve: Solve, wait: float) -> SolveTimeout:
         """Count a wait that ended at its deadline, and make its error."""
         solve.tenant.counters.timed_out += 1
+        why = solve.trouble
+        error: SolveTimeout
         if not solve.accepted:
-            return QueueTimeout(
+            advice = f"the last attempt failed: {why}" if why else MORE_TIME
+            error = QueueTimeout(
                 f"{_task_of(solve).type} was not accepted within {wait:g} s; nothing was paid: "
-                "allow more time, or have fewer tasks in flight."
+                f"{advice}"
             )
-        error = SolveTimeout(
-            f"Task {solve.task_id} has no answer after {wait:g} s (polls: {solve.polls}, last"
-            f" status: {solve.status or 'none'}); it is paid: await it again, or attach its ref.",
-            ref=solve.ref,
-            polls=solve.polls,
-            last_status=solve.status,
-        )
-        error.__cause__ = solve.trouble
+        else:
+            error = SolveTimeout(
+                f"Task {solve.task_id} has no answer after {wait:g} s (polls: {solve.polls}, last"
+                f" status: {solve.status or 'none'}); it is paid: await it again, or attach its"
+                " ref.",
+                ref=solve.ref,
+                polls=solve.polls,
+                last_status=solve.status,
+            )
+        error.__cause__ = why
         return error
 
     def close(self) -> None:

@@ -127,7 +127,7 @@ class Solve:
     doubts: int = 0
     """Polls whose reply was neither an answer, nor "not yet", nor an error."""
     trouble: CaptchaError | None = None
-    """Why the last poll brought no status."""
+    """Why the last createTask has brought no task, or the last poll no status."""
     turn: int = 0
     """Number of its entry in a watch's heap that counts; 0 if it is in none."""
 

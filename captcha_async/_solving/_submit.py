@@ -80,6 +80,7 @@ class Submitter:
                     # Is it the callback, or the service? The reply without it will tell.
                     blamed = error
                     continue
+                solve.trouble = error
                 return Refusal(error, crowded=self._is_crowded(solve, error, request.epoch))
             if isinstance(blamed, ServiceError):
                 solve.tenant.callbacks.give_up(blamed)

@@ -43,6 +43,13 @@ _OTHER_HOST = _Verdict("its certificate is another host's: check base_url, or th
 _OVERDUE = _Verdict("its certificate is not valid today: check this machine's clock", worth=1)
 # By OpenSSL's X509_V_ERR_...: HOSTNAME_ and IP_ADDRESS_MISMATCH, CERT_NOT_YET_VALID and EXPIRED.
 _CERTIFICATES = {62: _OTHER_HOST, 64: _OTHER_HOST, 9: _OVERDUE, 10: _OVERDUE}
+# By OpenSSL's names. A balancer that restarts may answer so for a moment, hence the second attempt.
+_OTHER_PROTOCOL = _Verdict(
+    "the other side does not speak TLS as it is spoken here: check whether base_url, or the proxy, "
+    "is for http or https, and its port",
+    worth=2,
+)
+_PROTOCOLS = {"WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"}
 # A resolver may forget a name for a moment, hence the second attempt.
 _NAME = _Verdict("check the host's name, and the resolver of this machine", worth=2)
 _LOGIN = _Verdict("check login and password of the proxy", worth=1)
@@ -66,7 +73,7 @@ def failure(error: Exception, *, sent: bool, timed_out: float | None = None) -> 
 
 def refused_by_proxy(status: int) -> TransportError:
     """Make the error for a reply that only a proxy gives: the service has not seen the request."""
-    return _make(f"the proxy answered HTTP {status}", False, _LOGIN)
+    return _make(f"a proxy answered HTTP {status}", False, _LOGIN)
 
 
 def _make(reason: str, sent: bool, verdict: _Verdict) -> TransportError:
@@ -87,6 +94,8 @@ def _judge(error: Exception, *, sent: bool) -> _Verdict:
     if refused:
         # Whoever raises it without OpenSSL tells no code.
         return _CERTIFICATES.get(getattr(refused[0], "verify_code", 0), _CERTIFICATE)
+    if any(getattr(found, "reason", None) in _PROTOCOLS for found in chain):
+        return _OTHER_PROTOCOL
     unknown = next((found for found in chain if isinstance(found, socket.gaierror)), None)
     if unknown is not None and unknown.errno in _NO_SUCH_NAME:
         return _NAME

@@ -72,6 +72,32 @@ async def test_attempts_are_bounded_and_spaced() -> None:
         assert longest / 2 <= gap <= longest + 0.01
 
 
+async def test_what_stood_in_the_way_until_the_deadline_is_told() -> None:
+    """Not that there were too many tasks, if the service could not be reached."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    async with answered_by(handler, retries=Retries(attempts=100)) as client:
+        with pytest.raises(
+            SolveTimeout, match="nothing was paid: the last attempt failed: "
+        ) as late:
+            await client.solve(TOKEN_TASK, timeout=30)
+    assert "ConnectError: refused" in str(late.value)
+    assert isinstance(late.value.__cause__, TransportError)
+
+
+async def test_what_submitting_met_is_no_cause_of_what_comes_later() -> None:
+    """A task that was accepted in the end has its own troubles."""
+    emulator = Emulator(latency=Latency.fixed(60))
+    emulator.refuse("ERROR_NO_SLOT_AVAILABLE", times=1)
+    async with joined(emulator) as client:
+        with pytest.raises(SolveTimeout) as late:
+            await client.solve(TOKEN_TASK, timeout=30)
+    assert late.value.ref is not None
+    assert late.value.__cause__ is None
+
+
 async def test_a_request_that_was_never_sent_is_followed_by_another_attempt() -> None:
     """No connection, no task."""
     attempts: Iterator[int] = iter(range(10))

@@ -304,6 +304,22 @@ async def test_tls_is_verified(httpx_lanes: bool) -> None:
 
 
 @both_kinds
+async def test_who_speaks_no_tls_is_told_apart_from_the_network(httpx_lanes: bool) -> None:
+    """https to a port of http fails each time, and its cause is the address."""
+
+    async def speaks_http(stream: anyio.abc.ByteStream) -> None:
+        await stream.receive()
+        await stream.send(reply(b"Bad Request", status=b"400 Bad Request"))
+
+    async with raw_server(speaks_http) as url:
+        transport = HttpTransport(httpx_lanes=httpx_lanes)
+        with pytest.raises(TransportError, match="is for http or https, and its port") as caught:
+            await post(transport, url.replace("http://", "https://"))
+        assert (caught.value.sent, caught.value.retryable) == (False, False)
+        await transport.aclose()
+
+
+@both_kinds
 async def test_closing_the_transport_closes_busy_lanes_when_they_are_done(
     httpx_lanes: bool,
 ) -> None:
