@@ -287,7 +287,7 @@ PLOTS = {
 def plot(results: list[dict[str, Any]], folder: Path) -> None:
     """Draw cost and memory, delay and polls; nothing for a client that solved nothing."""
     sizes = list(dict.fromkeys(row["tasks"] for row in results))
-    names = list(dict.fromkeys(row["client"] for row in results))
+    names = dict.fromkeys(row["client"] for row in results if _is_plotted(row["client"]))
     table = {(row["client"], row["tasks"]): cells(row) for row in results if row.get("solved")}
     empty = [None] * len(COLUMNS)
     for file, plots in PLOTS.items():
@@ -305,6 +305,10 @@ def plot(results: list[dict[str, Any]], folder: Path) -> None:
             for title, unit, column, logarithmic in plots
         ]
         draw_bars(folder / f"{file}.svg", *bars)
+
+
+def _is_plotted(name: str) -> bool:
+    return FLOOR not in name and "[fast]" not in name
 
 
 def main() -> None:

@@ -54,8 +54,10 @@ def whole(value: float) -> str:
 # -- next to other clients ------------------------------------------------------------------------
 
 PEERS = {
-    "captcha_async[fast]": "captcha_async[fast], cold",
-    "captcha_async, solve": "captcha_async, `solve`",
+    "floor, cold": "floor, by hand, cold",
+    "floor, learned": "floor, by hand, learned",
+    "captcha_async, solve, cold": "captcha_async, `solve`, cold",
+    "captcha_async, solve, learned": "captcha_async, `solve`, learned",
     "python3-anticaptcha, 3 s": "the same, sleep_time=3",
 }
 PEER_TITLES = (
@@ -360,37 +362,35 @@ def fleet_day() -> str:
 
 HOT = {
     "floor": "floor, by hand",
-    "before": "`batch`, before",
-    "now": "`batch`",
-    "solve_now": "`solve` in tasks",
+    "captcha_async": "`batch`",
+    "captcha_async[fast]": "`batch`, with `[fast]`",
+    "captcha_async, solve": "`solve` in tasks",
 }
 
 
 def hot_path() -> str:
     """Return the table of what a solve costs next to the floor."""
     rows: dict[str, dict[tuple[int, str], Row]] = {}
-    for row in read("hot-path")["results"]:
-        rows.setdefault(row["client"], {})[row["tasks"], row["round"]] = row
+    for row in read("peers")["results"]:
+        name, _, told = row["client"].rpartition(", ")
+        if name in HOT:
+            rows.setdefault(name, {})[row["tasks"], told] = row
     places = [(size, told) for size in (500, 2000) for told in ("cold", "learned")]
     titles = ["", *(f"{size:,}, {told}" for size, told in places), "polls per solve", "pick-up, s"]
-    floor = rows["floor"]
-    return table(titles, [_hot(name, found, floor, places) for name, found in rows.items()])
+    return table(titles, [_hot(name, found, rows["floor"]) for name, found in rows.items()])
 
 
-def _hot(name: str, found: dict[Any, Row], floor: dict[Any, Row], places: list[Any]) -> list[str]:
-    def ratio(place: Any) -> str:
-        if place not in found:
-            return "-"
-        cost, least = _cost(found[place]), _cost(floor[place])
-        return f"{number(cost)} ({cost / least:.1f})"
-
-    first = found[500, "cold"]
-    version = first["versions"].get(name)
-    shown = HOT.get(name, f"{name} {version}" if version else name)
+def _hot(
+    name: str, found: dict[tuple[int, str], Row], floor: dict[tuple[int, str], Row]
+) -> list[str]:
+    costs = [
+        f"{number(_cost(row))} ({_cost(row) / _cost(floor[place]):.1f})"
+        for place, row in found.items()
+    ]
     both = [found[500, told] for told in ("cold", "learned")]
     polls = " / ".join(number(row["service"]["polls"] / row["solved"]) for row in both)
     late = " / ".join(number(row["pick_up"]["mean"]) for row in both)
-    return [shown, *map(ratio, places), polls, late]
+    return [HOT[name], *costs, polls, late]
 
 
 def _cost(row: Row) -> float:
