@@ -173,6 +173,8 @@ class Collector:
 
     def put_off(self, solve: Solve, due: float, deadline: float) -> float | None:
         """Return a later moment for a poll that is *due*, if it has become worth while."""
+        if solve.callback is not None and solve.callback.arrived:
+            return None
         later = self.next_poll(solve, deadline)
         least = max(WORTH_A_WAIT, OF_MORE * (due - solve.born - OLD))
         return later if later > due + least else None

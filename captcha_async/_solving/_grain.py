@@ -21,8 +21,11 @@ DOWN = 0.4
 def on_grain(moment: float, solve: Solve, deadline: float) -> float:
     """Return the moment at which a task is looked at that is due at *moment*.
 
-    Never before its next poll is allowed, and never after the deadline.
+    Never before its next poll is allowed, and never after the deadline; and what was posted waits
+    for no grain.
     """
+    if solve.callback is not None and solve.callback.arrived:
+        return min(moment, deadline)
     if moment >= deadline:
         return deadline
     on = math.floor(moment / GRAIN + 1.0 - DOWN) * GRAIN

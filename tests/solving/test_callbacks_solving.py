@@ -119,6 +119,17 @@ async def test_submit_batch_and_solve_all_work_the_same() -> None:
         assert (client.statistics().polls, callbacks_of(client).by_callback) == (0, 52)
 
 
+async def test_a_batch_hands_out_at_once_what_was_posted() -> None:
+    """Polls share the moments at which the event loop wakes up for them; callbacks do not wait."""
+    async with called_back(latency=Latency(median=3)) as (client, emulator, _):
+        async with client.batch([TOKEN_TASK] * 50) as batch:
+            async for outcome in batch:
+                assert isinstance(outcome, Solved)
+                late = anyio.current_time() - emulator.tasks[outcome.task_id].ready_at
+                assert late == pytest.approx(0, abs=0.001)
+        assert client.statistics().polls == 0
+
+
 async def test_a_callback_may_come_before_the_reply() -> None:
     """It waits for createTask's reply, which tells whose it is."""
     async with called_back(lambda e: e.call_back_before_reply()) as (client, _, _):
