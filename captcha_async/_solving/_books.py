@@ -24,7 +24,6 @@ from ..errors import (
     CaptchaError,
     ClientClosed,
     PollLimitReached,
-    QueueTimeout,
     ServiceError,
     SolveTimeout,
     SubmitUncertain,
@@ -36,6 +35,7 @@ from ..wire._details import NO_DETAILS, Details
 from ..wire._models import spec_of
 from ..wire._replies import Created
 from ._fate import Fate
+from ._late import late
 from ._solve import Solve
 
 if TYPE_CHECKING:
@@ -55,8 +55,6 @@ MOST_EXHAUSTED = 1_000
 
 MOST_ENDED = 4_000
 """Of how many solved tasks the polls are remembered."""
-
-MORE_TIME = "allow more time, or have fewer tasks in flight."
 
 
 class Books:
@@ -469,25 +467,7 @@ class Books:
     def timed_out(self, solve: Solve, wait: float) -> SolveTimeout:
         """Count a wait that ended at its deadline, and make its error."""
         solve.tenant.counters.timed_out += 1
-        why = solve.trouble
-        error: SolveTimeout
-        if not solve.accepted:
-            advice = f"the last attempt failed: {why}" if why else MORE_TIME
-            error = QueueTimeout(
-                f"{_task_of(solve).type} was not accepted within {wait:g} s; nothing was paid: "
-                f"{advice}"
-            )
-        else:
-            error = SolveTimeout(
-                f"Task {solve.task_id} has no answer after {wait:g} s (polls: {solve.polls}, last"
-                f" status: {solve.status or 'none'}); it is paid: await it again, or attach its"
-                " ref.",
-                ref=solve.ref,
-                polls=solve.polls,
-                last_status=solve.status,
-            )
-        error.__cause__ = why
-        return error
+        return late(solve, wait)
 
     def close(self) -> None:
         """The client is closed: expect nothing of any task any more."""

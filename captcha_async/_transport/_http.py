@@ -18,7 +18,13 @@ from ._heads import json_head, page_head
 from ._lane_errors import LaneTimeout
 from ._lanes import Lane, LanePool, LaneStatistics
 from ._messages import Call, RawReply
-from ._settings import check_http_client, check_proxy, check_ssl_context, environment_proxy
+from ._settings import (
+    check_base_url,
+    check_http_client,
+    check_proxy,
+    check_ssl_context,
+    environment_proxy,
+)
 from ._unpacking import unpack
 
 if TYPE_CHECKING:
@@ -61,6 +67,7 @@ class HttpTransport:
         self._client: UsersClient | None = None
         self._closed = False
         self._lanes: LanePool | None = None
+        check_base_url(base_url)
         self._secrets = Secrets(*login_of(base_url))
         if http_client is not None:
             check_http_client(http_client)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,32 @@ from ..errors import InvalidArgument, invalid
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-__all__ = ["check_http_client", "check_proxy", "check_ssl_context", "environment_proxy"]
+__all__ = [
+    "check_base_url",
+    "check_http_client",
+    "check_proxy",
+    "check_ssl_context",
+    "environment_proxy",
+]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
+# What needs no knowledge of names and encodings.
+_USUAL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9_~.-]*)*|", re.ASCII)
+
+
+def check_base_url(url: str) -> None:
+    """Refuse an address that no request can be made for."""
+    if _USUAL.fullmatch(url):
+        return
+    import httpx
+
+    try:
+        httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        raise invalid("base_url", url, "a URL that httpx takes") from None
 
 
 def check_http_client(client: Any) -> None:

@@ -192,3 +192,20 @@ def test_the_proxy_that_was_checked_is_the_one_that_is_used() -> None:
     """Nothing is changed on the way."""
     url = "http://user:pass@proxy.example:3128"
     assert check_proxy(url) == url
+
+
+@pytest.mark.parametrize("rest", ["[:::1]", "xn--\u00e9.example", "mirror.example/\x01"])
+def test_an_address_that_no_request_can_be_made_for_is_refused(rest: str) -> None:
+    """When the client is made; httpx's own error would come out of the first solve."""
+    with pytest.raises(InvalidArgument, match=r"^base_url must be a URL") as caught:
+        CaptchaClient("key", base_url=f"http://user:S3cret@{rest}")
+    assert caught.value.field == "base_url"
+    assert "S3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["m\u00fcnchen.example", "[::1]:8080", "MIRROR.example", "127.0.0.1:1"]
+)
+def test_unusual_addresses_are_taken(host: str) -> None:
+    """Names in any script, and IPv6."""
+    assert CaptchaClient("key", base_url=f"http://user:S3cret@{host}/v1").statistics()
