@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ._messages import Head, Headers, Origin
+from ._messages import DEFAULT_PORTS, Head, Headers, Origin
 
 if TYPE_CHECKING:
     import httpx
@@ -15,8 +15,6 @@ __all__ = ["head_of", "json_head", "page_head"]
 
 _OURS = {"user-agent": "captcha-async", "accept-encoding": "gzip, deflate"}
 _JSON = {**_OURS, "content-type": "application/json", "accept": "application/json"}
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # A lane writes the length of what it sends by itself.
 _FRAMING = (b"content-length", b"transfer-encoding")
@@ -49,7 +47,7 @@ def _plain_head(method: str, url: str, ours: dict[str, str]) -> Head | None:
     if found is None:
         return None
     scheme, host, told, path = found.groups()
-    usual = _DEFAULT_PORTS[scheme]
+    usual = DEFAULT_PORTS[scheme]
     port = int(told or usual)
     if port > 65535:
         return None
@@ -81,7 +79,7 @@ def head_of(request: httpx.Request) -> Head:
         httpx.LocalProtocolError: the method or a header cannot be sent.
     """
     url = request.url
-    if url.scheme not in _DEFAULT_PORTS or not url.raw_host:
+    if url.scheme not in DEFAULT_PORTS or not url.raw_host:
         import httpx
 
         raise httpx.UnsupportedProtocol(
@@ -90,7 +88,7 @@ def head_of(request: httpx.Request) -> Head:
     origin = Origin(
         url.scheme == "https",
         url.raw_host.decode("ascii"),
-        url.port or _DEFAULT_PORTS[url.scheme],
+        url.port or DEFAULT_PORTS[url.scheme],
     )
     headers = [pair for pair in request.headers.raw if pair[0].lower() not in _FRAMING]
     sized = len(headers) != len(request.headers.raw)

@@ -11,6 +11,7 @@ from ._departure import Departure
 from ._lane_errors import RemoteProtocolError
 
 __all__ = [
+    "DEFAULT_PORTS",
     "EVER",
     "FRESH",
     "KEEP_ALIVE",
@@ -52,6 +53,8 @@ of what it takes to solve a captcha."""
 EVER = float("inf")
 
 Headers = list[tuple[bytes, bytes]]
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class NothingSent(Exception):

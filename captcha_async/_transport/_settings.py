@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidArgument, invalid
+from ._messages import DEFAULT_PORTS
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -26,7 +27,6 @@ __all__ = [
     "environment_proxy",
 ]
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -162,7 +162,7 @@ def environment_proxy(base_url: str) -> str | None:
     if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
         return None
     # NO_PROXY may exempt but one port of a host.
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    port = parts.port or DEFAULT_PORTS.get(parts.scheme)
     if port is not None and proxy_bypass(f"{host}:{port}"):
         return None
     proxies = getproxies()
