@@ -12,7 +12,7 @@ from captcha_async._transport._direct_lane import DirectLane
 from captcha_async._transport._heads import head_of
 from captcha_async._transport._lane_errors import LaneError
 from captcha_async._transport._lanes import LanePool, LaneStatistics
-from captcha_async._transport._messages import Call, Timeouts
+from captcha_async._transport._messages import EVER, Call
 from captcha_async._transport._tls import default_ssl_context
 
 OK = reply(b'{"errorId": 0}')
@@ -33,9 +33,14 @@ class LaneTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request over a lane; an error is httpx's of the same name."""
-        body, timeouts = await request.aread(), Timeouts(**request.extensions.get("timeout", {}))
+        body, timeouts = await request.aread(), request.extensions.get("timeout", {})
+        # A lane knows no step by itself: the first that would end ends them all.
+        shortest = min(
+            (seconds for seconds in timeouts.values() if seconds is not None), default=EVER
+        )
+        call = Call(head_of(request), body, deadline=anyio.current_time() + shortest)
         try:
-            raw = await self._pool.exchange(Call(head_of(request), body, timeouts))
+            raw = await self._pool.exchange(call)
         except LaneError as error:
             raise getattr(httpx, type(error).__name__)(str(error), request=request) from error
         return httpx.Response(

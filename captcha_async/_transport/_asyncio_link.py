@@ -38,13 +38,16 @@ class AsyncioLink(asyncio.Protocol):
         self._ended = False
         self._error: Exception | None = None
         self._lost = False
-        # Set while the system's buffers are full: from `pause_writing` to `resume_writing`.
-        self._stuffed = False
+        # False while the loop keeps bytes: from `pause_writing` to `resume_writing`.
+        self.flushed = True
+        # Whoever waits for bytes, or for their end; there is at most one.
+        self._reader: asyncio.Future[bytes] | None = None
         # Whoever waits for any of the above to change; there is at most one.
-        self._waiter: asyncio.Future[bool] | None = None
-        # Up to when it waits, and a timer that fires then or before; set by `_wait`, and the timer
-        # also when it has fired. It is cancelled with the connection.
-        self._deadline = EVER
+        self._watcher: asyncio.Future[None] | None = None
+        # Up to when the one or the other waits, and a timer that fires then or before, with its
+        # moment; set by `_limit`, and the timer also when it has fired. It is cancelled with the
+        # connection.
+        self._deadline = self._fires_at = EVER
         self._timer: asyncio.TimerHandle | None = None
 
     # -- called by the lane -----------------------------------------------------------------------
@@ -52,37 +55,30 @@ class AsyncioLink(asyncio.Protocol):
     def is_quiet(self) -> bool:
         """Tell whether the connection is open and nothing has come that was not asked for."""
         # The last question goes to the system: what the loop has not yet looked at counts as well.
-        return not (self._ended or self._parts or self._transport.is_closing() or self._readable(0))
-
-    def is_flushed(self) -> bool:
-        """Tell whether all that was given to `send` has left."""
-        return not self._stuffed and not self._transport.get_write_buffer_size()
+        return not (self._ended or self._parts or self._readable(0))
 
     async def send(self, data: bytes, deadline: float) -> None:
         """Send bytes; the loop keeps what the system does not take, so a reply can come first."""
         if self._ended or self._transport.is_closing():
             raise NothingSent
         self._transport.write(data)
-        while self._stuffed and not self._parts and not self._ended:
-            if not await self._wait(deadline):
-                raise WriteTimeout("the server takes no more of the request")
+        while not (self.flushed or self._parts or self._ended):
+            await self._change(deadline)
 
-    async def receive(self, deadline: float) -> bytes:
+    def receive(self, deadline: float) -> asyncio.Future[bytes]:
         """Wait for bytes until a moment; empty when the other side has ended the connection."""
-        while not self._parts and not self._ended:
-            if not await self._wait(deadline):
-                raise ReadTimeout("no reply came in time")
-        if self._parts:
-            return self._take()
-        if self._error is not None:
-            raise ReadError(str(self._error) or type(self._error).__name__)
-        return b""
+        self._reader = self._loop.create_future()
+        if self._parts or self._ended:
+            self._tell(self._reader)
+        else:
+            self._limit(deadline)
+        return self._reader
 
     async def aclose(self) -> None:
         """Close the connection at once."""
         self._transport.abort()
         while not self._lost:
-            await self._wait(EVER)
+            await self._change(EVER)
 
     def abandon(self) -> None:
         """Let go of the connection without its event loop, which has ended."""
@@ -93,12 +89,19 @@ class AsyncioLink(asyncio.Protocol):
     # -- called by the event loop -----------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Keep the transport, and have it tell of any byte that it keeps."""
         self._transport = cast(asyncio.Transport, transport)
         self._readable = readiness(transport.get_extra_info("socket").fileno())
+        # With TLS so many bytes are already too many, without it only more than so many are.
+        by_tls = transport.get_extra_info("ssl_object") is not None
+        self._transport.set_write_buffer_limits(high=1 if by_tls else 0)
 
     def data_received(self, data: bytes) -> None:
-        """Keep what came."""
+        """Hand over what came, or keep it if nobody waits for it."""
+        reader = self._reader
+        if reader is not None and not reader.done():
+            reader.set_result(data)
+            return
         self._parts.append(data)
         self._size += len(data)
         if self._size > READ_AHEAD and not self._transport.is_closing():
@@ -117,62 +120,72 @@ class AsyncioLink(asyncio.Protocol):
             self._error = exc
         self._ended = self._lost = True
         self._wake()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._set_timer(EVER)
 
     def pause_writing(self) -> None:
         """Note that the other side does not keep up."""
-        self._stuffed = True
+        self.flushed = False
 
     def resume_writing(self) -> None:
         """Note that it does again."""
-        self._stuffed = False
+        self.flushed = True
         self._wake()
 
     # -- inside -----------------------------------------------------------------------------------
 
-    def _take(self) -> bytes:
-        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts.clear()
-        if self._size > READ_AHEAD and not self._transport.is_closing():
-            self._transport.resume_reading()
-        self._size = 0
-        return data
+    def _tell(self, reader: asyncio.Future[bytes]) -> None:
+        """Give what has arrived to whoever waits for it, or the end."""
+        if self._parts:
+            reader.set_result(b"".join(self._parts))
+            self._parts.clear()
+            if self._size > READ_AHEAD and not self._transport.is_closing():
+                self._transport.resume_reading()
+            self._size = 0
+        elif self._error is not None:
+            reader.set_exception(ReadError(str(self._error) or type(self._error).__name__))
+        else:
+            reader.set_result(b"")
 
-    def _wake(self, *, changed: bool = True) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(changed)
+    def _wake(self) -> None:
+        """Have whoever waits look at what has changed."""
+        if self._watcher is not None and not self._watcher.done():
+            self._watcher.set_result(None)
+        if self._ended and self._reader is not None and not self._reader.done():
+            self._tell(self._reader)
 
-    async def _wait(self, deadline: float) -> bool:
-        """Wait for a change; False if none came before the *deadline*."""
-        waiter: asyncio.Future[bool] = self._loop.create_future()
-        self._waiter = waiter
+    async def _change(self, deadline: float) -> None:
+        """Wait for a change.
+
+        Raises:
+            WriteTimeout: none came before the *deadline*.
+        """
+        self._watcher = self._loop.create_future()
+        self._limit(deadline)
+        await self._watcher
+
+    def _limit(self, deadline: float) -> None:
+        """Let whoever waits from now on do so until a moment."""
         self._deadline = deadline
         # A timer of the loop's: a cancel scope for each read would cost ten times as much. And it
         # stays for the next reads, which end later: it then finds that it has come too early.
-        if self._timer is None or self._timer.when() > deadline:
-            self._set_timer()
-        try:
-            return await waiter
-        finally:
-            self._waiter = None
+        if self._fires_at > deadline:
+            self._set_timer(deadline)
 
-    def _set_timer(self) -> None:
+    def _set_timer(self, moment: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if self._deadline < EVER:
-            self._timer = self._loop.call_at(self._deadline, self._expire)
+        self._fires_at = moment
+        self._timer = self._loop.call_at(moment, self._expire) if moment < EVER else None
 
     def _expire(self) -> None:
-        self._timer = None
-        if self._waiter is None:
-            return
         if self._deadline > self._loop.time() + CLOCK_TICK:
-            self._set_timer()
-        else:
-            self._wake(changed=False)
+            self._set_timer(self._deadline)
+            return
+        self._set_timer(EVER)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_exception(ReadTimeout("no reply came in time"))
+        elif self._watcher is not None and not self._watcher.done():
+            self._watcher.set_exception(WriteTimeout("the server takes no more of the request"))
 
 
 async def open_asyncio_link(origin: Origin, ssl_context: ssl.SSLContext | None) -> AsyncioLink:

@@ -104,12 +104,11 @@ class HttpTransport:
         Raises:
             TransportError: no reply; its `sent` tells whether the service may have seen it.
         """
-        departure = Departure(sending)
         if self._client is None:
-            call = Call(json_head(url), body, departure=departure, once=once)
+            call = Call(json_head(url), body, sending, once=once)
             return self._over_lanes(call, timeout, secrets)
         sent = partial(self._client.exchange, "POST", url, body, _JSON, once=once)
-        return self._by_client(sent, departure, timeout, secrets)
+        return self._by_client(sent, Departure(sending), timeout, secrets)
 
     def get(self, url: str, *, timeout: float) -> Coroutine[Any, Any, Reply]:
         """Get a page.
@@ -151,10 +150,12 @@ class HttpTransport:
         call.deadline = self._lanes.now() + timeout
         try:
             raw = await self._lanes.exchange(call)
+            if raw.plain:
+                return Reply(raw.status, raw.body)
             raw.body = unpack(raw)
         except Exception as error:
             seconds = timeout if isinstance(error, LaneTimeout) else None
-            raise self._failure(error, call.departure, seconds, secrets) from error
+            raise self._failure(error, call, seconds, secrets) from error
         return _reply(raw)
 
     async def _by_client(

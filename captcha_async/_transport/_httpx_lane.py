@@ -48,7 +48,7 @@ class HttpxLane:
     async def exchange(self, call: Call) -> RawReply:
         """Send a request and read its whole reply."""
         self.reusable = False
-        watch = Watch(call.departure, once=call.once)
+        watch = Watch(call, once=call.once)
         request = _request(call)
         watch.attach(request, call.body)
         try:
@@ -77,5 +77,6 @@ def _request(call: Call) -> httpx.Request:
         head.url,
         headers=head.headers + length,
         stream=httpx.ByteStream(b""),
-        extensions={"timeout": call.timeouts._asdict()},
+        # None waits for ever: the deadline is kept above.
+        extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"))},
     )

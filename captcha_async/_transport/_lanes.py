@@ -11,15 +11,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import attrs
 
 from .._clock import clock
 from ._lane_errors import ConnectError
-from ._messages import FRESH, KEEP_ALIVE, Call, NothingSent, Origin, RawReply
-from ._turn import Turn, asyncio_loop
+from ._messages import EVER, FRESH, KEEP_ALIVE, Call, NothingSent, Origin, RawReply
+from ._turn import Loop, Turn, asyncio_loop
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Lane", "LanePool", "LaneStatistics"]
 
@@ -81,13 +84,14 @@ class LaneStatistics:
 
 
 class _Seeker(Turn):
-    """Somebody's wait for a lane."""
+    """Somebody's wait for a lane that leads to *origin*, up to a moment."""
 
-    __slots__ = ("lane", "origin")
+    __slots__ = ("lane", "limit", "origin")
 
-    def __init__(self, origin: Origin) -> None:
-        super().__init__(asyncio_loop())
+    def __init__(self, loop: Loop | None, origin: Origin, limit: float) -> None:
+        super().__init__(loop)
         self.origin = origin
+        self.limit = limit
         # What it was given; None if it is to open one.
         self.lane: Lane | None = None
 
@@ -109,8 +113,13 @@ class LanePool:
         self._opened = 0
         self._discarded = 0
         self._closed = False
-        # Tells the time of the event loop where the lanes live; set when one is opened.
+        # Of the event loop where the lanes live, set when one is opened: what tells the time, and
+        # the loop if it is asyncio's. There one timer does for all seekers: it is set for the first
+        # whose wait may end, stays when that one was given a lane, and is then set anew.
         self.now: Callable[[], float] = anyio.current_time
+        self._loop: Loop | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = EVER
 
     def __repr__(self) -> str:
         return f"<LanePool {self._in_use} busy, {len(self._idle)} idle>"
@@ -137,7 +146,7 @@ class LanePool:
         self._busy += 1
         try:
             while True:
-                lane = await self._take_idle(call)
+                lane = await self._take_idle(call) if self._idle else None
                 if lane is None and self._in_use > FEW:
                     lane = await self._wait_for_one(call)
                 used = lane is not None
@@ -148,11 +157,11 @@ class LanePool:
                 except BaseException as error:
                     # Half used: what is left of the reply must not become the next request's.
                     self._discarded += 1
-                    self._hand_over(None)
+                    self._hand_over(None, self.now())
                     await _close(lane)
                     if not isinstance(error, NothingSent):
                         raise
-                    call.departure.stayed()
+                    call.stayed()
                     if not used:
                         raise ConnectError("the connection ended at once") from error
                 else:
@@ -166,11 +175,12 @@ class LanePool:
         now = self.now()
         if not self._seekers:
             self._short_since = now
-        wait = PATIENCE + APART * len(self._seekers)
-        seeker = _Seeker(call.head.origin)
+        limit = now + PATIENCE + APART * len(self._seekers)
+        limit = limit if limit < call.deadline else call.deadline
+        seeker = _Seeker(self._loop, call.head.origin, limit)
         self._seekers[seeker] = None
         try:
-            await seeker.wait(min(now + wait, call.deadline))
+            await seeker.wait(self._limited(limit))
         except BaseException:
             if seeker.lane is not None:
                 await self._put_back(seeker.lane)
@@ -179,7 +189,29 @@ class LanePool:
             self._seekers.pop(seeker, None)
         return seeker.lane
 
-    def _hand_over(self, lane: Lane | None) -> bool:
+    def _limited(self, limit: float) -> float:
+        """Have the seekers looked at when a wait is over; tell up to when it limits itself."""
+        if self._loop is None:
+            return limit
+        if limit < self._alarm_at:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm_at = limit
+            self._alarm = self._loop.call_at(limit, self._look)
+        return EVER
+
+    def _look(self) -> None:
+        """End the waits whose time is over: each has another lane opened."""
+        # A timer may fire by a tick of the clock too early.
+        up_to = max(self.now(), self._alarm_at)
+        self._alarm, self._alarm_at = None, EVER
+        for seeker in [seeker for seeker in self._seekers if seeker.limit <= up_to]:
+            del self._seekers[seeker]
+            seeker.come()
+        if self._seekers:
+            self._limited(min(seeker.limit for seeker in self._seekers))
+
+    def _hand_over(self, lane: Lane | None, now: float) -> bool:
         """Give a lane, or the place of one that is gone, to whoever has waited for longest."""
         for seeker in self._seekers:
             if lane is not None and not lane.is_ready_for(seeker.origin):
@@ -187,21 +219,20 @@ class LanePool:
             del self._seekers[seeker]
             seeker.lane = lane
             seeker.come()
-            self._end_shortage()
+            if self._seekers and now > self._short_since + PATIENCE:
+                self._end_shortage(now)
             return True
         return False
 
-    def _end_shortage(self) -> None:
-        """Have another lane opened, if somebody has been waiting for one all the time.
+    def _end_shortage(self, now: float) -> None:
+        """Have another lane opened: somebody has been waiting for one all the time.
 
         Each may wait for a moment only, and yet more is asked for than the lanes can carry.
         """
-        now = self.now()
-        if self._seekers and now > self._short_since + PATIENCE:
-            self._short_since = now
-            seeker = next(iter(self._seekers))
-            del self._seekers[seeker]
-            seeker.come()
+        self._short_since = now
+        seeker = next(iter(self._seekers))
+        del self._seekers[seeker]
+        seeker.come()
 
     async def _take_idle(self, call: Call) -> Lane | None:
         """Take the newest lane that still works and was not idle for too long.
@@ -225,17 +256,17 @@ class LanePool:
         if self._idle and self._busy + len(self._idle) > self._size:
             await _close(self._idle.popleft()[0])
         self._opened += 1
-        self.now = clock()
+        self.now, self._loop = clock(), asyncio_loop()
         return self._open_lane()
 
     async def _put_back(self, lane: Lane) -> None:
+        now = self.now()
         if self._closed or not lane.reusable:
-            self._hand_over(None)
+            self._hand_over(None, now)
             await _close(lane)
             return
-        if self._hand_over(lane):
+        if self._seekers and self._hand_over(lane, now):
             return
-        now = self.now()
         self._idle.append((lane, now))
         while len(self._idle) > self._size or now - self._idle[0][1] > KEEP_ALIVE:
             await _close(self._idle.popleft()[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Protocol
 
@@ -23,13 +24,11 @@ class Link(Protocol):
 
     sends_at_once: int | None
     """So many bytes can be given to `send` before the reply is read; None means any number."""
+    flushed: bool
+    """Whether all that was given to `send` has left."""
 
     def is_quiet(self) -> bool:
         """Tell whether the connection is open and nothing has come that was not asked for."""
-        ...
-
-    def is_flushed(self) -> bool:
-        """Tell whether all that was given to `send` has left."""
         ...
 
     async def send(self, data: bytes, deadline: float) -> None:
@@ -42,7 +41,7 @@ class Link(Protocol):
         """
         ...
 
-    async def receive(self, deadline: float) -> bytes:
+    def receive(self, deadline: float) -> Awaitable[bytes]:
         """Wait for bytes until a moment; empty when the other side has ended the connection.
 
         Raises:
@@ -68,7 +67,7 @@ class StreamLink:
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._socket = stream.extra(SocketAttribute.raw_socket)
-        self._unsent = False
+        self.flushed = True
 
     def is_quiet(self) -> bool:
         """Tell whether the connection is open and nothing has come that was not asked for."""
@@ -78,20 +77,16 @@ class StreamLink:
 
         return not holds_more(self._stream.extra(TLSAttribute.ssl_object, None))
 
-    def is_flushed(self) -> bool:
-        """Tell whether all that was given to `send` has left."""
-        return not self._unsent
-
     async def send(self, data: bytes, deadline: float) -> None:
         """Send bytes, until a moment."""
-        self._unsent = True
+        self.flushed = False
         try:
             with anyio.CancelScope(deadline=deadline):
                 await self._stream.send(data)
-                self._unsent = False
+                self.flushed = True
         except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
             raise WriteError(_reason(error)) from error
-        if self._unsent:
+        if not self.flushed:
             raise WriteTimeout("the server takes no more of the request")
 
     async def receive(self, deadline: float) -> bytes:

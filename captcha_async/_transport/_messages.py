@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-import anyio
 import attrs
 
-from ._departure import Departure
+from ._departure import Departure, Sending
 from ._lane_errors import RemoteProtocolError
 
 __all__ = [
@@ -18,14 +18,12 @@ __all__ = [
     "MAX_HEAD_BYTES",
     "MAX_RAW_BYTES",
     "MAX_REPLY_BYTES",
-    "NO_TIMEOUTS",
     "Call",
     "Head",
     "Headers",
     "NothingSent",
     "Origin",
     "RawReply",
-    "Timeouts",
     "too_large",
 ]
 
@@ -69,18 +67,6 @@ class Origin(NamedTuple):
     port: int
 
 
-class Timeouts(NamedTuple):
-    """Seconds for the parts of an exchange, as in httpx; None waits for ever."""
-
-    connect: float | None = None
-    read: float | None = None
-    write: float | None = None
-    pool: float | None = None
-
-
-NO_TIMEOUTS = Timeouts()
-
-
 # No repr: the URL may hold a login.
 @attrs.frozen(eq=False, repr=False)
 class Head:
@@ -97,26 +83,36 @@ class Head:
     """Whether the body's length is told even if it is empty."""
 
 
-@attrs.define(eq=False, repr=False)
-class Call:
-    """A request that a lane is to send."""
+class Call(Departure):
+    """A request that a lane is to send, and what is known of its way out.
 
-    head: Head
-    body: bytes
-    timeouts: Timeouts = NO_TIMEOUTS
-    departure: Departure = attrs.field(factory=Departure)
-    """Told when the first byte may leave."""
-    once: bool = False
-    """Whether it must not be lost, since it cannot be sent again: a lane takes it only while it is
-    `FRESH`."""
-    deadline: float = EVER
-    """Moment at which the whole exchange ends with a `LaneTimeout`."""
+    Args:
+        head: all of it but the body.
+        body: the body.
+        sending: told when the first byte may leave.
+        once: whether it must not be lost, since it cannot be sent again: a lane takes it only while
+            it is `FRESH`.
+        deadline: moment at which the whole exchange ends with a `LaneTimeout`.
+    """
 
-    def until(self, seconds: float | None) -> float:
-        """Return the moment at which a step ends that may take so many *seconds* from now."""
-        if seconds is None:
-            return self.deadline
-        return min(self.deadline, anyio.current_time() + seconds)
+    __slots__ = ("body", "deadline", "head", "once")
+
+    def __init__(
+        self,
+        head: Head,
+        body: bytes,
+        sending: Sending | None = None,
+        *,
+        once: bool = False,
+        deadline: float = EVER,
+    ) -> None:
+        # What a departure has, without a call of its own: there is one of these for each request.
+        self._sending = sending
+        self.may_have_left = False
+        self.head = head
+        self.body = body
+        self.once = once
+        self.deadline = deadline
 
     def encode(self) -> bytes:
         """Return the request's bytes."""
@@ -129,25 +125,41 @@ class Call:
         return self.head.text + b"\r\n"
 
 
+# The spaces around a value are not the pattern's to drop: it would try each of them as the last.
+_HEADER = re.compile(rb"([^:]+):([^\r]*)\r\n")
+
+
+def _listed(headers: Headers | bytes) -> Headers:
+    if isinstance(headers, bytes):
+        return [(name, text.strip(b"\t ")) for name, text in _HEADER.findall(headers)]
+    return headers
+
+
 @attrs.define
 class RawReply:
-    """A reply, wholly read; what it is encoded with is not yet undone."""
+    """A reply, wholly read; what it is encoded with is not yet undone.
+
+    Its headers may be given as they came, as well-formed lines: of most replies nobody reads any.
+    """
 
     status: int
-    headers: Headers
+    _headers: Headers | bytes = attrs.field(eq=_listed)
     body: bytes = attrs.field(repr=False)
     version: bytes
     reason: bytes
+    plain: bool = attrs.field(default=False, eq=False)
+    """Whether status and headers tell for certain that the body is all there is to it: it was
+    answered, is not packed, and nothing is said of when to ask again."""
+
+    @property
+    def headers(self) -> Headers:
+        """The headers, as they came."""
+        return _listed(self._headers)
 
     def header(self, name: bytes) -> str | None:
         """Return a header, named in small letters; repeated ones joined by commas, as in httpx."""
-        found: list[bytes] | None = None
-        length = len(name)
-        for key, value in self.headers:
-            # The lengths first: they tell most names apart, and cost nothing.
-            if len(key) == length and key.lower() == name:
-                found = [*(found or ()), value]
-        return None if found is None else b", ".join(found).decode("latin-1")
+        found = [value for key, value in self.headers if key.lower() == name]
+        return b", ".join(found).decode("latin-1") if found else None
 
 
 def too_large() -> RemoteProtocolError:

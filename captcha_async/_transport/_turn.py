@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 import anyio
+
+from ._messages import EVER
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,32 +43,33 @@ class Turn:
 
     def come(self) -> None:
         """End the wait, unless it is over."""
-        self._end(came=True)
-
-    def _end(self, *, came: bool) -> None:
         if self._event is not None:
             self._event.set()
         elif self._future is not None and not self._future.done():
-            self._future.set_result(came)
+            self._future.set_result(True)
 
-    def _expire(self) -> None:
-        self._end(came=False)
-
-    async def wait(self, deadline: float) -> bool:
+    def wait(self, deadline: float) -> Awaitable[bool]:
         """Wait until a moment; tell whether it came before."""
+        if deadline == EVER and self._future is not None:
+            return self._future
+        return self._wait_until(deadline)
+
+    async def _wait_until(self, deadline: float) -> bool:
         if self._event is not None:
             with anyio.CancelScope(deadline=deadline):
                 await self._event.wait()
             return self._event.is_set()
         assert self._loop is not None
         assert self._future is not None
-        if deadline == float("inf"):
-            return await self._future
         timer = self._loop.call_at(deadline, self._expire)
         try:
             return await self._future
         finally:
             timer.cancel()
+
+    def _expire(self) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(False)
 
 
 def asyncio_loop() -> Loop | None:

@@ -291,7 +291,7 @@ async def test_a_lane_that_was_given_to_a_cancelled_request_is_not_lost(first: s
                 await wait_all_tasks_blocked()
                 if first == "cancelled":
                     scope.cancel()
-                assert pool._hand_over(extra)
+                assert pool._hand_over(extra, anyio.current_time())
                 scope.cancel()
         assert pool.statistics().busy == FEW
         assert pool.statistics().idle == (not extra.closed)

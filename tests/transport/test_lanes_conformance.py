@@ -14,12 +14,12 @@ from raw_server import raw_server, read_request, reply
 
 from captcha_async._transport import _direct_lane
 from captcha_async._transport._fast_framing import FastReader
-from captcha_async._transport._framing import PlainReader
+from captcha_async._transport._h11_framing import H11Reader
 
 pytestmark = pytest.mark.real_time
 
 
-@pytest.fixture(params=[PlainReader, FastReader], ids=["h11", "httptools"])
+@pytest.fixture(params=[H11Reader, FastReader], ids=["h11", "httptools"])
 def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make lanes use one parser, then the other."""
     monkeypatch.setattr(_direct_lane, "make_reader", request.param)

@@ -26,7 +26,7 @@ from anyio.streams.tls import TLSStream
 from raw_server import raw_server, read_request, reply
 
 from captcha_async._transport import HttpTransport, _direct_lane
-from captcha_async._transport._framing import PlainReader
+from captcha_async._transport._h11_framing import H11Reader
 from captcha_async._transport._messages import FRESH
 
 pytestmark = pytest.mark.real_time
@@ -130,7 +130,7 @@ async def test_surplus_is_never_another_requests_reply(
 ) -> None:
     """A connection that carries more than its reply is dropped, after a poll and a createTask."""
     if way == "h11":
-        monkeypatch.setattr(_direct_lane, "make_reader", PlainReader)
+        monkeypatch.setattr(_direct_lane, "make_reader", H11Reader)
     server = Talkative(surplus)
     async with raw_server(server, contexts()[0] if tls else None) as url, opened(way) as transport:
         for number, once in enumerate([False, False, True, True, False]):

@@ -16,7 +16,8 @@ from raw_server import raw_server, read_request, reply
 
 from captcha_async._transport import HttpTransport, _direct_lane
 from captcha_async._transport._fast_framing import FastReader
-from captcha_async._transport._framing import PlainReader, ReplyReader
+from captcha_async._transport._framing import ReplyReader
+from captcha_async._transport._h11_framing import H11Reader
 from captcha_async._transport._lane_errors import RemoteProtocolError
 from captcha_async._transport._messages import MAX_REPLY_BYTES, RawReply
 from captcha_async._transport._unpacking import unpack
@@ -152,7 +153,7 @@ async def test_plain_json_is_read_on_every_way(way: str) -> None:
 # -- tiny chunks ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("make", "chunks"), [(FastReader, 1_000_000), (PlainReader, 50_000)])
+@pytest.mark.parametrize(("make", "chunks"), [(FastReader, 1_000_000), (H11Reader, 50_000)])
 def test_tiny_chunks_are_read(make: type[ReplyReader], chunks: int) -> None:
     """A reply may come in as many pieces as it has bytes."""
     reader = make()
@@ -166,7 +167,7 @@ def test_tiny_chunks_are_read(make: type[ReplyReader], chunks: int) -> None:
     assert reader.finish()
 
 
-@pytest.mark.parametrize("make", [FastReader, PlainReader])
+@pytest.mark.parametrize("make", [FastReader, H11Reader])
 def test_the_frames_of_chunks_are_bounded_too(make: type[ReplyReader]) -> None:
     """Extensions and sizes are no body, and fill the memory all the same."""
     reader = make()
@@ -191,9 +192,9 @@ def test_what_is_cut_off_is_not_read_twice(end: bytes) -> None:
 
 
 @pytest.mark.real_time
-@pytest.mark.parametrize("make", [FastReader, PlainReader])
+@pytest.mark.parametrize("make", [FastReader, H11Reader])
 async def test_others_have_their_turn_while_tiny_chunks_are_read(
-    make: type[FastReader] | type[PlainReader], monkeypatch: pytest.MonkeyPatch
+    make: type[FastReader] | type[H11Reader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long piece is parsed in slices, between which the event loop goes on."""
     longest = 0
