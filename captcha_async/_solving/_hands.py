@@ -145,18 +145,18 @@ class Hands(Generic[T]):
             turn.come()
 
     async def _run(self) -> None:
-        # Nobody else knows this task.
         name_library()
-        stand_alone()
-        while True:
-            while self._given:
-                piece = self._given.popleft()
-                if self._taken is not None:
-                    self._taken.come()
-                await self._work(piece)
-            self._at_work -= 1
-            if self._over:
-                return
-            turn = Turn(self._loop)
-            self._resting.append(turn)
-            await turn.wait(EVER)
+        # Nobody else knows this task.
+        with stand_alone():
+            while True:
+                while self._given:
+                    piece = self._given.popleft()
+                    if self._taken is not None:
+                        self._taken.come()
+                    await self._work(piece)
+                self._at_work -= 1
+                if self._over:
+                    return
+                turn = Turn(self._loop)
+                self._resting.append(turn)
+                await turn.wait(EVER)

@@ -45,8 +45,7 @@ class AsyncioLink(asyncio.Protocol):
         # Whoever waits for any of the above to change; there is at most one.
         self._watcher: asyncio.Future[None] | None = None
         # Up to when the one or the other waits, and a timer that fires then or before, with its
-        # moment; set by `_limit`, and the timer also when it has fired. It is cancelled with the
-        # connection.
+        # moment: set with each wait if need be, and when it has fired. It ends with the connection.
         self._deadline = self._fires_at = EVER
         self._timer: asyncio.TimerHandle | None = None
 
@@ -67,12 +66,16 @@ class AsyncioLink(asyncio.Protocol):
 
     def receive(self, deadline: float) -> asyncio.Future[bytes]:
         """Wait for bytes until a moment; empty when the other side has ended the connection."""
-        self._reader = self._loop.create_future()
+        reader: asyncio.Future[bytes] = asyncio.Future(loop=self._loop)
+        self._reader = reader
+        self._deadline = deadline
         if self._parts or self._ended:
-            self._tell(self._reader)
-        else:
-            self._limit(deadline)
-        return self._reader
+            self._tell(reader)
+        elif self._fires_at > deadline:
+            # A timer of the loop's: a cancel scope for each read would cost ten times as much. And
+            # it stays for the next reads, which end later: it then finds that it came too early.
+            self._set_timer(deadline)
+        return reader
 
     async def aclose(self) -> None:
         """Close the connection at once."""
@@ -160,16 +163,10 @@ class AsyncioLink(asyncio.Protocol):
             WriteTimeout: none came before the *deadline*.
         """
         self._watcher = self._loop.create_future()
-        self._limit(deadline)
-        await self._watcher
-
-    def _limit(self, deadline: float) -> None:
-        """Let whoever waits from now on do so until a moment."""
         self._deadline = deadline
-        # A timer of the loop's: a cancel scope for each read would cost ten times as much. And it
-        # stays for the next reads, which end later: it then finds that it has come too early.
         if self._fires_at > deadline:
             self._set_timer(deadline)
+        await self._watcher
 
     def _set_timer(self, moment: float) -> None:
         if self._timer is not None:

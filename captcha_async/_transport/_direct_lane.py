@@ -76,7 +76,12 @@ class DirectLane:
         if link.sends_at_once is not None and len(data) > link.sends_at_once:
             return await self._read_while_sending(link, data, call)
         await link.send(data, call.deadline)
-        return await self._read(link, call, call.deadline)
+        data = await link.receive(call.deadline)
+        reply = None if call.head.method == "HEAD" else read_plain(data)
+        if reply is None:
+            return await self._parse(link, data, call, call.deadline)
+        self.reusable = link.flushed
+        return reply
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -91,20 +96,11 @@ class DirectLane:
         if link is not None:
             link.abandon()
 
-    async def _read(self, link: Link, call: Call, deadline: float) -> RawReply:
-        """Read the reply: at a glance if it is plain and whole, or else from its beginning."""
-        data = await link.receive(deadline)
-        reply = None if call.head.method == "HEAD" else read_plain(data)
-        if reply is not None:
-            self.reusable = link.flushed
-            return reply
+    async def _parse(self, link: Link, data: bytes, call: Call, deadline: float) -> RawReply:
+        """Read any reply that begins with *data*."""
         if self._reader is None:
             self._reader = make_reader()
-        return await self._parse(link, self._reader, call, data, deadline)
-
-    async def _parse(
-        self, link: Link, reader: ReplyReader, call: Call, data: bytes, deadline: float
-    ) -> RawReply:
+        reader = self._reader
         reader.start(call.head.method)
         while True:
             while len(data) > SLICE:
@@ -142,7 +138,7 @@ class DirectLane:
             children.start_soon(send)
             with reading:
                 try:
-                    reply = await self._read(link, call, EVER)
+                    reply = await self._parse(link, await link.receive(EVER), call, EVER)
                 except LaneError as error:
                     failure = failure or error
             children.cancel_scope.cancel()

@@ -5,13 +5,14 @@ caller: the reply may tell the id of a paid task. Two kinds of cancellation have
 anyio's own ends at a shield. asyncio's `Task.cancel`, as used by `asyncio.timeout`, by a task group
 of asyncio and by `asyncio.run` when it ends, does not: it hits whatever the task awaits. So on
 asyncio the work has a task of its own, which the caller's task waits for to its end, and which is
-taken off the list of tasks that `asyncio.run` cancels. A task that `stand_alone` has taken off
-needs no other one: nobody knows it.
+taken off the list of tasks that `asyncio.run` cancels. A task that stands alone needs no other one:
+nobody knows it, and one shield does for all that it ever holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,15 +20,17 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from ._turn import asyncio_loop
+from ._turn import asyncio_task
 
 if TYPE_CHECKING:
     import asyncio
 
 __all__ = ["Held", "stand_alone"]
 
-# The task that stands alone; another one that has inherited the context does not.
-_alone: ContextVar[object] = ContextVar("_alone", default=None)
+# The task that stands alone, and its shield; another one that has inherited the context does not.
+_alone: ContextVar[tuple[object, anyio.CancelScope | None]] = ContextVar(
+    "_alone", default=(None, None)
+)
 
 CLEAN_UP = 5.0
 """Seconds that work may take to end when it is cut off, before it is told again."""
@@ -37,24 +40,35 @@ class Held:
     """One piece of work, and whether it has gone too far to be cut off."""
 
     def __init__(self) -> None:
-        self._scope = anyio.CancelScope()
+        # What shields whoever does the work, or waits for it; set when that is known.
+        self._scope: anyio.CancelScope | None = None
         # Set once, by `hold`: from then on only the work itself ends the work.
         self.held: bool = False
 
     def hold(self) -> None:
         """Let nothing cut the work off from now on."""
         self.held = True
-        self._scope.shield = True
+        if self._scope is not None:
+            self._scope.shield = True
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do *work*, to its end if `hold` was called; a cancellation comes through afterwards."""
-        loop = asyncio_loop()
-        if loop is None or _stands_alone(loop):
-            # There is no other cancellation than the one that a shield stops.
-            with self._scope:
+        task = asyncio_task()
+        alone, shield = _alone.get()
+        # There is no other cancellation than the one that a shield stops, on trio and where the
+        # task stands alone.
+        if task is None:
+            with anyio.CancelScope() as self._scope:
                 await work()
+        elif task is alone:
+            self._scope = shield
+            try:
+                await work()
+            finally:
+                assert shield is not None
+                shield.shield = False
         else:
-            await self._run_on_asyncio(loop, work)
+            await self._run_on_asyncio(task.get_loop(), work)
         await checkpoint_if_cancelled()
 
     async def _run_on_asyncio(
@@ -65,7 +79,7 @@ class Held:
         child = loop.create_task(work())
         asyncio._unregister_task(child)
         cancelled: asyncio.CancelledError | None = None
-        with self._scope:
+        with anyio.CancelScope() as self._scope:
             # Set when the work is told to end: it may clean up then. anyio, which cancels again and
             # again, is kept away from that, because its shields do not stop what comes from here.
             grace: float | None = None
@@ -96,26 +110,23 @@ class Held:
         child.result()
 
 
-def stand_alone() -> None:
+@contextmanager
+def stand_alone() -> Generator[None]:
     """Keep asyncio's own cancellation away from the task that runs: it is off the list of tasks.
 
-    To be called only where nobody else knows the task, and a task group waits for its end.
+    To be used only where nobody else knows the task, a task group waits for its end, and it does
+    nothing but what is in the block.
     """
-    loop = asyncio_loop()
-    if loop is None:
+    task = asyncio_task()
+    if task is None:
+        yield
         return
     import asyncio
 
-    task = asyncio.current_task(loop)
-    assert task is not None
     asyncio._unregister_task(task)
-    _alone.set(task)
-
-
-def _stands_alone(loop: asyncio.AbstractEventLoop) -> bool:
-    import asyncio
-
-    return _alone.get() is asyncio.current_task(loop)
+    with anyio.CancelScope() as shield:
+        _alone.set((task, shield))
+        yield
 
 
 def _end(over: asyncio.Future[None], _: object) -> None:

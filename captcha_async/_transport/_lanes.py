@@ -147,7 +147,7 @@ class LanePool:
         try:
             while True:
                 lane = await self._take_idle(call) if self._idle else None
-                if lane is None and self._in_use > FEW:
+                if lane is None and self._busy - len(self._seekers) > FEW:
                     lane = await self._wait_for_one(call)
                 used = lane is not None
                 if lane is None:

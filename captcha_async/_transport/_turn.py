@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -16,7 +16,7 @@ else:
     # Imported late: whoever does not run it need not load all of it.
     Loop = object
 
-__all__ = ["Loop", "Turn", "asyncio_loop"]
+__all__ = ["Loop", "Turn", "asyncio_loop", "asyncio_task"]
 
 
 class Turn:
@@ -72,13 +72,18 @@ class Turn:
             self._future.set_result(False)
 
 
-def asyncio_loop() -> Loop | None:
-    """Return the event loop if asyncio, or uvloop, runs the caller's task."""
+def asyncio_task() -> asyncio.Task[Any] | None:
+    """Return the caller's task if asyncio, or uvloop, runs it."""
     import asyncio
 
     # trio can run as a guest of an asyncio loop; no asyncio task is current then.
     try:
-        loop = asyncio.get_running_loop()
+        return asyncio.current_task()
     except RuntimeError:
         return None
-    return loop if asyncio.current_task(loop) is not None else None
+
+
+def asyncio_loop() -> Loop | None:
+    """Return the event loop if asyncio, or uvloop, runs the caller's task."""
+    task = asyncio_task()
+    return None if task is None else task.get_loop()

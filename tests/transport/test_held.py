@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import anyio
 import pytest
@@ -65,10 +66,10 @@ async def test_a_task_that_stands_alone_does_the_work_itself() -> None:
         by.append(asyncio.current_task())
 
     async def alone() -> None:
-        stand_alone()
-        assert asyncio.current_task() not in asyncio.all_tasks()
-        by.append(asyncio.current_task())
-        await held.run(work)
+        with stand_alone():
+            assert asyncio.current_task() not in asyncio.all_tasks()
+            by.append(asyncio.current_task())
+            await held.run(work)
 
     async with anyio.create_task_group() as group:
         group.start_soon(alone)
@@ -91,13 +92,40 @@ async def test_a_task_made_by_one_that_stands_alone_does_not() -> None:
         ended = True
 
     async def alone() -> None:
-        stand_alone()
-        child = asyncio.create_task(held.run(work))
-        await asyncio.sleep(0.1)
-        child.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await child
+        with stand_alone():
+            child = asyncio.create_task(held.run(work))
+            await asyncio.sleep(0.1)
+            child.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await child
 
     async with anyio.create_task_group() as group:
         group.start_soon(alone)
     assert ended
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_what_stands_alone_is_shielded_only_while_it_holds(held: bool) -> None:
+    """A cancellation that came meanwhile is told right afterwards; the next work is cut off."""
+    told: list[str] = []
+
+    async def work(now: Held) -> None:
+        if held:
+            now.hold()
+        await anyio.sleep(1)
+        told.append("worked")
+
+    async def alone() -> None:
+        with stand_alone():
+            for _ in range(2):
+                now = Held()
+                await now.run(partial(work, now))
+                told.append("went on")
+            await anyio.sleep(100)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(alone)
+        await anyio.sleep(1.5)
+        group.cancel_scope.cancel()
+    assert told == ["worked", "went on", "worked"][: 3 if held else 2]
+    assert anyio.current_time() < 100
