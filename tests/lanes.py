@@ -38,9 +38,8 @@ class LaneTransport(httpx.AsyncBaseTransport):
         shortest = min(
             (seconds for seconds in timeouts.values() if seconds is not None), default=EVER
         )
-        call = Call(head_of(request), body, deadline=anyio.current_time() + shortest)
         try:
-            raw = await self._pool.exchange(call)
+            raw = await self._pool.exchange(Call(head_of(request), body), shortest)
         except LaneError as error:
             raise getattr(httpx, type(error).__name__)(str(error), request=request) from error
         return httpx.Response(

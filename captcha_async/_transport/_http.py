@@ -147,9 +147,8 @@ class HttpTransport:
     ) -> Reply:
         """Send a request over a lane; each of its steps keeps to the deadline of the whole."""
         assert self._lanes is not None
-        call.deadline = self._lanes.now() + timeout
         try:
-            raw = await self._lanes.exchange(call)
+            raw = await self._lanes.exchange(call, timeout)
             if raw.plain:
                 return Reply(raw.status, raw.body)
             raw.body = unpack(raw)

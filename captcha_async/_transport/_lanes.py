@@ -137,18 +137,20 @@ class LanePool:
     def _in_use(self) -> int:
         return self._busy - len(self._seekers)
 
-    async def exchange(self, call: Call) -> RawReply:
-        """Send a request over a lane and read its reply.
+    async def exchange(self, call: Call, timeout: float = EVER) -> RawReply:
+        """Send a request over a lane and read its reply, within *timeout* seconds.
 
         Raises:
             LaneError: no reply; or an error of the library that the lane speaks through.
         """
+        now = self.now()
+        call.deadline = now + timeout
         self._busy += 1
         try:
             while True:
-                lane = await self._take_idle(call) if self._idle else None
+                lane = await self._take_idle(call, now) if self._idle else None
                 if lane is None and self._busy - len(self._seekers) > FEW:
-                    lane = await self._wait_for_one(call)
+                    lane = await self._wait_for_one(call, now)
                 used = lane is not None
                 if lane is None:
                     lane = await self._open()
@@ -157,7 +159,8 @@ class LanePool:
                 except BaseException as error:
                     # Half used: what is left of the reply must not become the next request's.
                     self._discarded += 1
-                    self._hand_over(None, self.now())
+                    now = self.now()
+                    self._hand_over(None, now)
                     await _close(lane)
                     if not isinstance(error, NothingSent):
                         raise
@@ -170,9 +173,8 @@ class LanePool:
         finally:
             self._busy -= 1
 
-    async def _wait_for_one(self, call: Call) -> Lane | None:
+    async def _wait_for_one(self, call: Call, now: float) -> Lane | None:
         """Take a lane that becomes free, if one does soon; None if another one is to be opened."""
-        now = self.now()
         if not self._seekers:
             self._short_since = now
         limit = now + PATIENCE + APART * len(self._seekers)
@@ -234,13 +236,12 @@ class LanePool:
         del self._seekers[seeker]
         seeker.come()
 
-    async def _take_idle(self, call: Call) -> Lane | None:
+    async def _take_idle(self, call: Call, now: float) -> Lane | None:
         """Take the newest lane that still works and was not idle for too long.
 
         The ones found dead are closed on the way.
         """
         origin, longest = call.head.origin, FRESH if call.once else KEEP_ALIVE
-        now = self.now()
         while self._idle:
             idle = now - self._idle[-1][1]
             if longest < idle <= KEEP_ALIVE:

@@ -92,7 +92,6 @@ class Call(Departure):
         sending: told when the first byte may leave.
         once: whether it must not be lost, since it cannot be sent again: a lane takes it only while
             it is `FRESH`.
-        deadline: moment at which the whole exchange ends with a `LaneTimeout`.
     """
 
     __slots__ = ("body", "deadline", "head", "once")
@@ -104,7 +103,6 @@ class Call(Departure):
         sending: Sending | None = None,
         *,
         once: bool = False,
-        deadline: float = EVER,
     ) -> None:
         # What a departure has, without a call of its own: there is one of these for each request.
         self._sending = sending
@@ -112,7 +110,8 @@ class Call(Departure):
         self.head = head
         self.body = body
         self.once = once
-        self.deadline = deadline
+        # Moment at which the whole exchange ends with a `LaneTimeout`; set when it begins.
+        self.deadline = EVER
 
     def encode(self) -> bytes:
         """Return the request's bytes."""
