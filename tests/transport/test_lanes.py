@@ -296,3 +296,39 @@ async def test_a_lane_that_was_given_to_a_cancelled_request_is_not_lost(first: s
         assert pool.statistics().busy == FEW
         assert pool.statistics().idle == (not extra.closed)
         group.cancel_scope.cancel()
+
+
+async def test_a_wait_for_a_lane_ends_with_the_time_of_its_request() -> None:
+    """Also where others that have more time wait before it; theirs goes on."""
+    lanes = Lanes(lambda lane: setattr(lane, "hold", anyio.Event()))
+    async with anyio.create_task_group() as group:
+        pool = await _busy_pool(lanes, group)
+        group.start_soon(pool.exchange, Call(HEAD, b""))
+        group.start_soon(pool.exchange, Call(HEAD, b""), PATIENCE / 2)
+        await anyio.sleep(PATIENCE * 0.6)
+        assert len(lanes) == FEW + 1
+        await anyio.sleep(PATIENCE * 0.6)
+        assert len(lanes) == FEW + 2
+        group.cancel_scope.cancel()
+
+
+async def test_each_has_its_own_patience() -> None:
+    """One who comes later waits as long as one who was given a lane meanwhile might have."""
+    lanes = Lanes(lambda lane: setattr(lane, "hold", anyio.Event()))
+    async with anyio.create_task_group() as group:
+        pool = await _busy_pool(lanes, group)
+        group.start_soon(pool.exchange, Call(HEAD, b""))
+        await anyio.sleep(PATIENCE / 2)
+        assert lanes[0].hold is not None
+        lanes[0].hold.set()
+        await wait_all_tasks_blocked()
+        lanes[0].hold = anyio.Event()
+        group.start_soon(pool.exchange, Call(HEAD, b""))
+        await wait_all_tasks_blocked()
+        # The first is over, a second takes its lane, and so a third has to wait.
+        group.start_soon(pool.exchange, Call(HEAD, b""))
+        await anyio.sleep(PATIENCE * 0.9)
+        assert len(lanes) == FEW
+        await anyio.sleep(PATIENCE * 0.2)
+        assert len(lanes) == FEW + 1
+        group.cancel_scope.cancel()
