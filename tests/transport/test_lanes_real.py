@@ -129,7 +129,7 @@ async def test_reading_and_writing_have_their_timeouts(size: int) -> None:
     """As with httpx; the lane is closed."""
     pool = make_pool()
     async with deaf_server() as url, httpx.AsyncClient(transport=pool) as client:
-        timeout = httpx.Timeout(None, read=0.05, write=0.05)
+        timeout = httpx.Timeout(None, read=0.5, write=0.5)
         with pytest.raises(httpx.ReadTimeout if size == 2 else httpx.WriteTimeout):
             await client.post(url, content=BIG[:size], timeout=timeout)
     assert pool.statistics().discarded == 1
