@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 
 from benchmarks._reference import Reference
-from captcha_async._transport import HttpTransport
+from captcha_async._transport import HttpTransport, _direct_lane
 from captcha_async._transport._direct_lane import DirectLane
 from captcha_async._transport._h11_framing import H11Reader
 from captcha_async._transport._httpx_lane import HttpxLane
@@ -64,10 +65,14 @@ async def streams(info: Reference, connections: int, body: bytes, path: str) -> 
 async def h11_reader(
     info: Reference, connections: int, body: bytes, path: str
 ) -> AsyncIterator[Post]:
-    """The same lane with h11, as without httptools."""
+    """The same lane with h11 for all replies, as for those that are not plain without httptools."""
     context = _context(info)
-    async with _posting(lambda: _H11Lane(context), info, connections, body, path) as post:
-        yield post
+    with (
+        patch.object(_direct_lane, "read_plain", lambda _: None),
+        patch.object(_direct_lane, "make_reader", H11Reader),
+    ):
+        async with _posting(lambda: DirectLane(context), info, connections, body, path) as post:
+            yield post
 
 
 class _StreamLane(DirectLane):
@@ -78,9 +83,3 @@ class _StreamLane(DirectLane):
             link: Link = await open_stream_link(origin, context)
             self._link, self._origin = link, origin
         return await super().exchange(call)
-
-
-class _H11Lane(DirectLane):
-    def __init__(self, ssl_context: Any) -> None:
-        super().__init__(ssl_context)
-        self._reader = H11Reader()

@@ -234,3 +234,4 @@ def _load_for(lane: int) -> None:
         writings()
     elif lane == 2:
         import_module("._h11_framing", __package__)
+        import_module("._direct_lane", __package__).make_reader()

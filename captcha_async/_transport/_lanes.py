@@ -182,7 +182,7 @@ class LanePool:
         seeker = _Seeker(self._loop, call.head.origin, limit)
         self._seekers[seeker] = None
         try:
-            await seeker.wait(self._limited(limit))
+            await seeker.wait(EVER if self._alarm_at <= limit else self._limited(limit))
         except BaseException:
             if seeker.lane is not None:
                 await self._put_back(seeker.lane)
@@ -192,14 +192,13 @@ class LanePool:
         return seeker.lane
 
     def _limited(self, limit: float) -> float:
-        """Have the seekers looked at when a wait is over; tell up to when it limits itself."""
+        """Have the seekers looked at by then; tell up to when a wait has to limit itself."""
         if self._loop is None:
             return limit
-        if limit < self._alarm_at:
-            if self._alarm is not None:
-                self._alarm.cancel()
-            self._alarm_at = limit
-            self._alarm = self._loop.call_at(limit, self._look)
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = limit
+        self._alarm = self._loop.call_at(limit, self._look)
         return EVER
 
     def _look(self) -> None:

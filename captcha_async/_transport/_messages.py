@@ -125,12 +125,12 @@ class Call(Departure):
 
 
 # The spaces around a value are not the pattern's to drop: it would try each of them as the last.
-_HEADER = re.compile(rb"([^:]+):([^\r]*)\r\n")
+_HEADER = rb"([^:]+):([^\r]*)\r\n"
 
 
 def _listed(headers: Headers | bytes) -> Headers:
     if isinstance(headers, bytes):
-        return [(name, text.strip(b"\t ")) for name, text in _HEADER.findall(headers)]
+        return [(name, text.strip(b"\t ")) for name, text in re.findall(_HEADER, headers)]
     return headers
 
 

@@ -7,6 +7,7 @@ Nearly every reply of the services is one, and h11 takes twenty times as long fo
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from ._messages import MAX_HEAD_BYTES, RawReply
 
@@ -31,13 +32,18 @@ def _head_without(names: bytes) -> re.Pattern[bytes]:
 
 
 _PLAIN_HEAD = _head_without(_FRAMING + b"|" + _TELLING)
-_TELLING_HEAD = _head_without(_FRAMING)
+
+
+@cache
+def _telling_head() -> re.Pattern[bytes]:
+    """Make the pattern of one that may have the other headers; few clients need it."""
+    return _head_without(_FRAMING)
 
 
 def read_plain(data: bytes) -> RawReply | None:
     """Read a reply that is whole, plain, and all of *data*; None if it is not."""
     plain = _PLAIN_HEAD.match(data, 0, MAX_HEAD_BYTES)
-    head = plain or _TELLING_HEAD.match(data, 0, MAX_HEAD_BYTES)
+    head = plain or _telling_head().match(data, 0, MAX_HEAD_BYTES)
     if head is None:
         return None
     reason, lines, length = head.groups()
