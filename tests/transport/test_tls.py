@@ -1,0 +1,168 @@
+"""TLS over real sockets: records in any pieces, and every way in which a session ends."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import cache
+
+import anyio
+import anyio.lowlevel
+import pytest
+import trustme
+from anyio.streams.tls import TLSStream
+from raw_server import Handler, raw_server, read_request, reply
+
+from captcha_async._transport import HttpTransport
+from captcha_async.errors import TransportError
+
+pytestmark = pytest.mark.real_time
+
+BODY = b'{"errorId": 0, "taskId": 1}'
+
+
+@cache
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Make TLS settings for a server, and for those who trust it."""
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    return server, client
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncGenerator[tuple[HttpTransport, str]]:
+    """Serve TLS, and make what speaks to it."""
+    transport = HttpTransport(ssl_context=contexts()[1])
+    async with raw_server(handler, contexts()[0]) as url:
+        try:
+            yield transport, url
+        finally:
+            await transport.aclose()
+
+
+async def post(transport: HttpTransport, url: str) -> bytes:
+    """Post something, and return the body of the reply."""
+    return (await transport.post(f"{url}/createTask", b"{}", timeout=5)).body
+
+
+def sealed(stream: anyio.abc.ByteStream, *records: bytes) -> bytes:
+    """Encrypt these records."""
+    assert isinstance(stream, TLSStream)
+    for record in records:
+        stream._ssl_object.write(record)
+    return stream._write_bio.read()
+
+
+async def test_a_record_may_come_byte_by_byte() -> None:
+    """TCP knows no records; and the connection goes on."""
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        while True:
+            await read_request(stream)
+            assert isinstance(stream, TLSStream)
+            for byte in sealed(stream, reply(BODY)):
+                await stream.transport_stream.send(bytes([byte]))
+                await anyio.lowlevel.checkpoint()
+
+    async with serving(handler) as (transport, url):
+        for _ in range(2):
+            assert await post(transport, url) == BODY
+        numbers = transport.statistics()
+        assert numbers is not None
+        assert numbers.opened == 1
+
+
+async def test_a_reply_may_come_in_many_records_at_once() -> None:
+    """Its head in one, its body in others; none is left lying."""
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        while True:
+            await read_request(stream)
+            assert isinstance(stream, TLSStream)
+            answer = reply(BODY)
+            records = [answer[:20], answer[20:-5], answer[-5:]]
+            await stream.transport_stream.send(sealed(stream, *records))
+
+    async with serving(handler) as (transport, url):
+        for _ in range(2):
+            assert await post(transport, url) == BODY
+        numbers = transport.statistics()
+        assert numbers is not None
+        assert numbers.opened == 1
+
+
+async def test_a_long_reply_is_read_whole() -> None:
+    """It takes many records, and many reads."""
+    body = b'{"solution": "%b"}' % (b"x" * 3_000_000)
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        while True:
+            await read_request(stream)
+            await stream.send(reply(body))
+
+    async with serving(handler) as (transport, url):
+        for _ in range(2):
+            assert await post(transport, url) == body
+
+
+async def test_a_session_that_ends_with_its_reply_is_not_used_again() -> None:
+    """The other side may say so in the same piece; the reply counts."""
+    connections = 0
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        nonlocal connections
+        connections += 1
+        await read_request(stream)
+        assert isinstance(stream, TLSStream)
+        data = sealed(stream, reply(BODY))
+        with pytest.raises(ssl.SSLWantReadError):
+            stream._ssl_object.unwrap()
+        await stream.transport_stream.send(data + stream._write_bio.read())
+        await anyio.sleep(5)
+
+    async with serving(handler) as (transport, url):
+        for _ in range(3):
+            assert await post(transport, url) == BODY
+    assert connections == 3
+
+
+async def test_a_damaged_record_ends_the_connection() -> None:
+    """What was sent may have been seen."""
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        await read_request(stream)
+        assert isinstance(stream, TLSStream)
+        data = bytearray(sealed(stream, reply(BODY)))
+        data[-1] ^= 1
+        await stream.transport_stream.send(bytes(data))
+        await anyio.sleep(5)
+
+    async with serving(handler) as (transport, url):
+        with pytest.raises(TransportError) as caught:
+            await post(transport, url)
+        assert caught.value.sent
+        numbers = transport.statistics()
+        assert numbers is not None
+        assert (numbers.busy, numbers.idle) == (0, 0)
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x16\x03\x03", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+async def test_a_handshake_that_fails_is_no_connection(answer: bytes) -> None:
+    """However the other side ends it; nothing was sent."""
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        await stream.receive()
+        if answer:
+            await stream.send(answer)
+        await stream.aclose()
+
+    transport = HttpTransport(ssl_context=contexts()[1])
+    async with raw_server(handler) as url:
+        with pytest.raises(TransportError) as caught:
+            await post(transport, url.replace("http", "https"))
+    assert not caught.value.sent
+    await transport.aclose()
