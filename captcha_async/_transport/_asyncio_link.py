@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from ._connect import connect_socket
 from ._lane_errors import ReadError, ReadTimeout, WriteTimeout
 from ._messages import EVER, NothingSent, Origin
 from ._quiet import readiness
 
-__all__ = ["AsyncioLink", "open_asyncio_link"]
+__all__ = ["AsyncioLink", "connected", "open_asyncio_link"]
+
+L = TypeVar("L", bound="AsyncioLink")
 
 # What may have arrived before it is asked for; the rest waits in the system's buffers.
 READ_AHEAD = 256 * 1024
@@ -103,9 +104,7 @@ class AsyncioLink(asyncio.BufferedProtocol):
         """Keep the transport, and have it tell of any byte that it keeps."""
         self._transport = cast(asyncio.Transport, transport)
         self._readable = readiness(transport.get_extra_info("socket").fileno())
-        # With TLS so many bytes are already too many, without it only more than so many are.
-        by_tls = transport.get_extra_info("ssl_object") is not None
-        self._transport.set_write_buffer_limits(high=1 if by_tls else 0)
+        self._transport.set_write_buffer_limits(high=0)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where to put what comes; what came before is not there any more."""
@@ -113,7 +112,9 @@ class AsyncioLink(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Hand over what came, or keep it if nobody waits for it."""
-        data = self._buffer[:nbytes].tobytes()
+        self._hand_over(self._buffer[:nbytes].tobytes())
+
+    def _hand_over(self, data: bytes) -> None:
         reader = self._reader
         if reader is not None and not reader.done():
             reader.set_result(data)
@@ -198,12 +199,14 @@ class AsyncioLink(asyncio.BufferedProtocol):
             self._watcher.set_exception(WriteTimeout("the server takes no more of the request"))
 
 
-async def open_asyncio_link(origin: Origin, ssl_context: ssl.SSLContext | None) -> AsyncioLink:
-    """Connect, by TLS with its settings; raises OSError or ssl.SSLError."""
-    connected = await connect_socket(origin.host, origin.port)
-    options: dict[str, Any] = {}
-    if ssl_context is not None:
-        options = {"ssl": ssl_context, "server_hostname": origin.host}
+async def open_asyncio_link(origin: Origin) -> AsyncioLink:
+    """Connect; raises OSError."""
+    return await connected(AsyncioLink, origin)
+
+
+async def connected(make_link: Callable[[], L], origin: Origin) -> L:
+    """Connect a link to *origin*; raises OSError."""
+    connection = await connect_socket(origin.host, origin.port)
     loop = asyncio.get_running_loop()
-    _, link = await loop.create_connection(AsyncioLink, sock=connected, **options)
+    _, link = await loop.create_connection(make_link, sock=connection)
     return link

@@ -152,11 +152,15 @@ async def _open(call: Call, ssl_context: ssl.SSLContext | None) -> Link:
     context = (ssl_context or default_ssl_context()) if origin.secure else None
     try:
         with anyio.CancelScope(deadline=call.deadline):
-            # Each imported late: whoever does not run the one or the other need not load it.
+            # Each imported late: whoever does not use the one or the other need not load it.
+            if asyncio_loop() is not None and context is not None:
+                from ._tls_link import open_tls_link
+
+                return await open_tls_link(origin, context)
             if asyncio_loop() is not None:
                 from ._asyncio_link import open_asyncio_link
 
-                return await open_asyncio_link(origin, context)
+                return await open_asyncio_link(origin)
             from ._links import open_stream_link
 
             return await open_stream_link(origin, context)
