@@ -252,7 +252,9 @@ async def test_submissions_leave_time_to_the_polls(
     monkeypatch.setattr("captcha_async._solving._watch.FOLLOWED", 100)
     emulator = Emulator(latency=Latency.fixed(60))
     reading = Reading(step, 300)
-    options = {"callbacks": CallbackReceiver("https://example.com/hook")} if callbacks else {}
+    options: dict[str, Any] = (
+        {"callbacks": CallbackReceiver("https://example.com/hook")} if callbacks else {}
+    )
     async with (
         joined(emulator, limits=Limits(in_flight=1000), **options) as client,
         client.batch(reading.tasks()),
