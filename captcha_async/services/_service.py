@@ -16,8 +16,8 @@ from ..tasks._files import IMAGE_FORMATS
 from ..tasks._model import RawTask, ReportKind, Task
 from ..tasks._proxy import PROXY_TYPES, Proxy
 from ._capmonster_types import CAPMONSTER_TYPES
-from ._checks import check_fields, check_formats, check_proxy_use, check_sizes
-from ._dialect import TypeDialect
+from ._checks import check_fields, check_formats, check_proxy_use, check_sizes, unjudged
+from ._dialect import TypeDialect, own_dialect
 from ._error_codes import ERROR_CODES, ErrorCode
 
 __all__ = [
@@ -256,7 +256,7 @@ class Service:
         """
         found = self.dialects.get(model.__name__)
         if found is None and not is_known(model):
-            return TypeDialect(model.spec.type, model.spec.type)
+            return own_dialect(model)
         return found
 
     def type_name(self, task: Task[Any]) -> str:
@@ -327,6 +327,9 @@ class Service:
         """
         if not isinstance(task, Task):
             raise invalid("task", task, "a task such as RecaptchaV2Task(...)", show=False)
+        dialect = self.dialects.get(type(task).__name__)
+        if dialect is not None and unjudged(type(task), dialect).includes(task):
+            return
         if isinstance(task, RawTask):
             given = [task.proxy, *task.fields.values()]
         else:

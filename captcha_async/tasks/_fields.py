@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -26,6 +27,7 @@ __all__ = [
     "number",
     "proxy",
     "raw",
+    "reader",
     "secret",
     "text",
     "texts",
@@ -90,6 +92,13 @@ def declare(
         repr=repr,
         metadata={"wire": wire},
     )
+
+
+def reader(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads these fields of a model all at once."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda model: tuple(getattr(model, name) for name in names)
 
 
 def path_of(wire: str) -> tuple[str, ...]:

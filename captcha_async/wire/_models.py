@@ -11,7 +11,7 @@ from ..services import Service
 from ..services._checks import check_required
 from ..tasks._families import all_models, find_model
 from ..tasks._model import RawSolution, RawTask, Solution, Task, TaskSpec, solution_type
-from ._codecs import solution_codec
+from ._codecs import SolutionCodec, solution_codec
 from ._paths import look_up
 from ._task_codec import TaskCodec, dump_raw, task_codec
 
@@ -37,7 +37,8 @@ def dump_request(task: Task[Any], service: Service) -> dict[str, Any]:
     if isinstance(task, RawTask):
         return {"task": dump_raw(task)}
     codec = _codec(type(task), service)
-    return {"task": codec.dump(task), **codec.dump_beside(task)}
+    body: dict[str, Any] = {"task": codec.dump(task)}
+    return body | codec.dump_beside(task) if codec.beside else body
 
 
 def load_task(
@@ -83,13 +84,20 @@ def load_solution(task_type: str | type[Task[Any]], answer: Any) -> Solution:
     Raises:
         UnreadableSolution: a documented key is missing; the answer is in its `raw`.
     """
-    model = _find_model(task_type) if isinstance(task_type, str) else task_type
-    kind = RawSolution if model is None else solution_type(model)
+    named: Any = task_type
+    codec = _solution_codec(named)
     try:
-        return solution_codec(kind).load(_as_object(answer))
+        return codec.load(answer if type(answer) is dict else _as_object(answer))
     except UnreadableSolution as error:
         error.raw = answer
         raise
+
+
+@cache
+def _solution_codec(task_type: Any) -> SolutionCodec:
+    """The codec of the answers to a task type."""
+    model = _find_model(task_type) if isinstance(task_type, str) else task_type
+    return solution_codec(RawSolution if model is None else solution_type(model))
 
 
 def _as_object(answer: Any) -> Mapping[str, Any]:
