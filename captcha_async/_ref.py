@@ -24,6 +24,8 @@ def one_id(task_id: TaskId) -> TaskId:
 
     To the service an id goes back as it came; whatever is kept by ids is kept by this one.
     """
+    if type(task_id) is int and 0 <= task_id < 10**18:
+        return task_id
     text = str(task_id).strip()
     plain = text.isascii() and text.isdigit() and len(text) < 19 and str(int(text)) == text
     return int(text) if plain else text
