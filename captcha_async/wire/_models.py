@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import UnreadableSolution, invalid
 from ..services import Service
 from ..services._checks import check_required
+from ..services._dialect import own_dialect
 from ..tasks._families import all_models, find_model
 from ..tasks._model import RawSolution, RawTask, Solution, Task, TaskSpec, solution_type
 from ._codecs import SolutionCodec, solution_codec
@@ -127,7 +128,8 @@ Model = type[Task[Any]]
 
 
 def _codec(model: Model, service: Service | None) -> TaskCodec:
-    return task_codec(model, None if service is None else service.dialect(model))
+    dialect = None if service is None else service.dialect(model)
+    return task_codec(model, own_dialect(model) if dialect is None else dialect)
 
 
 def find_codec(
@@ -140,7 +142,7 @@ def find_codec(
     name = str(body.get("type"))
     groups = [] if service is None else [[*map(_at(service), _models_at(service, name))]]
     if own:
-        groups.append([task_codec(model) for model in _models_of(name)])
+        groups.append([_codec(model, None) for model in _models_of(name)])
     for codecs in groups:
         fitting = [codec for codec in codecs if _matches(body, codec.fixed)]
         if fitting:

@@ -115,7 +115,7 @@ def read_created(service: Service, reply: Reply) -> Created:
         ProtocolError: the reply is of no known form, and no task was created.
     """
     data = _data(service, reply, creates=True)
-    task_id = read_task_id(data)
+    task_id = _as_task_id(data.get("taskId"))
     # Mostly there is neither: the task has only just begun.
     status = _status(data) if "status" in data else ""
     answer = _answer(service, reply, data, status) if status or "solution" in data else None
@@ -235,7 +235,11 @@ def read_user_agent(service: Service, reply: Reply) -> str:
 
 def read_task_id(data: Mapping[str, Any]) -> TaskId | None:
     """Read the id of a task as it came; None if there is none, or something else in its place."""
-    value = read_id(get(data, "taskId"))
+    return _as_task_id(get(data, "taskId"))
+
+
+def _as_task_id(value: Any) -> TaskId | None:
+    value = read_id(value)
     return None if isinstance(value, str) and as_code(value, in_place_of_id=True) else value
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import attrs
 
 from ..errors import invalid
-from ..services._dialect import FieldUse, TypeDialect, own_dialect, per_dialect, uses_of
+from ..services._dialect import FieldUse, TypeDialect, per_dialect, uses_of
 from ..tasks._fields import WireField, reader
 from ..tasks._model import RawTask, Task
 from ..tasks._proxy import Proxy
@@ -44,16 +44,23 @@ class _Writers:
             for use in uses
         ]
 
-    def given(self, task: Task[Any]) -> list[tuple[str, Any]]:
-        """Return the dotted keys and the values of the fields that have no default value."""
-        given = []
-        for value, (key, default, encode, form) in zip(self._read(task), self._hows, strict=True):
-            if value is None or (default is not attrs.NOTHING and value == default):
+    def write(self, task: Task[Any], body: Values) -> Values:
+        """Put the fields into *body* that are given, and return it."""
+        for value, how in zip(self._read(task), self._hows, strict=True):
+            if value is None:
+                continue
+            key, default, encode, form = how
+            if default is not attrs.NOTHING and value == default:
                 continue
             if encode is not None:
                 value = encode(value)
-            given.append((key, value if form is None else form.write(value)))
-        return given
+            if form is not None:
+                value = form.write(value)
+            if key in body or "." in key:
+                put(body, key, value)
+            else:
+                body[key] = value
+        return body
 
 
 class TaskCodec:
@@ -87,11 +94,7 @@ class TaskCodec:
         body: Values = {"type": self._types[proxy is not None]}
         for key, value in self.fixed.items():
             put(body, key, value)
-        for key, value in self._inside.given(task):
-            if key in body or "." in key:
-                put(body, key, value)
-            else:
-                body[key] = value
+        self._inside.write(task, body)
         for ours, theirs in self._dialect.moved.items():
             moved = take(body, ours)
             if moved is not None:
@@ -102,7 +105,7 @@ class TaskCodec:
 
     def dump_beside(self, task: Task[Any]) -> Values:
         """Return what stands beside the task object in createTask's body."""
-        return dict(self._outside.given(task))
+        return self._outside.write(task, {})
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -263,9 +266,5 @@ def _plain(value: Any) -> Any:
     return value
 
 
-_codec_of = per_dialect(TaskCodec)
-
-
-def task_codec(model: type[Task[Any]], dialect: TypeDialect | None = None) -> TaskCodec:
-    """Return the codec of a task model in a service's words, or in the model's own."""
-    return _codec_of(model, own_dialect(model) if dialect is None else dialect)
+task_codec = per_dialect(TaskCodec)
+"""Returns the codec of a task model in the words of a dialect."""

@@ -123,13 +123,14 @@ def read_integer(value: Any) -> int | None:
 
 def read_id(value: Any) -> TaskId | None:
     """Read a task's id as it came; 0, '' and negative numbers are what error replies carry."""
+    if type(value) is int:
+        return value if value > 0 else None
     if isinstance(value, str):
         text = value.strip()
         plain = text.isprintable() and not any(map(str.isspace, text))
         return text if plain and text.strip("0") and len(text) <= LONGEST_ID else None
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        value = int(value)
-    return value if type(value) is int and value > 0 else None
+    whole = isinstance(value, float) and value.is_integer() and 0 < value < 2**53
+    return int(value) if whole else None
 
 
 def read_cost(value: Any) -> Decimal | None:
