@@ -59,5 +59,7 @@ def read_count(value: Any) -> int | None:
     """Read a whole number from 0 on, as a number or as text; None for all else."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if type(value) is int:
+        return value if 0 <= value < 10**18 else None
     text = read_text(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from captcha_async import CAPMONSTER, CAPSOLVER, TWO_CAPTCHA, errors
 from captcha_async.services._error_codes import ERROR_CODES
 from captcha_async.wire._posted import FORM, read_posted
+from captcha_async.wire._refusals import as_code
 from captcha_async.wire._replies import (
     Created,
     Reply,
@@ -353,3 +354,10 @@ def test_json_with_a_byte_order_mark_is_json_under_any_content_type() -> None:
     posted = read_posted(FORM, body, b"")
     assert posted is not None
     assert (posted.task_id, posted.reply) == (5, body)
+
+
+@given(st.uuids().map(str))
+def test_a_uuid_is_no_code(text: str) -> None:
+    """It is known for an id at once, and would not be taken for a code otherwise."""
+    assert as_code(text, in_place_of_id=True) is None
+    assert as_code(f" {text}", in_place_of_id=True) is None
