@@ -6,6 +6,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from hypothesis import strategies as st
 from task_strategies import tasks_of
 
 from captcha_async.errors import InvalidArgument
@@ -26,10 +27,8 @@ every_model = pytest.mark.parametrize("model", all_models(), ids=lambda model: m
 
 @every_model
 @few
-@hypothesis.given(data=hypothesis.strategies.data())
-def test_no_rule_speaks_against_them(
-    model: type[Task[Any]], data: hypothesis.strategies.DataObject
-) -> None:
+@hypothesis.given(data=st.data())
+def test_no_rule_speaks_against_them(model: type[Task[Any]], data: st.DataObject) -> None:
     """Whatever is let through so would have passed every check."""
     task = data.draw(tasks_of(model))
     for service in SERVICES.values():
