@@ -120,7 +120,7 @@ def _image_fields(model: Any) -> tuple[str, ...]:
 
 
 class Unjudged:
-    """The tasks of a model of which no rule has anything to say, as most are.
+    """The tasks of a model of which no rule has anything to say but those for proxies, as most are.
 
     They have what the service wants of all tasks, and none of the fields that are judged.
     """
@@ -129,17 +129,21 @@ class Unjudged:
         fields = [field.name for field in attrs.fields(model)]
         uses = uses_of(model, dialect).values()
         judged = {
-            *("proxy", "body"),
+            "body",
             *_lacking(model, dialect.fields, dialect.hints),
             *_image_fields(model),
             *(*dialect.values, *dialect.limits),
         }
+        if any(use.with_proxy for use in uses):
+            judged.add("proxy")
+        needed = [use.name for use in uses if use.required]
+        if dialect.proxyless is None and "proxy" in fields:
+            needed.append("proxy")
         absent = [name for name in fields if name in judged]
-        self._needed = reader([use.name for use in uses if use.required])
+        self._needed = reader(needed)
         self._absent = reader(absent)
         self._nothing = (None,) * len(absent)
-        wants_proxy = dialect.proxyless is None and hasattr(model, "proxy")
-        self._none = bool(wants_proxy or dialect.either or dialect.withdrawn)
+        self._none = bool(dialect.either or dialect.withdrawn)
 
     def includes(self, task: Task[Any]) -> bool:
         """Tell whether a task is one of them; of one that is not, nothing is said."""

@@ -329,6 +329,10 @@ class Service:
             raise invalid("task", task, "a task such as RecaptchaV2Task(...)", show=False)
         dialect = self.dialects.get(type(task).__name__)
         if dialect is not None and unjudged(type(task), dialect).includes(task):
+            proxy = getattr(task, "proxy", None)
+            if proxy is not None:
+                check_proxy_use(task, dialect, self.name)
+                self._check_proxy(proxy)
             return
         if isinstance(task, RawTask):
             given = [task.proxy, *task.fields.values()]
@@ -338,9 +342,8 @@ class Service:
             check_proxy_use(task, dialect, self.name)
             check_fields(task, dialect, self.name)
             check_sizes(task, dialect, self.name, self.max_image_bytes)
-        for proxy in given:
-            if isinstance(proxy, Proxy):
-                self._check_proxy(proxy)
+        for each in given:
+            self._check_proxy(each)
         check_formats(task, self.name, self.image_formats)
 
     def _taken(self, task: Task[Any]) -> TypeDialect:
@@ -355,7 +358,9 @@ class Service:
             where = f"{dialect.withdrawn}; RawTask sends it all the same; {where}"
         raise invalid("task", model.__name__, f"a type that {self.name} takes ({where})")
 
-    def _check_proxy(self, proxy: Proxy) -> None:
+    def _check_proxy(self, proxy: object) -> None:
+        if not isinstance(proxy, Proxy):
+            return
         # Imported late: most tasks have no proxy.
         from ._proxies import check_address, check_credentials, check_type
 
