@@ -29,7 +29,7 @@ from .._solving._outcomes import Outcomes
 from .._solving._solve import Solve
 from .._solving._solver import Solver
 from .._solving._submit import KeyTaken
-from .._solving._watch import Watch
+from .._solving._watch import BURST, Watch
 from ..errors import (
     AccountUnavailable,
     CaptchaError,
@@ -319,6 +319,8 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 self._outcomes.entered(solve)
                 self._hands.give(solve, group)
                 await self._hands.room(group)
+                if self._outcomes.read % BURST == 0:
+                    await self._watch.share_core()
 
     async def _expire(self, timeout: float) -> None:
         """End at its deadline what no hand has taken: all of them may be held up for longer.
