@@ -61,8 +61,7 @@ class TlsLink(AsyncioLink):
             self._incoming.write_eof()
 
     def _flush(self) -> None:
-        if self._outgoing.pending:
-            self._transport.write(self._outgoing.read())
+        self._transport.write(self._outgoing.read())
 
     async def send(self, data: bytes, deadline: float) -> None:
         """Send bytes; the loop keeps what the system does not take, so a reply can come first."""
@@ -95,7 +94,9 @@ class TlsLink(AsyncioLink):
             pass
         except ssl.SSLError as error:
             self._error, self._ended = error, True
-        self._flush()
+        if self._outgoing.pending:
+            # The session's own answer, as to a change of keys.
+            self._flush()
         if data:
             self._hand_over(data)
         if self._ended:
