@@ -47,6 +47,9 @@ S = TypeVar("S", bound=Solution)
 
 logger = logging.getLogger("captcha_async")
 
+IN_A_ROW = 4
+"""Tasks that are read of a source that need not wait before others have a turn."""
+
 
 @attrs.frozen(kw_only=True)
 class BatchProgress:
@@ -288,13 +291,10 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             while True:
                 if self._watch.is_behind:
                     await anyio.sleep(GRAIN)
-                try:
-                    self._room.acquire_nowait()
-                except anyio.WouldBlock:
+                if not self._room.try_acquire():
                     await self._room.acquire()
-                else:
-                    # A source that never waits must not keep the event loop to itself; and tasks
-                    # are submitted in their order, on trio as well.
+                elif self._outcomes.read % IN_A_ROW == 0:
+                    # A source that never waits must not keep the event loop to itself.
                     await checkpoint()
                 try:
                     key, task = await anext(tasks)

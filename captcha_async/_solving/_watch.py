@@ -192,12 +192,14 @@ class Watch:
         if solve.done:
             self._plan(solve, 0.0)
             return
-        try:
-            solve.tenant.check()
-            solve.account.gates.fuse.check("poll")
-        except CaptchaError as error:
-            self._end(solve, error)
-            return
+        fuse = solve.account.gates.fuse
+        if solve.tenant.closed or fuse.error is not None:
+            try:
+                solve.tenant.check()
+                fuse.check("poll")
+            except CaptchaError as error:
+                self._end(solve, error)
+                return
         due = self._collector.next_poll(solve, solve.deadline)
         self._plan(solve, on_grain(due, solve, solve.deadline))
 
@@ -216,7 +218,7 @@ class Watch:
         if solve not in self._watched:
             return
         now = self._now()
-        if not solve.done and not solve.busy and now < solve.deadline:
+        if solve.outcome is None and not solve.busy and now < solve.deadline:
             later = self._collector.put_off(solve, due, solve.deadline)
             if later is not None:
                 self._plan(solve, on_grain(later, solve, solve.deadline))
