@@ -54,18 +54,26 @@ class Handler:
         """Read on, unless it is nowhere."""
         return Response(404) if head.target == b"/nowhere" else None
 
-    def handle(self, request: Request, exchange: Exchange) -> None:
-        """Answer, or keep it waiting."""
-        self.requests += 1
+    def answer(self, request: Request) -> Response | None:
+        """Answer, unless it is to be kept waiting."""
         # It works in whatever the event loop has called it from.
         anyio.current_time()
         if request.target == b"/later":
+            return None
+        self.requests += 1
+        return Response(200, (), self.body or request.body)
+
+    def handle(self, request: Request, exchange: Exchange) -> None:
+        """Answer, or keep it waiting."""
+        response = self.answer(request)
+        if response is None:
+            self.requests += 1
             self.waiting.append(exchange)
             exchange.when_gone(self.gone.set)
             self.asked.set()
         else:
             self.answered.append(exchange)
-            exchange.respond(Response(200, (), self.body or request.body))
+            exchange.respond(response)
 
 
 class Caller:
