@@ -21,6 +21,7 @@ from .._account._account import Account
 from .._account._fuse import RequestKind
 from .._clock import clock
 from .._handlers import each
+from .._serving._library import name_library
 from .._transport import Loop, Turn, asyncio_loop
 from ..errors import CaptchaError
 from ._books import Books, outcome_of
@@ -66,6 +67,8 @@ class Watch:
         # its `Solve.turn`; older ones are left there and passed over.
         self._heap: list[tuple[float, int, Solve]] = []
         self._turns = count(1)
+        # Those whose callback has come, until `run` has read it.
+        self._posted: list[Solve] = []
         # Comes when the next moment has become earlier, if somebody waits for that.
         self._earlier: Turn | None = None
         # They poll what is due: (moment, task). Each account has hands of its own, as many as it
@@ -98,7 +101,7 @@ class Watch:
             self._stops[solve.account] = stop
             solve.account.gates.fuse.guards[stop] = None
         if solve.callback is not None:
-            solve.callback.notify(partial(self._plan, solve, 0.0))
+            solve.callback.notify(partial(self._note_posted, solve))
         self._replan(solve)
 
     @property
@@ -111,10 +114,13 @@ class Watch:
 
     async def run(self) -> None:
         """Poll what is due, until cancelled; then nobody waits for the rest any more."""
+        name_library()
         self._now, self._loop = clock(), asyncio_loop()
         try:
             async with anyio.create_task_group() as group:
                 while True:
+                    if self._posted:
+                        self._read_posted()
                     self._line_up(group)
                     next_due = self._heap[0][0] if self._heap else EVER
                     next_looks = [hands.look_again for hands in self._hands.values()]
@@ -174,6 +180,23 @@ class Watch:
                 self._earlier.come()
 
     # -- what -------------------------------------------------------------------------------------
+
+    def _note_posted(self, solve: Solve) -> None:
+        self._posted.append(solve)
+        if self._earlier is not None:
+            self._earlier.come()
+
+    def _read_posted(self) -> None:
+        """Read the callbacks that have come, which takes no request, unless one is to confirm."""
+        posted, self._posted = self._posted, []
+        for solve in posted:
+            if solve in self._watched and not solve.busy:
+                self._collector.read_callback(solve)
+            if solve.done:
+                self._end_late(solve)
+            else:
+                # A hand polls it, or will when it has become due.
+                self._plan(solve, 0.0)
 
     async def _poll(self, planned: tuple[float, Solve]) -> None:
         """Poll a task, unless it has ended or the schedule has changed its mind."""
