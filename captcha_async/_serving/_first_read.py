@@ -21,7 +21,7 @@ __all__ = ["Accepter", "Movable"]
 
 READ_SIZE = 65536
 
-AT_ONCE = 64
+GROWTH, AT_ONCE = 1.1, 64
 """Connections that are accepted in one go at most, so that others of the loop have their turn."""
 
 LAST = getattr(socket, "MSG_MORE", 0)
@@ -63,8 +63,9 @@ class Accepter:
         self._make_protocol = make_protocol
         self._answer = answer
         self._task_group = task_group
-        # How many to accept in one go: grows while there are more, for to find none costs, too.
-        self._most = 1
+        # How many to accept in one go. It grows slowly while there are any, and starts anew when
+        # there are fewer: to look for one that is not there costs as much as to accept it.
+        self._most = 1.0
         # While accepting pauses because the system can open no more.
         self._pause: asyncio.TimerHandle | None = None
 
@@ -85,7 +86,7 @@ class Accepter:
         self._listener.close()
 
     def _accept(self) -> None:
-        for _ in range(self._most):
+        for _ in range(int(self._most)):
             try:
                 connected, _address = self._listener.accept()
             except OSError as error:
@@ -93,11 +94,11 @@ class Accepter:
                 if error.errno in NO_RESOURCES:
                     self._loop.remove_reader(self._listener)
                     self._pause = self._loop.call_later(PAUSE, self.start)
-                self._most = 1
+                self._most = 1.0
                 return
             connected.setblocking(False)
             self._begin(connected)
-        self._most = min(2 * self._most, AT_ONCE)
+        self._most = min(GROWTH * self._most, AT_ONCE)
 
     def _begin(self, connected: socket.socket) -> None:
         """Answer what has come already, or leave the connection to a protocol."""
