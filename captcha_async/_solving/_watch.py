@@ -67,8 +67,9 @@ class Watch:
         # its `Solve.turn`; older ones are left there and passed over.
         self._heap: list[tuple[float, int, Solve]] = []
         self._turns = count(1)
-        # Those whose callback has come, until `run` has read it.
+        # Those whose callback has come, until that is read; and what comes with the next one.
         self._posted: list[Solve] = []
+        self._more_posted: Turn | None = None
         # Comes when the next moment has become earlier, if somebody waits for that.
         self._earlier: Turn | None = None
         # They poll what is due: (moment, task). Each account has hands of its own, as many as it
@@ -114,13 +115,11 @@ class Watch:
 
     async def run(self) -> None:
         """Poll what is due, until cancelled; then nobody waits for the rest any more."""
-        name_library()
         self._now, self._loop = clock(), asyncio_loop()
         try:
             async with anyio.create_task_group() as group:
+                group.start_soon(self._read_posted)
                 while True:
-                    if self._posted:
-                        self._read_posted()
                     self._line_up(group)
                     next_due = self._heap[0][0] if self._heap else EVER
                     next_looks = [hands.look_again for hands in self._hands.values()]
@@ -183,20 +182,24 @@ class Watch:
 
     def _note_posted(self, solve: Solve) -> None:
         self._posted.append(solve)
-        if self._earlier is not None:
-            self._earlier.come()
+        if self._more_posted is not None:
+            self._more_posted.come()
 
-    def _read_posted(self) -> None:
-        """Read the callbacks that have come, which takes no request, unless one is to confirm."""
-        posted, self._posted = self._posted, []
-        for solve in posted:
-            if solve in self._watched and not solve.busy:
-                self._collector.read_callback(solve)
-            if solve.done:
-                self._end_late(solve)
-            else:
-                # A hand polls it, or will when it has become due.
-                self._plan(solve, 0.0)
+    async def _read_posted(self) -> None:
+        """Read callbacks as they come: that takes no request, and so none of the hands."""
+        name_library()
+        while True:
+            posted, self._posted = self._posted, []
+            for solve in posted:
+                if solve in self._watched and not solve.busy:
+                    self._collector.read_callback(solve)
+                if solve.done:
+                    self._end_late(solve)
+                else:
+                    # A hand polls it, or will do so: it was of no use, or is to be confirmed.
+                    self._plan(solve, 0.0)
+            self._more_posted = Turn(self._loop)
+            await self._more_posted.wait(EVER)
 
     async def _poll(self, planned: tuple[float, Solve]) -> None:
         """Poll a task, unless it has ended or the schedule has changed its mind."""
