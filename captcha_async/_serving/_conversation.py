@@ -58,9 +58,9 @@ class Phase(Enum):
 
 
 def answer_at_once(handler: Handler, bounds: Bounds, data: bytes) -> bytes | None:
-    """Answer what came first over a connection, if nothing follows; None if it takes a conversation.
+    """Answer what a connection began with, if that is all; None if it takes a conversation.
 
-    That is a plain request that closes, and that the handler answers at once.
+    All is a plain request that closes, and that the handler answers at once.
     """
     request = read_plain(data, bounds)
     if request is None or request.keep_alive:

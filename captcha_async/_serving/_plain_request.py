@@ -15,9 +15,7 @@ __all__ = ["read_plain"]
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _TEXT = rb"[\t \x21-\x7e\x80-\xff]*"
-_HEAD = re.compile(
-    rb"POST (/[\x21-\x7e]*) HTTP/1\.1\r\n((?:%b:%b\r\n)+)\r\n" % (_TOKEN, _TEXT)
-)
+_HEAD = re.compile(rb"POST (/[\x21-\x7e]*) HTTP/1\.1\r\n((?:%b:%b\r\n)+)\r\n" % (_TOKEN, _TEXT))
 # The spaces around a value are not the pattern's to drop: it would try each of them as the last.
 _HEADER = re.compile(rb"([^:]+):(%b)\r\n" % _TEXT)
 _LENGTH = re.compile(rb"[0-9]{1,9}")

@@ -341,6 +341,38 @@ async def test_asyncio_out_of_descriptors_is_waited_for(monkeypatch: pytest.Monk
 
 
 @on_asyncio
+async def test_a_burst_is_answered_whatever_it_is_made_of() -> None:
+    """Connections that close, that are kept, that say nothing, and whose requests come late."""
+    async with serving() as place, AsyncExitStack() as stack:
+        callers = [await stack.enter_async_context(place.call()) for _ in range(100)]
+        for number, caller in enumerate(callers):
+            if number % 4 < 3:
+                await caller.stream.send((CLOSING, POST, POST[:9])[number % 4])
+        for number, caller in enumerate(callers):
+            if number % 4 == 0:
+                assert b"connection: close\r\n" in await caller.rest()
+            else:
+                late = (b"", POST[9:], POST)[number % 4 - 1]
+                assert (await caller.ask(late)).endswith(b"hello")
+                assert (await caller.ask(POST)).endswith(b"hello")
+        assert place.handler.requests == 175
+
+
+@on_asyncio
+async def test_at_the_bound_a_whole_request_is_not_answered_either() -> None:
+    """It is told to come again, as any other; and it is answered when there is room again."""
+    async with serving(connections=1) as place, place.call() as first:
+        await first.stream.send(POST[:-1])
+        await anyio.wait_all_tasks_blocked()
+        for reply in (b"HTTP/1.1 503 ", b"HTTP/1.1 200 "):
+            async with place.call() as second:
+                await second.stream.send(CLOSING)
+                assert (await second.rest()).startswith(reply)
+            if place.handler.requests == 0:
+                assert (await first.ask(POST[-1:])).endswith(b"hello")
+
+
+@on_asyncio
 async def test_the_end_while_descriptors_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left to come back to."""
     tried = anyio.Event()
