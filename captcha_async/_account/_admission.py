@@ -13,8 +13,6 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-import anyio
-
 from ._brake import Trial
 from ._fuse import Guard, RequestKind
 from ._gates import Gates
@@ -78,28 +76,46 @@ class Admission:
         self._error: BaseException | None = None
 
     async def __aenter__(self) -> Self:
-        gates = self._gates
-        self._tenant.check()
+        gates, tenant = self._gates, self._tenant
+        tenant.check()
         if gates.member is not None:
             await gates.join()
-            self._tenant.check()
+            tenant.check()
         gates.fuse.check(self._kind)
-        try:
-            await self._take_turn()
-        except BaseException:
-            self._stand_back()
-            raise
+        if not self._goes_at_once():
+            try:
+                await self._take_turn()
+            except BaseException:
+                self._stand_back()
+                raise
+        if tenant.closed or gates.fuse.error is not None:
+            await self._begin()
+        tenant.counters.requests += 1
+        return self
+
+    def _goes_at_once(self) -> bool:
+        """Take a turn at once, if it takes no more than a lane and nothing is held back: most polls
+        need not wait for anything.
+        """
+        gates = self._gates
+        return (
+            self._submission is None
+            and gates.member is None
+            and not gates.pause.lasts
+            and gates.requests.try_acquire()
+        )
+
+    async def _begin(self) -> None:
+        """Look again, now that its turn has come, and find out whether it is the fuse's probe."""
         try:
             self._tenant.check()
-            self._probe = gates.fuse.begin(self._kind)
+            self._probe = self._gates.fuse.begin(self._kind)
             if self._probe:
-                await gates.ask_to_probe(self._kind)
+                await self._gates.ask_to_probe(self._kind)
         except BaseException:
             self._release_turn()
             self._stand_back()
             raise
-        self._tenant.counters.requests += 1
-        return self
 
     async def __aexit__(
         self,
@@ -107,9 +123,12 @@ class Admission:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._release_turn()
+        gates = self._gates
+        gates.requests.release()
+        if gates.member is not None:
+            gates.member.requests.release()
         try:
-            self._gates.note_end(
+            gates.note_end(
                 probe=self._probe,
                 trial=self._trial,
                 creates=self._submission is not None,
@@ -117,7 +136,7 @@ class Admission:
             )
         finally:
             if self._started:
-                self._gates.start.end()
+                gates.start.end()
 
     def asked_to_wait(self, seconds: float | None) -> None:
         """Note that an answer that is no error asks all requests to wait."""
@@ -137,18 +156,20 @@ class Admission:
                     await gates.pause.wait(self._deadline)
             if submission is not None and await self._held_back(submission):
                 continue
-            if not _is_taken(gates.requests):
+            if not gates.requests.try_acquire():
                 await self._wait_for(gates.requests)
             if gates.member is not None:
                 await self._take_shared(gates.member)
-            if not gates.pause.lasts and (submission is None or not self._is_braked):
+            if not gates.pause.lasts and (
+                submission is None or not gates.brake.holds_back(self._trial)
+            ):
                 return
             self._release_turn()
 
     async def _take_shared(self, member: Member) -> None:
         """Take a turn of the processes that share the account, beside the lane."""
         try:
-            if not _is_taken(member.requests):
+            if not member.requests.try_acquire():
                 await self._wait_for(member.requests)
         except BaseException:
             self._gates.requests.release()
@@ -164,13 +185,14 @@ class Admission:
         """Take what a task needs; tell whether there was something to wait for after its turn."""
         gates = self._gates
         if submission.wants_slot and not submission.has_slot:
-            if not _is_taken(gates.slots.semaphore):
+            if not gates.slots.semaphore.try_acquire():
                 await self._wait_for(gates.slots.semaphore)
             submission.has_slot = True
-        # No slot of it: only the rate counts.
-        if not _is_taken(gates.submits):
-            await self._wait_for(gates.submits)
-        gates.submits.release()
+        if gates.submits is not None:
+            # No slot of it: only the rate counts.
+            if not gates.submits.try_acquire():
+                await self._wait_for(gates.submits)
+            gates.submits.release()
         held_back = False
         if submission.reserved is None:
             submission.reserved = gates.spending.reserve_nowait(submission.type)
@@ -178,23 +200,19 @@ class Admission:
                 held_back = True
                 with self._guard():
                     submission.reserved = await gates.find_out_price(submission.type)
-        if self._is_braked:
+        if gates.brake.holds_back(self._trial):
             self._trial = gates.brake.try_nowait()
             if self._trial is None:
                 held_back = True
                 with self._guard():
                     self._trial = await gates.brake.wait()
         if not self._started:
-            if not _is_taken(gates.start.places):
+            if not gates.start.places.try_acquire():
                 held_back = True
                 await self._wait_for(gates.start.places)
             self._started = True
             gates.start.begin()
         return held_back
-
-    @property
-    def _is_braked(self) -> bool:
-        return self._gates.brake.holds_back(self._trial)
 
     async def _wait_for(self, semaphore: RateLimitedSemaphore | Gate) -> None:
         with self._guard():
@@ -214,12 +232,3 @@ class Admission:
         if submission.reserved is not None:
             self._gates.spending.release(submission.type, submission.reserved)
             submission.reserved = None
-
-
-def _is_taken(semaphore: RateLimitedSemaphore | Gate) -> bool:
-    """Take a place at once, if there is one."""
-    try:
-        semaphore.acquire_nowait()
-    except anyio.WouldBlock:
-        return False
-    return True

@@ -100,7 +100,7 @@ class Fuse:
         self._window = window
         # What blew it; None while it is closed. Set by `blow`; cleared by a probe that was
         # answered and by `reset`, and by nothing else.
-        self._error: ServiceError | None = None
+        self.error: ServiceError | None = None
         # Moment from which on one probe may go.
         self._until = float("-inf")
         # Whether that probe is on the wire.
@@ -109,19 +109,14 @@ class Fuse:
         self.guards: dict[Waiting, None] = {}
 
     def __repr__(self) -> str:
-        return f"<Fuse {'closed' if self._error is None else 'blown'}>"
+        return f"<Fuse {'closed' if self.error is None else 'blown'}>"
 
     @property
     def state(self) -> FuseState:
         """`closed` lets everything pass, `open` nothing, `half-open` one probe."""
-        if self._error is None:
+        if self.error is None:
             return "closed"
         return "open" if self._probing or not self._is_over() else "half-open"
-
-    @property
-    def error(self) -> ServiceError | None:
-        """What blew the fuse."""
-        return self._error
 
     @property
     def window(self) -> float:
@@ -135,7 +130,7 @@ class Fuse:
 
     def reset(self) -> bool:
         """Close the fuse, for example after topping up the account; tell whether it was blown."""
-        was_blown, self._error = self._error is not None, None
+        was_blown, self.error = self.error is not None, None
         self._probing = False
         return was_blown
 
@@ -158,7 +153,7 @@ class Fuse:
         Returns:
             Whether it was closed before.
         """
-        was_closed, self._error = self._error is None, error
+        was_closed, self.error = self.error is None, error
         self._until = anyio.current_time() + seconds
         stopped = [guard for guard in self.guards if self._stops(guard.kind)]
         each(lambda guard: guard.stop(self._refusal(error)), stopped)
@@ -175,8 +170,8 @@ class Fuse:
 
     def check(self, kind: RequestKind) -> None:
         """Raise what blew the fuse, if it stops requests of this *kind* now."""
-        if self._error is not None and self._stops(kind) and self.state == "open":
-            raise self._refusal(self._error)
+        if self.error is not None and self._stops(kind) and self.state == "open":
+            raise self._refusal(self.error)
 
     def guard(
         self, kind: RequestKind, deadline: float = float("inf"), tenant: object | None = None
@@ -196,7 +191,7 @@ class Fuse:
 
         Each request that was begun is ended by `end`.
         """
-        if self._error is None:
+        if self.error is None:
             return False
         self.check(kind)
         probe = self._stops(kind)
@@ -236,8 +231,8 @@ class Fuse:
         # Without money no task can be created, but what was paid for may be collected. The same
         # holds where createTask alone has failed again and again.
         return kind == "create" or not (
-            isinstance(self._error, InsufficientBalance)
-            or not isinstance(self._error, AccountError)
+            isinstance(self.error, InsufficientBalance)
+            or not isinstance(self.error, AccountError)
         )
 
     def _refusal(self, error: ServiceError) -> ServiceError:

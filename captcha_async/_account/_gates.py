@@ -86,11 +86,13 @@ class Gates:
         self.brake: Brake = Brake()
         self.next_attempt: NextAttempt = NextAttempt()
         self.slots: Slots | SharedSlots
-        self.submits: RateLimitedSemaphore | Gate
+        # None if their rate is not limited.
+        self.submits: RateLimitedSemaphore | Gate | None = None
         rate = limits.requests_per_second
         if member is None:
             self.slots = Slots(limits.in_flight)
-            self.submits = RateLimitedSemaphore(None, limits.submits_per_second)
+            if limits.submits_per_second is not None:
+                self.submits = RateLimitedSemaphore(None, limits.submits_per_second)
         else:
             self.slots, self.submits, rate = SharedSlots(member), member.submits, None
         # As many at once as there are lanes, so that no request ever queues inside httpx. The rate
@@ -184,7 +186,8 @@ class Gates:
         """
         if error is None:
             self._silent_since = None
-            self._end(probe=probe, error=None)
+            if probe:
+                self._end(probe=True, error=None)
             if creates:
                 self.brake.answered()
                 self.start.accepted()
@@ -380,7 +383,8 @@ class Gates:
         self.brake.shift(seconds)
         self.next_attempt.forget()
         self.slots.semaphore.shift(seconds)
-        self.submits.shift(seconds)
+        if self.submits is not None:
+            self.submits.shift(seconds)
         self.requests.shift(seconds)
         self.spending.shift(seconds)
         self._silent_since = None

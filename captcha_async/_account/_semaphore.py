@@ -108,26 +108,38 @@ class RateLimitedSemaphore:
         Raises:
             anyio.WouldBlock: there is no slot, it is too early, or others wait.
         """
-        # Without a rate the moment matters to nobody, and need not be asked for.
-        now = anyio.current_time() if self._windows else 0.0
-        if self._line.places or self._opening(now) > now:
+        if not self.try_acquire():
             raise anyio.WouldBlock
-        self._enter(now)
+
+    def try_acquire(self) -> bool:
+        """Enter at once if that is possible; tell whether it was."""
+        if self._line.places:
+            return False
+        if self._windows:
+            now = anyio.current_time()
+            if self._opening(now) > now:
+                return False
+            self._enter(now)
+            return True
+        # Without a rate the moment matters to nobody, and need not be asked for.
+        if self._capacity is not None and self._borrowed >= self._capacity:
+            return False
+        self._borrowed += 1
+        self._entered += 1
+        return True
 
     async def acquire(self) -> None:
         """Enter as soon as there is a slot and the rate allows."""
         await checkpoint_if_cancelled()
-        try:
-            self.acquire_nowait()
-        except anyio.WouldBlock:
+        if not self.try_acquire():
             await self._wait()
-        else:
-            try:
-                await cancel_shielded_checkpoint()
-            except BaseException:
-                # A cancellation of asyncio's own kind is not stopped by a shield.
-                self.release()
-                raise
+            return
+        try:
+            await cancel_shielded_checkpoint()
+        except BaseException:
+            # A cancellation of asyncio's own kind is not stopped by a shield.
+            self.release()
+            raise
 
     def resize(self, capacity: int) -> None:
         """Change the capacity; who is inside stays, also above the new one."""

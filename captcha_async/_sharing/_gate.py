@@ -94,18 +94,22 @@ class Gate:
         Raises:
             anyio.WouldBlock: the share is used up or not in force, or others wait.
         """
+        if not self.try_acquire():
+            raise anyio.WouldBlock
+
+    def try_acquire(self) -> bool:
+        """Enter at once if that is possible; tell whether it was."""
         # Without a limit the moment matters to nobody, and need not be asked for.
         now = 0.0 if self._share < 0 else anyio.current_time()
         if self._line.places or self._opening(now) > now:
-            raise anyio.WouldBlock
+            return False
         self._enter(now)
+        return True
 
     async def acquire(self) -> None:
         """Enter as soon as the share allows."""
         await checkpoint_if_cancelled()
-        try:
-            self.acquire_nowait()
-        except anyio.WouldBlock:
+        if not self.try_acquire():
             await self._wait()
 
     async def _wait(self) -> None:

@@ -196,7 +196,13 @@ class Collector:
             CaptchaError: the task has failed; or it is not to be polled any more.
         """
         try:
-            await self._look(solve, deadline, due)
+            if solve.callback is None and solve.record is None:
+                # Nobody but the service can tell.
+                answer = await self._request(solve, deadline, due)
+                if answer is not None:
+                    self._take(solve, answer)
+            else:
+                await self._look(solve, deadline, due)
         except CaptchaError as error:
             error.ref = error.ref or solve.ref
             if solve.done:
@@ -232,7 +238,10 @@ class Collector:
         else:
             answer = await self._confirm(solve, callback, deadline)
         if answer is not None:
-            self._books.answered(solve, answer.solution, answer.cost, "poll", answer.details)
+            self._take(solve, answer)
+
+    def _take(self, solve: Solve, answer: Answer) -> None:
+        self._books.answered(solve, answer.solution, answer.cost, "poll", answer.details)
 
     async def _follow(self, solve: Solve) -> bool:
         """Ask after a task that other processes may collect; tell whether to poll for it now."""
@@ -372,16 +381,15 @@ class Collector:
         Raises:
             CaptchaError: the task failed, the poll did, or no further poll is allowed.
         """
-        account = solve.account
+        account, schedule = solve.account, solve.account.schedule
         called = account.now() if due is None else due
         async with account.admit("poll", solve.tenant, deadline=deadline) as admission:
             begun = account.now()
-            if not solve.may_poll(begun):
+            state = solve.poll_state(deadline)
+            if not solve.begin_poll(begun):
                 # The one with the same id was polled meanwhile.
                 return None
-            state = solve.poll_state(deadline)
-            solve.begin_poll(begun)
-            account.schedule.observe_queueing(begun - called, begun)
+            schedule.observe_queueing(begun - called, begun)
             result: TaskResult | None = None
             failure: CaptchaError | None = None
             try:
@@ -400,14 +408,14 @@ class Collector:
                 status = None if result is None else result.status
                 self._books.polled(solve, begun, status, failure)
         assert result is not None
-        ready = result.solution is not None
-        account.schedule.observe(state, begun - solve.born, now - solve.born, ready)
+        sent_at = begun - solve.born
+        schedule.observe(state, sent_at, now - solve.born, result.solution is not None)
         if result.doubt is not None:
             solve.doubts += 1
             if solve.doubts >= MOST_DOUBTS:
                 raise result.doubt
         if result.solution is None:
-            solve.since = begun - solve.born
+            solve.since = sent_at
             return None
         return Answer(self.read(solve, result.solution), result.cost, result.details)
 

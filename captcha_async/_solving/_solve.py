@@ -205,22 +205,22 @@ class Solve:
 
     def may_poll(self, now: float) -> bool:
         """Tell whether the gap since the last poll is over."""
-        return now + CLOCK_TICK >= self.next_allowed
+        allowed_at = self.allowed_at if self.same_as is None else self.same_as.next_allowed
+        return now + CLOCK_TICK >= allowed_at
 
     @property
     def next_allowed(self) -> float:
         """Earliest moment of the next poll."""
         return self.allowed_at if self.same_as is None else self.same_as.next_allowed
 
-    def begin_poll(self, now: float) -> None:
-        """Count a poll that is sent *now*.
+    def begin_poll(self, now: float) -> bool:
+        """Count a poll that is sent *now*; False if the gap since the last poll is not over.
 
         Raises:
             PollLimitReached: the service allows no further poll of this task.
-            RuntimeError: the service's gap since the last poll is not over.
         """
         if not self.may_poll(now):
-            raise RuntimeError(f"task {self.task_id} may not be polled yet")
+            return False
         if self.same_as is not None:
             self.same_as.begin_poll(now)
         service = self.account.service
@@ -233,6 +233,7 @@ class Solve:
             )
         self.polls += 1
         self.allowed_at = now + service.min_poll_gap
+        return True
 
     def end_poll(self, now: float, *, sent: bool = True, wait: float = 0.0) -> None:
         """Note the end of a poll: the gap is counted from here.
@@ -249,7 +250,8 @@ class Solve:
             self.same_as.end_poll(now, sent=sent, wait=wait)
         if not sent:
             self.polls -= 1
-        self.allowed_at = now + max(self.account.service.min_poll_gap, wait)
+        gap = self.account.service.min_poll_gap
+        self.allowed_at = now + (gap if gap > wait else wait)
         self.last = now - self.born
 
     def polled_before(self, polls: int, not_before: float) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import copy
 import heapq
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
@@ -108,8 +107,11 @@ class Watch:
     @property
     def is_behind(self) -> bool:
         """Whether polls are late, so that there should be no more tasks for now."""
-        oldest = [hands.oldest for hands in self._hands.values()]
-        return any(due is not None and self._now() > due[0] + BEHIND for due in oldest)
+        for hands in self._hands.values():
+            oldest = hands.oldest
+            if oldest is not None and self._now() > oldest[0] + BEHIND:
+                return True
+        return False
 
     # -- when -------------------------------------------------------------------------------------
 
@@ -206,25 +208,27 @@ class Watch:
         due, solve = planned
         if solve not in self._watched:
             return
-        if not solve.done and not solve.busy and self._now() < solve.deadline:
+        now = self._now()
+        if not solve.done and not solve.busy and now < solve.deadline:
             later = self._collector.put_off(solve, due, solve.deadline)
             if later is not None:
                 self._plan(solve, on_grain(later, solve, solve.deadline))
                 return
             solve.busy = True
             try:
-                with _up_to_deadline(solve, self._now()):
-                    await self._collector.look(solve, solve.deadline, due)
+                look = self._collector.look(solve, solve.deadline, due)
+                await (_up_to(solve.deadline, look) if _is_bounded(solve, now) else look)
             except CaptchaError as error:
                 self._end(solve, error)
                 return
             finally:
                 solve.hand_over()
-        if solve.done or self._now() >= solve.deadline:
+            now = self._now()
+        if solve.done or now >= solve.deadline:
             self._end_late(solve)
         elif solve.busy:
             # Somebody else polls it just now.
-            self._plan(solve, min(self._now() + BUSY_FOR, solve.deadline))
+            self._plan(solve, min(now + BUSY_FOR, solve.deadline))
         else:
             self._replan(solve)
 
@@ -264,8 +268,8 @@ class Watch:
         each(stop, [solve for solve in self._watched if solve.account is account])
 
 
-def _up_to_deadline(solve: Solve, now: float) -> AbstractContextManager[object]:
-    """Poll a task inside of this, and the poll ends at its deadline.
+def _is_bounded(solve: Solve, now: float) -> bool:
+    """Tell whether a poll has to be ended at its task's deadline.
 
     A scope takes a tenth of a poll's CPU; and a poll that need not queue is over long before a
     deadline that is far away.
@@ -273,9 +277,13 @@ def _up_to_deadline(solve: Solve, now: float) -> AbstractContextManager[object]:
     account = solve.account
     gates, limits = account.gates, account.limits
     queues = limits.requests_per_second is not None or gates.member is not None
-    if queues or gates.pause.lasts or solve.deadline < now + NEAR * limits.request_timeout:
-        return anyio.CancelScope(deadline=solve.deadline)
-    return nullcontext()
+    near = solve.deadline < now + NEAR * limits.request_timeout
+    return near or queues or gates.pause.lasts
+
+
+async def _up_to(deadline: float, work: Awaitable[None]) -> None:
+    with anyio.CancelScope(deadline=deadline):
+        await work
 
 
 class _Stop:
