@@ -231,8 +231,7 @@ class Fuse:
         # Without money no task can be created, but what was paid for may be collected. The same
         # holds where createTask alone has failed again and again.
         return kind == "create" or not (
-            isinstance(self.error, InsufficientBalance)
-            or not isinstance(self.error, AccountError)
+            isinstance(self.error, InsufficientBalance) or not isinstance(self.error, AccountError)
         )
 
     def _refusal(self, error: ServiceError) -> ServiceError:

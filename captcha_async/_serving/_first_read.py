@@ -3,7 +3,8 @@
 Most callbacks come over a connection of their own, and are there when it is accepted. Then the
 answer is sent and the connection closed at once, and nothing is made for it. A transport of the
 event loop's for each, and the task that makes it, would cost more than all the rest; so a
-connection gets one only if it outlives its first answer.
+connection gets one only if something is left undone after a read: a request that is not whole, or
+an answer that is not given, or not taken.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ PAUSE = 0.1
 
 class Movable(asyncio.Protocol):
     """A protocol whose connection may get another transport."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing to say but to what comes next, unless that it closes."""
+        raise NotImplementedError
 
     def move(self, transport: asyncio.Transport) -> None:
         """Write to this transport from now on."""
@@ -116,11 +122,11 @@ class Accepter:
         if data == b"" or answer is not None:
             connected.close()
         else:
-            _FirstRead(connected, self._make_protocol(), self._task_group).begin(data)
+            _Direct(connected, self._make_protocol(), self._task_group).begin(data)
 
 
-class _FirstRead(asyncio.Protocol):
-    """A transport that lasts for one read, and for what is written during it.
+class _Direct(asyncio.Protocol):
+    """A transport for as long as nothing is left undone after a read.
 
     Then the connection is closed, or a transport of the event loop's takes it over.
     """
@@ -130,7 +136,7 @@ class _FirstRead(asyncio.Protocol):
         self._socket = connected
         self._protocol = protocol
         self._task_group = task_group
-        # While the event loop is asked to tell of the first bytes; while the protocol has them.
+        # While the event loop is asked to tell of bytes; while the protocol has them.
         self._waiting = self._reading = False
         # Set when the socket is closed here; while another transport is made for it; and when that
         # has it, which then closes it.
@@ -149,13 +155,12 @@ class _FirstRead(asyncio.Protocol):
         elif data is not None:
             self._take(data)
         else:
-            self._waiting = True
-            self._loop.add_reader(self._socket, self._read)
+            self._wait()
 
     # -- called by the protocol -------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Send bytes, once the first read is done."""
+        """Send bytes, once the read is done."""
         self._out.append(data)
 
     def write_eof(self) -> None:
@@ -169,7 +174,7 @@ class _FirstRead(asyncio.Protocol):
     def close(self) -> None:
         """Close when all is sent."""
         self._closing = True
-        if self._waiting:
+        if self._waiting and not self._reading:
             self._go_on()
 
     def abort(self) -> None:
@@ -196,7 +201,6 @@ class _FirstRead(asyncio.Protocol):
         except OSError:
             self._end()
             return
-        self._stop_waiting()
         self._take(data)
 
     def _take(self, data: bytes) -> None:
@@ -214,8 +218,7 @@ class _FirstRead(asyncio.Protocol):
         self._go_on()
 
     def _go_on(self) -> None:
-        """Send what there is; then close, or have another transport made."""
-        self._stop_waiting()
+        """Send what there is; then wait for more, or close, or have another transport made."""
         if self._out and not self._aborted:
             data = b"".join(self._out)
             try:
@@ -228,7 +231,10 @@ class _FirstRead(asyncio.Protocol):
             self._out = [data[sent:]] if sent < len(data) else []
         if self._aborted or (self._closing and not self._out):
             self._end()
+        elif self._protocol.is_idle and not self._out:
+            self._wait()
         else:
+            self._stop_waiting()
             self._task_group.start_soon(self._move)
 
     async def _move(self) -> None:
@@ -259,6 +265,11 @@ class _FirstRead(asyncio.Protocol):
             moved.close()
         elif self._paused:
             moved.pause_reading()
+
+    def _wait(self) -> None:
+        if not self._waiting:
+            self._waiting = True
+            self._loop.add_reader(self._socket, self._read)
 
     def _stop_waiting(self) -> None:
         if self._waiting:

@@ -110,6 +110,11 @@ class _Connection(Movable):
 
     # -- called by the server ---------------------------------------------------------------------
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be said before more has come."""
+        return self.conversation.is_idle and self._cut_at == math.inf
+
     def wake(self) -> None:
         """Do what can be done now: read on, and send."""
         conversation = self.conversation
