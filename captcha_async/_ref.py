@@ -13,6 +13,8 @@ __all__ = ["TaskId", "TaskRef", "one_id", "unnamed_id"]
 TaskId = int | str
 """The service's number for a task: an integer, or a UUID string at capsolver."""
 
+_ID = (int, str)
+
 MOST_POLLS = 2**31
 """No service allows as many; a larger count is damage."""
 
@@ -24,6 +26,8 @@ def one_id(task_id: TaskId) -> TaskId:
 
     To the service an id goes back as it came; whatever is kept by ids is kept by this one.
     """
+    if type(task_id) is int and 0 <= task_id < 10**18:
+        return task_id
     text = str(task_id).strip()
     plain = text.isascii() and text.isdigit() and len(text) < 19 and str(int(text)) == text
     return int(text) if plain else text
@@ -32,28 +36,6 @@ def one_id(task_id: TaskId) -> TaskId:
 def unnamed_id() -> str:
     """Make an id for a task that a service has answered at once without naming it."""
     return f"{UNNAMED}{os.urandom(16).hex()}"
-
-
-def _check_text(_: object, attribute: attrs.Attribute[str], value: object) -> None:
-    if not isinstance(value, str):
-        raise _wrong(attribute.name, "str", value)
-
-
-def _check_id(_: object, attribute: attrs.Attribute[TaskId], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise _wrong(attribute.name, "int or str", value)
-
-
-def _check_account(_: object, attribute: attrs.Attribute[str | None], value: object) -> None:
-    if value is not None and not isinstance(value, str):
-        raise _wrong(attribute.name, "str or None", value)
-
-
-def _check_polls(_: object, attribute: attrs.Attribute[int], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong(attribute.name, "int", value)
-    if not 0 <= value <= MOST_POLLS:
-        raise _wrong(attribute.name, f"from 0 to {MOST_POLLS}", value)
 
 
 def _wrong(name: str, rule: str, value: object) -> ValueError:
@@ -72,16 +54,32 @@ class TaskRef:
         ValueError: a field is certainly wrong; the message names it.
     """
 
-    service: str = attrs.field(validator=_check_text)
+    service: str
     """Name of the service profile, such as `capmonster`."""
-    task_id: TaskId = attrs.field(validator=_check_id, eq=one_id)
+    task_id: TaskId = attrs.field(eq=one_id)
     """The id that createTask returned."""
-    task_type: str = attrs.field(validator=_check_text)
+    task_type: str
     """Name of the task model, such as `RecaptchaV2Task`; tells how the solution is read."""
-    polls: int = attrs.field(default=0, validator=_check_polls)
+    polls: int = 0
     """Polls made until this reference was taken; they count towards the service's cap."""
-    account: str | None = attrs.field(default=None, validator=_check_account)
+    account: str | None = None
     """Name of the account, where the client had several of one service."""
+
+    def __attrs_post_init__(self) -> None:
+        # All at once: there is a reference for every task, and a call for each field takes longer.
+        task_id, polls = self.task_id, self.polls
+        if not isinstance(self.service, str):
+            raise _wrong("service", "str", self.service)
+        if isinstance(task_id, bool) or not isinstance(task_id, _ID):
+            raise _wrong("task_id", "int or str", task_id)
+        if not isinstance(self.task_type, str):
+            raise _wrong("task_type", "str", self.task_type)
+        if isinstance(polls, bool) or not isinstance(polls, int):
+            raise _wrong("polls", "int", polls)
+        if not 0 <= polls <= MOST_POLLS:
+            raise _wrong("polls", f"from 0 to {MOST_POLLS}", polls)
+        if self.account is not None and not isinstance(self.account, str):
+            raise _wrong("account", "str or None", self.account)
 
     @property
     def named(self) -> bool:

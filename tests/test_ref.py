@@ -109,6 +109,15 @@ def test_any_id_has_one_key(task_id: int | str) -> None:
     assert one_id(one_id(task_id)) == one_id(task_id)
 
 
+@given(st.integers(-(10**19), 10**19) | st.sampled_from([0, -1, 10**18 - 1, 10**18]))
+def test_a_number_has_the_key_of_its_text(number: int) -> None:
+    """Numbers are decided at once, and to the same end."""
+    assert (one_id(number), type(one_id(number))) == (
+        one_id(str(number)),
+        type(one_id(str(number))),
+    )
+
+
 def test_an_id_that_was_made_here_says_so() -> None:
     """The service cannot be asked for it."""
     assert not TaskRef("a", unnamed_id(), "X").named

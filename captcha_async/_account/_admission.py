@@ -77,11 +77,12 @@ class Admission:
 
     async def __aenter__(self) -> Self:
         gates, tenant = self._gates, self._tenant
-        tenant.check()
         if gates.member is not None:
-            await gates.join()
             tenant.check()
-        gates.fuse.check(self._kind)
+            await gates.join()
+        if tenant.closed or gates.fuse.error is not None:
+            tenant.check()
+            gates.fuse.check(self._kind)
         if not self._goes_at_once():
             try:
                 await self._take_turn()

@@ -52,12 +52,14 @@ class Api:
         self._timeout = request_timeout
         # A key may carry suffixes (`KEY__nocache`); the service may echo it without them.
         self._secrets = Secrets(api_key, api_key.partition("__")[0], *login_of(service.base_url))
-        # What is the same in all polls: the address, and the body up to the id.
+        # What is the same in all requests of a kind: the address, and in all polls the body up to
+        # the id.
+        self._create_url = service.base_url + service.methods["create_task"]
         self._poll_url = service.base_url + service.methods["get_task_result"]
         self._poll_start = orjson.dumps({"clientKey": api_key})[:-1] + b',"taskId":'
-        # The last reply that said "not yet", and what it means: most polls are answered by the same
-        # bytes, and the same bytes mean the same.
-        self._not_yet: tuple[Reply, TaskResult] | None = None
+        # Body and status of the last reply that said "not yet", and what it means: most polls are
+        # answered by the same bytes, and the same bytes mean the same.
+        self._not_yet: tuple[bytes, int, TaskResult] = (b"", 0, TaskResult(""))
 
     def __repr__(self) -> str:
         return f"<Api of {self._service.name}>"
@@ -85,16 +87,25 @@ class Api:
             TransportError: it was not sent.
             ServiceError: the service refused the task.
         """
-        body = {**(extra or {}), **dump_request(task, self._service)}
+        body: dict[str, Any] = {"clientKey": self._api_key}
+        if extra:
+            body |= extra
+        body |= dump_request(task, self._service)
         if callback_url is not None:
             body["callbackUrl"] = callback_url
         partner = soft_id if soft_id is not None else self._service.soft_id
         if partner is not None:
             body[self._service.soft_id_key] = partner
         secrets = partial(self._secrets_of, task, callback_url)
-        path = self._service.methods["create_task"]
         try:
-            reply = await self._post(path, body, secrets, sending=sending, once=True)
+            reply = await self._transport.post(
+                self._create_url,
+                _json(body),
+                timeout=self._timeout,
+                sending=sending,
+                once=True,
+                secrets=secrets,
+            )
         except TransportError as error:
             if not error.sent:
                 raise
@@ -110,16 +121,21 @@ class Api:
     ) -> TaskResult:
         """Call getTaskResult, once; task and callback URL are what the reply may quote."""
         secrets = partial(self._secrets_of, task, callback_url)
-        body = b"%b%b}" % (self._poll_start, _json(task_id))
+        # An integer is the same in JSON.
+        quoted = b"%d" % task_id if type(task_id) is int else _json(task_id)
         reply = await self._transport.post(
-            self._poll_url, body, timeout=self._timeout, secrets=secrets
+            self._poll_url,
+            b"%b%b}" % (self._poll_start, quoted),
+            timeout=self._timeout,
+            secrets=secrets,
         )
-        if self._not_yet is not None and reply == self._not_yet[0]:
-            return self._not_yet[1]
-        result = self._read_result(reply, secrets)
+        body, status, result = self._not_yet
         # One that asks to wait may name a moment.
-        if result.kind == "processing" and reply.retry_after is None:
-            self._not_yet = reply, result
+        if reply.body == body and reply.status == status and reply.retry_after is None:
+            return result
+        result = self._read_result(reply, secrets)
+        if result.solution is None and result.doubt is None and reply.retry_after is None:
+            self._not_yet = reply.body, reply.status, result
         return result
 
     def read_callback(
@@ -172,8 +188,6 @@ class Api:
         secrets: Callable[[], Secrets] | None = None,
         *,
         keyed: bool = True,
-        sending: Sending | None = None,
-        once: bool = False,
     ) -> Coroutine[Any, Any, Reply]:
         url = self._service.base_url + path
         key = {"clientKey": self._api_key} if keyed else {}
@@ -181,8 +195,6 @@ class Api:
             url,
             _json({**key, **body}),
             timeout=self._timeout,
-            sending=sending,
-            once=once,
             secrets=secrets or self._secrets_of,
         )
 
@@ -197,6 +209,8 @@ class Api:
 
     def _read_result(self, reply: Reply, secrets: Callable[[], Secrets]) -> TaskResult:
         result = self._read(_replies.read_task_result, reply, secrets)
+        if result.doubt is not None:
+            self._clean(result.doubt, _replies.read_task_result, reply, secrets())
         if result.status in ("processing", "ready"):
             return result
         return attrs.evolve(result, status=secrets().blank(result.status))
@@ -213,13 +227,10 @@ class Api:
         what the service said is blanked, however the words were put together.
         """
         try:
-            result = read(self._service, reply)
+            return read(self._service, reply)
         except CaptchaError as error:
             self._clean(error, read, reply, (secrets or self._secrets_of)())
             raise
-        if isinstance(result, TaskResult) and result.doubt is not None:
-            self._clean(result.doubt, read, reply, (secrets or self._secrets_of)())
-        return result
 
     def _clean(
         self,

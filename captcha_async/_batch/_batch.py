@@ -29,7 +29,7 @@ from .._solving._outcomes import Outcomes
 from .._solving._solve import Solve
 from .._solving._solver import Solver
 from .._solving._submit import KeyTaken
-from .._solving._watch import Watch
+from .._solving._watch import BURST, Watch
 from ..errors import (
     AccountUnavailable,
     CaptchaError,
@@ -46,6 +46,9 @@ __all__ = ["Batch", "BatchProgress"]
 S = TypeVar("S", bound=Solution)
 
 logger = logging.getLogger("captcha_async")
+
+IN_A_ROW = 4
+"""Tasks that are read of a source that need not wait before others have a turn."""
 
 
 @attrs.frozen(kw_only=True)
@@ -288,13 +291,10 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
             while True:
                 if self._watch.is_behind:
                     await anyio.sleep(GRAIN)
-                try:
-                    self._room.acquire_nowait()
-                except anyio.WouldBlock:
+                if not self._room.try_acquire():
                     await self._room.acquire()
-                else:
-                    # A source that never waits must not keep the event loop to itself; and tasks
-                    # are submitted in their order, on trio as well.
+                elif self._outcomes.read % IN_A_ROW == 0:
+                    # A source that never waits must not keep the event loop to itself.
                     await checkpoint()
                 try:
                     key, task = await anext(tasks)
@@ -319,6 +319,8 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 self._outcomes.entered(solve)
                 self._hands.give(solve, group)
                 await self._hands.room(group)
+                if self._outcomes.read % BURST == 0:
+                    await self._watch.share_core()
 
     async def _expire(self, timeout: float) -> None:
         """End at its deadline what no hand has taken: all of them may be held up for longer.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect_right
 from collections.abc import Mapping
 
 import attrs
@@ -22,7 +23,7 @@ from .._checks import check_number
 from ..services import Service
 from ._poll_plan import PollPlan
 from ._schedule import PollState
-from ._solve_times import SolveTimes
+from ._solve_times import STARTS, SolveTimes
 
 __all__ = ["AdaptivePolling", "LearnedTimes"]
 
@@ -107,8 +108,9 @@ class AdaptivePolling:
         self._models: dict[str, _Model] = {}
         self._pressure = 0.0
         self._queueing_heard = float("-inf")
+        self._gap, self._most_polls = service.min_poll_gap, service.max_polls
         # No result is waited for so long that the service drops it.
-        self._longest = max(service.min_poll_gap, service.result_retention / 2)
+        self._longest = max(self._gap, service.result_retention / 2)
 
     def __repr__(self) -> str:
         polls = sum(model.polls for model in self._models.values())
@@ -135,11 +137,33 @@ class AdaptivePolling:
 
     def next_poll(self, task: PollState) -> float:
         """Return the age at which the task should be polled next."""
-        earliest = task.last + self._service.min_poll_gap if task.polls else 0.0
-        wanted = self._unknown_age(task) if task.attached else self._planned(task, earliest)
-        due = max(earliest, min(wanted, task.last + self._longest), self._lasting(task))
-        last_call = task.deadline - _LAST_CALL
-        return due if due <= last_call else max(earliest, last_call)
+        last, polls = task.last, task.polls
+        earliest = last + self._gap if polls else 0.0
+        if task.attached:
+            due = self._unknown_age(task)
+        elif polls:
+            # The age at which a poll costs least, give or take.
+            model = self._models.get(task.type) or self._begin(task)
+            offset = self._offset + task.number * _SPREAD + polls * _SPREAD_OF_POLLS
+            free = model.plan.ages[bisect_right(STARTS, task.since)] - earliest
+            due = earliest + free * (1 + _JITTER * (2 * (offset % 1.0) - 1))
+        else:
+            due = self._first(task)
+        if due > last + self._longest:
+            due = last + self._longest
+        if due < earliest:
+            due = earliest
+        deadline = task.deadline
+        if polls:
+            # Unless waits as long as this one would do, and then growing ones all the more.
+            age = last if last > self._gap else self._gap
+            end = deadline if deadline < _LONGEST_WAIT else _LONGEST_WAIT
+            if (self._most_polls - polls) * (due - age) < end - age:
+                due = max(due, self._lasting(polls, age, end))
+        last_call = deadline - _LAST_CALL
+        if due <= last_call:
+            return due
+        return earliest if earliest > last_call else last_call
 
     def slow_age(self, task: PollState) -> float | None:
         """Return the age at which 99 of 100 tasks of its type are solved; None if not yet known."""
@@ -151,68 +175,66 @@ class AdaptivePolling:
         """Learn what a poll said."""
         if task.attached:
             return
-        model = self._model(task)
-        model.observe(task.since, sent, ended, ready)
-        if model.is_due(self._pressure):
+        model = self._models.get(task.type) or self._begin(task)
+        model.polls += 1
+        model.times.see(task.since, ended if ready else sent, ready)
+        risen = self._pressure - model.pressure
+        if model.polls >= model.replan_at or abs(risen) > _PRESSURE_NOTICED:
             model.times.refresh()
             model.replan(self._plan(model.times, model.polls), self._pressure)
 
     def observe_queueing(self, seconds: float, now: float) -> None:
         """Raise the price of polls while they queue, so that those are left out that pay least."""
-        elapsed = min(1.0, max(0.0, now - self._queueing_heard))
-        self._queueing_heard = now
+        heard, self._queueing_heard = self._queueing_heard, now
+        # As nearly always: nothing queues, and nothing has of late.
+        if seconds <= _QUEUEING_TOLERATED and not self._pressure:
+            return
+        elapsed = min(1.0, max(0.0, now - heard))
         excess = (seconds - _QUEUEING_TOLERATED) / _QUEUEING_TOLERATED
         rate = _PRESSURE_RATE if excess > 0 else _RELIEF_RATE
         change = rate * elapsed * max(-1.0, min(excess, 1.0))
         self._pressure = max(0.0, min(self._pressure + change, _PRESSURE_LIMIT))
 
-    def _planned(self, task: PollState, earliest: float) -> float:
-        """Return the age at which a poll of a task of known age costs least, give or take."""
-        model = self._model(task)
-        offset = self._offset + task.number * _SPREAD + task.polls * _SPREAD_OF_POLLS
-        chance = offset % 1.0
-        if task.polls:
-            free = max(0.0, model.plan.after(task.since) - earliest)
-            return earliest + free * (1 + _JITTER * (2 * chance - 1))
+    def _first(self, task: PollState) -> float:
+        """Return the age at which a task is polled for the first time."""
+        model = self._models.get(task.type) or self._begin(task)
+        chance = (self._offset + task.number * _SPREAD) % 1.0
         if not model.polls:
             return self._service.poll_times(task.family).first * (0.5 + chance)
         if (self._scouts_offset + task.number * _SPREAD_OF_SCOUTS) % 1.0 < _SCOUTS:
-            return model.plan.first() * chance
-        return model.plan.first() * (1 + _JITTER * (2 * chance - 1))
+            return model.plan.first * chance
+        return model.plan.first * (1 + _JITTER * (2 * chance - 1))
 
     def _unknown_age(self, task: PollState) -> float:
         """Return the next age for a task that may well have been ready before it was attached."""
         if task.last:
             return task.last + self._service.poll_times(task.family).interval
-        return self._service.min_poll_gap * ((self._offset + task.number * _SPREAD) % 1.0)
+        return self._gap * ((self._offset + task.number * _SPREAD) % 1.0)
 
-    def _lasting(self, task: PollState) -> float:
+    def _lasting(self, polls: int, age: float, end: float) -> float:
         """Return the age before which a poll would be missing in the end.
 
-        The polls that are left would just reach the deadline if each wait were longer than the one
+        The polls that are left would just reach the end if each wait were longer than the one
         before by the same factor.
         """
-        left = self._service.max_polls - task.polls
-        end = min(task.deadline, _LONGEST_WAIT)
-        age = max(task.last, self._service.min_poll_gap)
-        if not task.polls or left < 1 or age >= end:
+        left = self._most_polls - polls
+        if left < 1 or not 0.0 < age < end:
             return 0.0
         return age * math.pow(end / age, 1 / left)
 
-    def _model(self, task: PollState) -> _Model:
-        model = self._models.get(task.type)
-        if model is None:
-            if len(self._models) >= _MOST_TYPES:
-                del self._models[next(iter(self._models))]
-            defaults = self._service.poll_times(task.family)
-            times = SolveTimes(defaults.first + defaults.interval, self._half_life)
-            model = self._models[task.type] = _Model(times, self._plan(times, 0), self._pressure)
+    def _begin(self, task: PollState) -> _Model:
+        """Begin to learn of a type."""
+        if len(self._models) >= _MOST_TYPES:
+            del self._models[next(iter(self._models))]
+        defaults = self._service.poll_times(task.family)
+        times = SolveTimes(defaults.first + defaults.interval, self._half_life)
+        model = self._models[task.type] = _Model(times, self._plan(times, 0), self._pressure)
         return model
 
     def _plan(self, times: SolveTimes, polls: int) -> PollPlan:
         taught = max(_LEAST_SHARE, min(polls / _TAUGHT_AT, 1.0))
         price = self._poll_price * taught * math.exp(self._pressure)
-        return PollPlan(times.rates, price, self._service.min_poll_gap, self._longest)
+        return PollPlan(times.surviving(), price, self._gap, self._longest)
 
 
 @attrs.define(eq=False, repr=False)
@@ -224,30 +246,17 @@ class _Model:
     pressure: float
     """The logarithm of the price that the plan was made for, above the usual one."""
     polls: int = 0
-    planned_at: int = 0
-    """Number of polls that the plan knows of."""
-
-    def observe(self, since: float, sent: float, ended: float, ready: bool) -> None:
-        self.polls += 1
-        if ready:
-            self.times.see_ready(since, ended)
-        else:
-            self.times.see_processing(since, sent)
-
-    def is_due(self, pressure: float) -> bool:
-        """Tell whether enough has changed for a new plan."""
-        enough = min(self.polls // _REPLAN_SHARE, _REPLAN_AT_MOST)
-        return (
-            self.polls - self.planned_at >= enough
-            or abs(pressure - self.pressure) > _PRESSURE_NOTICED
-        )
+    replan_at: int = 0
+    """Number of polls from which on a new plan is due."""
 
     def replan(self, plan: PollPlan, pressure: float) -> None:
         self.plan = plan
         self.pressure = pressure
-        self.planned_at = self.polls
+        # When the new polls are that share of all, or as many as suffice in any case.
+        share = (self.polls - 1) // (_REPLAN_SHARE - 1)
+        self.replan_at = self.polls + max(1, min(share, _REPLAN_AT_MOST))
 
     def learned(self) -> LearnedTimes:
         plan = self.plan
         p20, p50, p90 = (plan.quantile(share) for share in (0.2, 0.5, 0.9))
-        return LearnedTimes(self.polls, p20, p50, p90, plan.first())
+        return LearnedTimes(self.polls, p20, p50, p90, plan.first)

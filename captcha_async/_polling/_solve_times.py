@@ -11,10 +11,12 @@ them as the rates of now make it likely. A bin forgets as it learns, so that dri
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from operator import add, mul, truediv
 
-__all__ = ["BINS", "EDGES", "WIDTHS", "SolveTimes", "bin_of", "surviving"]
+__all__ = ["BINS", "EDGES", "STARTS", "WIDTHS", "SolveTimes", "bin_of", "surviving"]
 
 BINS = 120
 # 0.15 s wide at first, 5 % of the age later; the last one ends after 20 minutes.
@@ -22,6 +24,10 @@ _SCALE, _GROWTH = 3.0, 0.05
 EDGES = tuple(_SCALE * math.expm1(_GROWTH * edge) for edge in range(BINS + 1))
 """Ages in seconds at which the bins begin; the last one is where the last bin ends."""
 WIDTHS = tuple(end - start for start, end in pairwise(EDGES))
+_MINUS_WIDTHS = tuple(-width for width in WIDTHS)
+STARTS = EDGES[1:-1]
+"""Where the second bin begins, and each later one: as many as are not beyond an age, that is the
+number of its bin. `bin_of` says so; the hot path, where calls count, does it itself."""
 
 # Before anything is known: the weight of this many tasks, spread widely around a typical time.
 _PRIOR_TASKS = 2.0
@@ -34,15 +40,17 @@ _MOMENT = 1e-3
 
 def bin_of(age: float) -> int:
     """Return the number of the bin that holds *age*."""
-    return min(int(math.log1p(age / _SCALE) / _GROWTH), BINS - 1)
+    return bisect_right(STARTS, age)
 
 
 def surviving(rates: Sequence[float]) -> list[float]:
     """Return the share of tasks that is still unsolved at each edge."""
-    shares = [1.0]
-    for rate, width in zip(rates, WIDTHS, strict=True):
-        shares.append(shares[-1] * math.exp(-rate * width))
-    return shares
+    return list(accumulate(_passing(rates), mul, initial=1.0))
+
+
+def _passing(rates: Sequence[float]) -> list[float]:
+    """Return for each bin the share of the tasks unsolved at its start that are so at its end."""
+    return list(map(math.exp, map(mul, rates, _MINUS_WIDTHS)))
 
 
 class SolveTimes:
@@ -50,10 +58,10 @@ class SolveTimes:
 
     Args:
         typical: about how many seconds a solve takes, as far as is known beforehand.
-        half_life: number of tasks seen in a bin after which the older ones weigh half.
+        half_life: number of tasks seen in a bin after which the older ones weigh half; at least 1.
     """
 
-    __slots__ = ("_forgetting", "_news", "_prior", "_seconds", "_solved", "rates")
+    __slots__ = ("_forgetting", "_news", "_passing", "_prior", "_seconds", "_solved", "rates")
 
     def __init__(self, typical: float, half_life: float) -> None:
         self._forgetting = math.log(2) / half_life
@@ -62,31 +70,65 @@ class SolveTimes:
         # Seconds, then solves, that were seen since `take_news`, for who adds them up.
         self._news = [0.0] * (2 * BINS)
         self._prior = _prior(typical)
-        self.rates = self._learned()
+        self.refresh()
 
     def refresh(self) -> None:
         """Bring the rates up to date with what was seen."""
-        self.rates = self._learned()
+        solved, seconds = self._prior
+        solved = _smooth(list(map(add, solved, self._solved)))
+        seconds = _smooth(list(map(add, seconds, self._seconds)))
+        self.rates = list(map(truediv, solved, seconds))
+        self._passing = _passing(self.rates)
 
-    def see_processing(self, since: float, age: float) -> None:
-        """Learn that a task was unsolved at *since*, and still was at *age*."""
-        self._add([(number, seconds, 0.0) for number, seconds in _pieces(since, age)])
+    def surviving(self) -> list[float]:
+        """Return the share of tasks that is still unsolved at each edge, as of the last refresh."""
+        return list(accumulate(self._passing, mul, initial=1.0))
 
-    def see_ready(self, since: float, age: float) -> None:
-        """Learn that a task was unsolved at *since*, and solved at *age*."""
-        rates = self.rates
-        left = 1.0
-        shares: list[tuple[int, float, float]] = []
-        for number, seconds in _pieces(max(0.0, min(since, age - _MOMENT)), max(age, _MOMENT)):
-            after = left * math.exp(-rates[number] * seconds)
-            shares.append((number, seconds, left - after + _LEAST * seconds))
-            left = after
-        later = total = sum([share for _, _, share in shares])
-        seen = []
-        for number, seconds, share in shares:
-            later -= share
-            seen.append((number, seconds * (later + share / 2) / total, share / total))
-        self._add(seen)
+    def see(self, since: float, age: float, ready: bool) -> None:
+        """Learn that a task was unsolved at *since*; and at *age* too, unless it was *ready*."""
+        if ready:
+            age = age if age > _MOMENT else _MOMENT
+            since = since if since < age - _MOMENT else age - _MOMENT
+        if age > EDGES[-1]:
+            age = EDGES[-1]
+        if age <= since:
+            return
+        # The seconds in each bin, from the first one on.
+        first, last = bisect_right(STARTS, since), bisect_right(STARTS, age)
+        if first == last:
+            pieces = [age - since]
+        else:
+            pieces = [EDGES[first + 1] - since, *WIDTHS[first + 1 : last], age - EDGES[last]]
+        shares = self._share_out(first, pieces) if ready else []
+        later = total = sum(shares)
+        news, all_seconds, all_solved = self._news, self._seconds, self._solved
+        forgetting, number = self._forgetting, first
+        for seconds in pieces:
+            solved = 0.0
+            if ready:
+                share = shares[number - first]
+                later -= share
+                seconds = seconds * (later + share / 2) / total
+                solved = share / total
+                news[BINS + number] += solved
+            keep = 1.0 - forgetting * seconds / WIDTHS[number]
+            news[number] += seconds
+            all_seconds[number] = all_seconds[number] * keep + seconds
+            all_solved[number] = all_solved[number] * keep + solved
+            number += 1
+
+    def _share_out(self, first: int, pieces: list[float]) -> list[float]:
+        """Return how likely each piece is the one in which a task was solved; their sum is any."""
+        last = first + len(pieces) - 1
+        # Of the tasks unsolved before each piece, the share that is so after it.
+        passing = self._passing[first : last + 1]
+        passing[0] = math.exp(-self.rates[first] * pieces[0])
+        passing[-1] = math.exp(-self.rates[last] * pieces[-1])
+        left = [1.0, *accumulate(passing, mul)]
+        return [
+            before - after + _LEAST * seconds
+            for (before, after), seconds in zip(pairwise(left), pieces, strict=True)
+        ]
 
     def take_news(self) -> list[int]:
         """Return what was seen since the last call, in thousandths: seconds by bin, then solves."""
@@ -107,36 +149,6 @@ class SolveTimes:
         self._solved = [factor * value for value in solved]
         self.refresh()
 
-    def _add(self, seen: list[tuple[int, float, float]]) -> None:
-        """Add to some bins: [(bin, seconds, solves)]."""
-        news, all_seconds, all_solved = self._news, self._seconds, self._solved
-        for number, seconds, solved in seen:
-            news[number] += seconds
-            news[BINS + number] += solved
-            keep = max(0.0, 1.0 - self._forgetting * seconds / WIDTHS[number])
-            all_seconds[number] = all_seconds[number] * keep + seconds
-            all_solved[number] = all_solved[number] * keep + solved
-
-    def _learned(self) -> list[float]:
-        solved, seconds = self._prior
-        solved = _smooth([a + b for a, b in zip(solved, self._solved, strict=True)])
-        seconds = _smooth([a + b for a, b in zip(seconds, self._seconds, strict=True)])
-        return [a / b for a, b in zip(solved, seconds, strict=True)]
-
-
-def _pieces(since: float, age: float) -> list[tuple[int, float]]:
-    """Cut the time from *since* to *age* at the edges: [(bin, seconds in it)]."""
-    age = min(age, EDGES[-1])
-    if age <= since:
-        return []
-    first, last = bin_of(since), bin_of(age)
-    if first == last:
-        return [(first, age - since)]
-    pieces = [(number, WIDTHS[number]) for number in range(first, last)]
-    pieces[0] = (first, EDGES[first + 1] - since)
-    pieces.append((last, age - EDGES[last]))
-    return pieces
-
 
 def _prior(typical: float) -> tuple[list[float], list[float]]:
     """Return what a few tasks would have shown in each bin: how many solved, seconds unsolved."""
@@ -151,8 +163,5 @@ def _prior(typical: float) -> tuple[list[float], list[float]]:
 
 def _smooth(values: list[float]) -> list[float]:
     """Mix each value with its neighbours: one bin alone is too few tasks to believe in."""
-    padded = [values[0], *values, values[-1]]
-    return [
-        (padded[number] + 2 * padded[number + 1] + padded[number + 2]) / 4
-        for number in range(len(values))
-    ]
+    before, after = [values[0], *values], [*values[1:], values[-1]]
+    return [(a + 2.0 * b + c) * 0.25 for a, b, c in zip(before, values, after, strict=False)]

@@ -40,6 +40,24 @@ BEHIND = 0.2
 paid for, and whoever submits more of them waits meanwhile; beyond that the schedule leaves polls
 out."""
 
+FOLLOWED = 20_000
+"""Tasks in flight whose polls are left as much of the core's time as further submissions.
+
+Most polls of a task come long after its submission. So where tasks are submitted as fast as it goes
+there are more of them than the process can follow before the first poll is late. Measured with
+100,000 that take 30 s, on a busy machine: answers are noticed after 3.0 s instead of 7.4, with 4.3
+polls instead of 2.9, and all is over as soon."""
+
+BURST = 100
+"""After so many submissions it is seen whether the polls need a pause of them."""
+
+BURSTING = 0.2
+"""Seconds within which so many are to be submitted for that; what comes in more slowly can be
+followed."""
+
+SHORTEST_PAUSE = 0.01
+"""Seconds below which a pause is not worth a timer."""
+
 NEAR = 2.0
 """Request time-outs before its deadline from which on a task is polled inside of a scope."""
 
@@ -71,6 +89,8 @@ class Watch:
         self._more_posted: Turn | None = None
         # Comes when the next moment has become earlier, if somebody waits for that.
         self._earlier: Turn | None = None
+        # When the last burst of submissions was over; set by `share_core`.
+        self._burst_over = 0.0
         # They poll what is due: (moment, task). Each account has hands of its own, as many as it
         # has lanes, so that those of one that does not reply are not missed by the others.
         self._hands: dict[Account, Hands[tuple[float, Solve]]] = {}
@@ -112,6 +132,19 @@ class Watch:
             if oldest is not None and self._now() > oldest[0] + BEHIND:
                 return True
         return False
+
+    async def share_core(self) -> None:
+        """Leave to the polls of the tasks in flight the part of the core that they will take.
+
+        Called after each `BURST` of submissions. Where they come as fast as it goes it makes a
+        pause, the longer the more tasks there are. Tasks with callbacks need none.
+        """
+        took = self._now() - self._burst_over
+        pause = took * len(self._watched) / FOLLOWED
+        polled = self._watched and next(reversed(self._watched)).callback is None
+        if took < BURSTING and pause >= SHORTEST_PAUSE and polled:
+            await anyio.sleep(pause)
+        self._burst_over = self._now()
 
     # -- when -------------------------------------------------------------------------------------
 
@@ -164,12 +197,14 @@ class Watch:
         if solve.done:
             self._plan(solve, 0.0)
             return
-        try:
-            solve.tenant.check()
-            solve.account.gates.fuse.check("poll")
-        except CaptchaError as error:
-            self._end(solve, error)
-            return
+        fuse = solve.account.gates.fuse
+        if solve.tenant.closed or fuse.error is not None:
+            try:
+                solve.tenant.check()
+                fuse.check("poll")
+            except CaptchaError as error:
+                self._end(solve, error)
+                return
         due = self._collector.next_poll(solve, solve.deadline)
         self._plan(solve, on_grain(due, solve, solve.deadline))
 
@@ -209,7 +244,7 @@ class Watch:
         if solve not in self._watched:
             return
         now = self._now()
-        if not solve.done and not solve.busy and now < solve.deadline:
+        if solve.outcome is None and not solve.busy and now < solve.deadline:
             later = self._collector.put_off(solve, due, solve.deadline)
             if later is not None:
                 self._plan(solve, on_grain(later, solve, solve.deadline))

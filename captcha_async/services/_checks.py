@@ -10,11 +10,20 @@ import attrs
 
 from ..errors import InvalidArgument, invalid
 from ..tasks._encoded import IMAGE_KINDS
+from ..tasks._fields import reader
 from ..tasks._files import image_format
 from ..tasks._model import Task
-from ._dialect import FieldUse, TypeDialect, uses_of
+from ._dialect import FieldUse, TypeDialect, per_dialect, uses_of
 
-__all__ = ["check_fields", "check_formats", "check_proxy_use", "check_required", "check_sizes"]
+__all__ = [
+    "Unjudged",
+    "check_fields",
+    "check_formats",
+    "check_proxy_use",
+    "check_required",
+    "check_sizes",
+    "unjudged",
+]
 
 
 def check_proxy_use(task: Task[Any], dialect: TypeDialect, service: str) -> None:
@@ -105,3 +114,40 @@ def _image_fields(model: Any) -> tuple[str, ...]:
     """The model's fields that hold images."""
     wires = {field.name: field.metadata.get("wire") for field in attrs.fields(model)}
     return tuple(name for name, wire in wires.items() if wire and wire.kind in IMAGE_KINDS)
+
+
+# -- tasks that need no check ---------------------------------------------------------------------
+
+
+class Unjudged:
+    """The tasks of a model of which no rule has anything to say but those for proxies, as most are.
+
+    They have what the service wants of all tasks, and none of the fields that are judged.
+    """
+
+    def __init__(self, model: Any, dialect: TypeDialect) -> None:
+        fields = [field.name for field in attrs.fields(model)]
+        uses = uses_of(model, dialect).values()
+        judged = {
+            "body",
+            *_lacking(model, dialect.fields, dialect.hints),
+            *_image_fields(model),
+            *(*dialect.values, *dialect.limits),
+        }
+        if any(use.with_proxy for use in uses):
+            judged.add("proxy")
+        needed = [use.name for use in uses if use.required]
+        if dialect.proxyless is None and "proxy" in fields:
+            needed.append("proxy")
+        absent = [name for name in fields if name in judged]
+        self._needed = reader(needed)
+        self._absent = reader(absent)
+        self._nothing = (None,) * len(absent)
+        self._none = bool(dialect.either or dialect.withdrawn)
+
+    def includes(self, task: Task[Any]) -> bool:
+        """Tell whether a task is one of them; of one that is not, nothing is said."""
+        return not (self._none or self._absent(task) != self._nothing or None in self._needed(task))
+
+
+unjudged = per_dialect(Unjudged)

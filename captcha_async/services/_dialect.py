@@ -10,15 +10,17 @@ the model's own fields.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from ._forms import FORMS, Form
 
-__all__ = ["FieldUse", "TypeDialect", "lone", "pair", "uses_of"]
+__all__ = ["FieldUse", "TypeDialect", "lone", "own_dialect", "pair", "per_dialect", "uses_of"]
+
+T = TypeVar("T")
 
 WORD = re.compile(r"(?P<name>\w+)(?P<need>[!+]?)(?:=(?P<beside>\^?)(?P<key>[\w.]+))?(?:@(\w+))?")
 
@@ -103,6 +105,33 @@ def pair(name: str, fields: str = "*", suffix: str = "Proxyless", **facts: Any) 
 def lone(name: str, fields: str = "*", **facts: Any) -> TypeDialect:
     """Make the dialect of a type that takes no proxy."""
     return TypeDialect(None, name, fields, **facts)
+
+
+def own_dialect(model: Any) -> TypeDialect:
+    """Return the dialect of a model in its own words."""
+    return _named(model.spec.type)
+
+
+@cache
+def _named(name: str) -> TypeDialect:
+    return TypeDialect(name, name)
+
+
+def per_dialect(make: Callable[[Any, TypeDialect], T]) -> Callable[[Any, TypeDialect], T]:
+    """Make what belongs to a model at a service once.
+
+    Dialects are told apart by identity, as they hold mappings; each is kept together with what was
+    made of it, so that no identity can come to mean another one.
+    """
+    made: dict[tuple[Any, int], tuple[TypeDialect, T]] = {}
+
+    def of(model: Any, dialect: TypeDialect) -> T:
+        found = made.get((model, id(dialect)))
+        if found is None:
+            found = made[model, id(dialect)] = (dialect, make(model, dialect))
+        return found[1]
+
+    return of
 
 
 # -- a model in the words of a service ------------------------------------------------------------

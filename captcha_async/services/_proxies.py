@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from ..errors import invalid
@@ -34,14 +35,22 @@ def check_address(proxy: Proxy, service: str, *, private: bool, names: bool) -> 
         private: whether it can reach private networks.
         names: whether it takes host names.
     """
-    address = proxy.address.strip("[]").rstrip(".").lower()
-    number = _number(address)
-    if number is None and not names:
+    is_name, own = _place(proxy.address)
+    if is_name and not names:
         rule = f"an IP address: {service} takes no host names"
         raise invalid("proxy.address", proxy.address, rule, show=False)
-    if not private and (_is_own_name(address) if number is None else _is_unreachable(number)):
+    if own and not private:
         rule = f"an address that {service} can reach, not one of a private network"
         raise invalid("proxy.address", proxy.address, rule, show=False)
+
+
+# A few proxies serve many tasks.
+@lru_cache(maxsize=1024)
+def _place(address: str) -> tuple[bool, bool]:
+    """Tell whether an address is a host name, and whether no other network can reach it."""
+    address = address.strip("[]").rstrip(".").lower()
+    number = _number(address)
+    return number is None, _is_own_name(address) if number is None else _is_unreachable(number)
 
 
 def check_type(proxy: Proxy, service: str, types: frozenset[str]) -> None:
@@ -52,9 +61,11 @@ def check_type(proxy: Proxy, service: str, types: frozenset[str]) -> None:
 
 def check_credentials(proxy: Proxy, service: str, forbidden: str) -> None:
     """Refuse characters that the service does not take in login and password."""
+    if not forbidden:
+        return
     for name in ("login", "password"):
         value = getattr(proxy, name)
-        if set(value or "") & set(forbidden):
+        if value and not set(forbidden).isdisjoint(value):
             rule = f"free of {' '.join(forbidden)} at {service}"
             raise invalid(f"proxy.{name}", value, rule, show=False)
 

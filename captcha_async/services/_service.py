@@ -16,8 +16,8 @@ from ..tasks._files import IMAGE_FORMATS
 from ..tasks._model import RawTask, ReportKind, Task
 from ..tasks._proxy import PROXY_TYPES, Proxy
 from ._capmonster_types import CAPMONSTER_TYPES
-from ._checks import check_fields, check_formats, check_proxy_use, check_sizes
-from ._dialect import TypeDialect
+from ._checks import check_fields, check_formats, check_proxy_use, check_sizes, unjudged
+from ._dialect import TypeDialect, own_dialect
 from ._error_codes import ERROR_CODES, ErrorCode
 
 __all__ = [
@@ -256,7 +256,7 @@ class Service:
         """
         found = self.dialects.get(model.__name__)
         if found is None and not is_known(model):
-            return TypeDialect(model.spec.type, model.spec.type)
+            return own_dialect(model)
         return found
 
     def type_name(self, task: Task[Any]) -> str:
@@ -327,6 +327,13 @@ class Service:
         """
         if not isinstance(task, Task):
             raise invalid("task", task, "a task such as RecaptchaV2Task(...)", show=False)
+        dialect = self.dialects.get(type(task).__name__)
+        if dialect is not None and unjudged(type(task), dialect).includes(task):
+            proxy = getattr(task, "proxy", None)
+            if proxy is not None:
+                check_proxy_use(task, dialect, self.name)
+                self._check_proxy(proxy)
+            return
         if isinstance(task, RawTask):
             given = [task.proxy, *task.fields.values()]
         else:
@@ -335,9 +342,8 @@ class Service:
             check_proxy_use(task, dialect, self.name)
             check_fields(task, dialect, self.name)
             check_sizes(task, dialect, self.name, self.max_image_bytes)
-        for proxy in given:
-            if isinstance(proxy, Proxy):
-                self._check_proxy(proxy)
+        for each in given:
+            self._check_proxy(each)
         check_formats(task, self.name, self.image_formats)
 
     def _taken(self, task: Task[Any]) -> TypeDialect:
@@ -352,7 +358,9 @@ class Service:
             where = f"{dialect.withdrawn}; RawTask sends it all the same; {where}"
         raise invalid("task", model.__name__, f"a type that {self.name} takes ({where})")
 
-    def _check_proxy(self, proxy: Proxy) -> None:
+    def _check_proxy(self, proxy: object) -> None:
+        if not isinstance(proxy, Proxy):
+            return
         # Imported late: most tasks have no proxy.
         from ._proxies import check_address, check_credentials, check_type
 

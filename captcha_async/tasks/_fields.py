@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -26,6 +27,7 @@ __all__ = [
     "number",
     "proxy",
     "raw",
+    "reader",
     "secret",
     "text",
     "texts",
@@ -76,10 +78,9 @@ def declare(
     repr: bool | Callable[[Any], str] = True,
 ) -> Any:
     """Declare a field of any kind; a default is never checked."""
-    optional = default is not attrs.NOTHING
 
     def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if not (optional and value is default):
+        if value is not default:
             check(attribute.name, value)
 
     return attrs.field(
@@ -90,6 +91,13 @@ def declare(
         repr=repr,
         metadata={"wire": wire},
     )
+
+
+def reader(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads these fields of a model all at once."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda model: tuple(getattr(model, name) for name in names)
 
 
 def path_of(wire: str) -> tuple[str, ...]:
@@ -143,15 +151,19 @@ def url(wire: str, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any
     return declare(field, default=default, kw_only=kw_only, check=check_url)
 
 
+_URL_START = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://[^/?#]")
+_URL = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]\S*")
+
+
 def check_url(name: str, value: Any) -> None:
     """Refuse what is certainly no http(s) URL."""
     if not isinstance(value, str):
         raise invalid(name, value, "a string")
-    scheme, separator, rest = value.partition("://")
-    if scheme.lower() not in ("http", "https") or not separator or rest[:1] in ("", "/", "?", "#"):
+    if _URL.fullmatch(value):
+        return
+    if not _URL_START.match(value):
         raise invalid(name, value, "a full URL that starts with http:// or https://")
-    if value.split() != [value]:
-        raise invalid(name, value, "a URL without white space")
+    raise invalid(name, value, "a URL without white space")
 
 
 def texts(

@@ -123,12 +123,15 @@ def file_bytes(given: bytes | str) -> bytes | None:
     """
     content = given.encode("utf-8", "surrogateescape") if isinstance(given, str) else given
     for _ in range(MOST_LAYERS):
-        inner = None if _is_known(content) else _decode(content)
+        if _is_known(content):
+            return content
+        inner = _decode(content)
         if inner is None:
             break
         content = inner
-    if _is_known(content):
-        return content
+    else:
+        if _is_known(content):
+            return content
     if isinstance(given, bytes):
         return given
     # Many a word can be read as base64 by so lenient a reader; here it has to be spelled right.

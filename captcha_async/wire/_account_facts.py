@@ -115,8 +115,8 @@ def _expiry(value: Any) -> datetime | None:
     return read_moment(value) or read_moment((read_count(value) or 0) // 1000)
 
 
-def read_queue(data: Mapping[str, Any]) -> QueueStatistics:
-    """Read getQueueStats' reply."""
+def read_queue(data: Mapping[str, Any], *, raw: Mapping[str, Any]) -> QueueStatistics:
+    """Read getQueueStats' reply; *raw* is what the service sent."""
     load, speed = read_cost(get(data, "load")), read_cost(get(data, "speed"))
     return QueueStatistics(
         waiting=read_count(get(data, "waiting")),
@@ -124,7 +124,7 @@ def read_queue(data: Mapping[str, Any]) -> QueueStatistics:
         bid=read_cost(get(data, "bid")),
         speed=None if speed is None else float(speed),
         total=read_count(get(data, "total")),
-        raw=dict(data),
+        raw=dict(raw),
     )
 
 

@@ -65,7 +65,10 @@ class SolutionCodec:
         required = {field.name for field in fields if field.default is attrs.NOTHING}
         self._fields = [_Place(name, wire, name in required) for name, wire in wires.items()]
         self._required = [place for place in self._fields if place.required]
+        self._needed = frozenset(required)
         self._texts = {field.name for field in fields if field.type in _TEXT}
+        self._heads = {head for place in self._fields for head in place.heads}
+        self._plain = self._plain_places()
         self._decoded = {"raw", *(name for name, wire in wires.items() if wire.decode is not None)}
 
     def load(self, answer: Mapping[str, Any]) -> Solution:
@@ -77,6 +80,9 @@ class SolutionCodec:
             UnreadableSolution: a documented key is missing or of an unknown form, or nothing is in
                 any of them.
         """
+        plain = self._read_plain(answer) if type(answer) is dict else None
+        if plain is not None:
+            return plain
         items = answer.items() if isinstance(answer, Mapping) else ()
         keys = {lower(key): value for key, value in items}
         try:
@@ -94,6 +100,37 @@ class SolutionCodec:
             "it is kept in the error's `raw`.",
             raw=answer,
         )
+
+    def _plain_places(self) -> dict[str, str]:
+        """The fields that are read as they are, by the key that leads to them and to no other."""
+        heads = [head for place in self._fields for head in place.heads]
+        return {
+            path[0]: place.name
+            for place in self._fields
+            if place.decode is None and place.name in self._texts
+            for path in place.paths
+            if len(path) == 1 and heads.count(path[0].lower()) == 1
+        }
+
+    def _read_plain(self, answer: dict[str, Any]) -> Solution | None:
+        """Read an answer of texts alone under documented keys, as most are; None if it is none.
+
+        There is nothing then to choose between: each text stands for a field, and each field has
+        but one. What `_read` would make of it is the same.
+        """
+        values: dict[str, Any] = {}
+        for key, value in answer.items():
+            name = self._plain.get(key)
+            if name is None:
+                if lower(key) in self._heads:
+                    return None
+            elif name in values or type(value) is not str or not value.strip():
+                return None
+            else:
+                values[name] = value
+        if not values or not self._needed <= values.keys():
+            return None
+        return self._model(raw=answer, **values)
 
     def _legible(self, answer: Mapping[str, Any], keys: Mapping[str, Any]) -> list[_Place]:
         """The places that can be read; each optional one is tried beside the required ones."""
@@ -151,14 +188,16 @@ class SolutionCodec:
 class _Place:
     """Where a field of a solution may stand."""
 
-    __slots__ = ("_empty", "_paths", "decode", "name", "required")
+    __slots__ = ("_empty", "_paths", "decode", "heads", "name", "paths", "required")
 
     def __init__(self, name: str, wire: WireField, required: bool) -> None:
         self.name = name
         self.required = required
         self.decode = wire.decode
         self._empty = wire.empty
-        self._paths = [(path[0].lower(), path[1:]) for path in (wire.path, *wire.aliases)]
+        self.paths = (wire.path, *wire.aliases)
+        self._paths = [(path[0].lower(), path[1:]) for path in self.paths]
+        self.heads = [head for head, _ in self._paths]
 
     def find(self, keys: Mapping[str, Any]) -> Any:
         """Return the value from an answer whose keys are in lower case, or None."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from ._values import get, read_text
+from ._values import read_text
 
 __all__ = ["NO_DETAILS", "Details", "read_count", "read_details", "read_moment"]
 
@@ -30,20 +30,22 @@ class Details:
 
 NO_DETAILS = Details()
 
-# Most replies have none of them; in small letters.
-_NAMES = frozenset(("ip", "createtime", "endtime", "solvecount"))
+_NAMES = frozenset(("ip", "createTime", "endTime", "solveCount"))
 
 
 def read_details(data: Mapping[str, Any]) -> Details:
-    """Read a getTaskResult reply; what is of another form is passed over."""
-    if _NAMES.isdisjoint([name.lower() for name in data]):
+    """Read a getTaskResult reply in the documented spelling; what has another form is passed over.
+
+    Most replies have none of them.
+    """
+    if _NAMES.isdisjoint(data):
         return NO_DETAILS
-    ip = read_text(get(data, "ip"))
+    ip = read_text(data.get("ip"))
     return Details(
         ip=ip if ip and ip.isprintable() and len(ip) <= LONGEST_ADDRESS else None,
-        created=read_moment(get(data, "createTime")),
-        ended=read_moment(get(data, "endTime")),
-        workers=read_count(get(data, "solveCount")),
+        created=read_moment(data.get("createTime")),
+        ended=read_moment(data.get("endTime")),
+        workers=read_count(data.get("solveCount")),
     )
 
 
@@ -57,5 +59,7 @@ def read_count(value: Any) -> int | None:
     """Read a whole number from 0 on, as a number or as text; None for all else."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if type(value) is int:
+        return value if 0 <= value < 10**18 else None
     text = read_text(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

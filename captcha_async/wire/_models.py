@@ -9,9 +9,10 @@ from typing import Any
 from ..errors import UnreadableSolution, invalid
 from ..services import Service
 from ..services._checks import check_required
+from ..services._dialect import own_dialect
 from ..tasks._families import all_models, find_model
 from ..tasks._model import RawSolution, RawTask, Solution, Task, TaskSpec, solution_type
-from ._codecs import solution_codec
+from ._codecs import SolutionCodec, solution_codec
 from ._paths import look_up
 from ._task_codec import TaskCodec, dump_raw, task_codec
 
@@ -37,7 +38,8 @@ def dump_request(task: Task[Any], service: Service) -> dict[str, Any]:
     if isinstance(task, RawTask):
         return {"task": dump_raw(task)}
     codec = _codec(type(task), service)
-    return {"task": codec.dump(task), **codec.dump_beside(task)}
+    body: dict[str, Any] = {"task": codec.dump(task)}
+    return body | codec.dump_beside(task) if codec.beside else body
 
 
 def load_task(
@@ -83,13 +85,20 @@ def load_solution(task_type: str | type[Task[Any]], answer: Any) -> Solution:
     Raises:
         UnreadableSolution: a documented key is missing; the answer is in its `raw`.
     """
-    model = _find_model(task_type) if isinstance(task_type, str) else task_type
-    kind = RawSolution if model is None else solution_type(model)
+    named: Any = task_type
+    codec = _solution_codec(named)
     try:
-        return solution_codec(kind).load(_as_object(answer))
+        return codec.load(answer if type(answer) is dict else _as_object(answer))
     except UnreadableSolution as error:
         error.raw = answer
         raise
+
+
+@cache
+def _solution_codec(task_type: Any) -> SolutionCodec:
+    """The codec of the answers to a task type."""
+    model = _find_model(task_type) if isinstance(task_type, str) else task_type
+    return solution_codec(RawSolution if model is None else solution_type(model))
 
 
 def _as_object(answer: Any) -> Mapping[str, Any]:
@@ -119,7 +128,8 @@ Model = type[Task[Any]]
 
 
 def _codec(model: Model, service: Service | None) -> TaskCodec:
-    return task_codec(model, None if service is None else service.dialect(model))
+    dialect = None if service is None else service.dialect(model)
+    return task_codec(model, own_dialect(model) if dialect is None else dialect)
 
 
 def find_codec(
@@ -132,7 +142,7 @@ def find_codec(
     name = str(body.get("type"))
     groups = [] if service is None else [[*map(_at(service), _models_at(service, name))]]
     if own:
-        groups.append([task_codec(model) for model in _models_of(name)])
+        groups.append([_codec(model, None) for model in _models_of(name)])
     for codecs in groups:
         fitting = [codec for codec in codecs if _matches(body, codec.fixed)]
         if fitting:

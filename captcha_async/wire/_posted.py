@@ -79,7 +79,7 @@ def _pingback(fields: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _has_shape(fields: Mapping[str, Any]) -> bool:
-    return "status" in fields or any(name.lower() in SHAPE for name in fields)
+    return not SHAPE.isdisjoint(map(str.lower, fields))
 
 
 def _form(text: bytes) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from ..errors import (
 from ..services import ErrorCode, Service
 from ..services._error_codes import ERROR_CODES
 from ._retry_after import read_retry_after
-from ._values import get, read_integer, read_text
+from ._values import read_integer, read_text
 
 __all__ = [
     "NO_CODE",
@@ -74,6 +74,7 @@ _CODE = re.compile(r"(ERR(?:OR)?_[A-Z0-9_]+)\s*(?:[:|,;-]\s*(.*))?", re.IGNORECA
 _ERROR = re.compile(r"ERROR\s*[:|]\s*(.*)", re.IGNORECASE | re.DOTALL)
 _END = re.compile(r"[\s:|,;]")
 _WORD = re.compile(r"[A-Z0-9_]+")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAME = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 
 NO_CODE = "ERROR"
@@ -98,6 +99,8 @@ def as_code(
         in_place_of_id: whether a task's id was expected. No id has spaces, or looks like a name in
             capitals.
     """
+    if in_place_of_id and _UUID.fullmatch(text):
+        return None
     text = text.strip().strip("\"'")
     if not text or len(text) > LONGEST_TEXT:
         return None
@@ -123,10 +126,11 @@ def as_code(
 
 
 def find_refusal(service: Service, data: Mapping[str, Any]) -> Refusal | None:
-    """Find the error that a JSON object tells of, if it tells of one."""
-    number = get(data, "errorId")
-    code = read_text(get(data, "errorCode"))
-    description = read_text(get(data, "errorDescription"))
+    """Find the error that a reply tells of, if it tells of one; its keys are `spelled`."""
+    number, code = data.get("errorId"), data.get("errorCode")
+    if not number and (code is None or code == ""):
+        return _elsewhere(service, data)
+    code, description = read_text(code), read_text(data.get("errorDescription"))
     if isinstance(number, str) and not code and as_code(number, service.error_codes):
         code = number.strip()
     error_id = read_integer(number)
@@ -144,7 +148,10 @@ def find_refusal(service: Service, data: Mapping[str, Any]) -> Refusal | None:
 
 def _elsewhere(service: Service, data: Mapping[str, Any]) -> Refusal | None:
     for key in _OTHER_KEYS:
-        text = read_text(get(data, key))
+        value = data.get(key)
+        if value is None or value == "":
+            continue
+        text = read_text(value)
         found = as_code(text, service.error_codes) if text else None
         if found is not None and found.code in service.error_codes:
             return found

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -40,6 +41,7 @@ from ._values import (
     read_json,
     read_object,
     read_text,
+    spelled,
 )
 
 if TYPE_CHECKING:
@@ -113,19 +115,21 @@ def read_created(service: Service, reply: Reply) -> Created:
         ProtocolError: the reply is of no known form, and no task was created.
     """
     data = _data(service, reply, creates=True)
-    task_id = read_task_id(data)
-    status = _Status.of(service, data)
-    answer = _answer(reply, data, status)
+    task_id = _as_task_id(data.get("taskId"))
+    # Mostly there is neither: the task has only just begun.
+    status = _status(data) if "status" in data else ""
+    answer = _answer(service, reply, data, status) if status or "solution" in data else None
     if answer is not None:
         # Without an id it was solved and paid for, and there is nothing to ask for later.
         task_id = unnamed_id() if task_id is None else task_id
-        return Created(task_id, answer.solution, answer.cost, reply.seconds_to_wait, answer.details)
+        return Created(task_id, answer.solution, answer.cost, answer.retry_after, answer.details)
     if task_id is not None:
-        return Created(task_id, None, read_cost(get(data, "cost")), reply.seconds_to_wait)
+        wait = None if reply.retry_after is None else reply.seconds_to_wait
+        return Created(task_id, None, read_cost(data.get("cost")), wait)
     refusal = _refusal(service, data)
     if refusal is not None:
         raise service_said(service, reply, refusal)
-    if status.failed:
+    if _word(status) == FAILED:
         raise _failed(service, reply, data)
     error = status_error(service, reply)
     refused = 300 <= reply.status < 500 and reply.status != 408
@@ -147,10 +151,10 @@ def read_task_result(service: Service, reply: Reply) -> TaskResult:
         TransportError: something before the service refused the request.
         ProtocolError: the reply is of no known form.
     """
-    said = _judge(service, reply, _data(service, reply))
-    if isinstance(said, CaptchaError):
-        raise said
-    return said
+    data = _data(service, reply)
+    status = _status(data)
+    answer = _answer(service, reply, data, status)
+    return _judge(service, reply, data, status) if answer is None else answer
 
 
 def read_account(service: Service, reply: Reply) -> AccountFacts:
@@ -171,7 +175,7 @@ def read_account(service: Service, reply: Reply) -> AccountFacts:
         currency=service.currency,
         credits=read_count(get(data, "captchaCredits")),
         packages=read_packages(get(data, "packages")),
-        raw=dict(data),
+        raw=dict(read_object(reply.body)),
     )
 
 
@@ -184,7 +188,7 @@ def read_queue_statistics(service: Service, reply: Reply) -> QueueStatistics:
     """
     from ._account_facts import QueueStatistics, read_queue
 
-    queue = read_queue(_accepted(service, reply))
+    queue = read_queue(_accepted(service, reply), raw=read_object(reply.body))
     if reply.status >= 300 or queue == QueueStatistics(raw=queue.raw):
         raise status_error(service, reply)
     return queue
@@ -231,7 +235,11 @@ def read_user_agent(service: Service, reply: Reply) -> str:
 
 def read_task_id(data: Mapping[str, Any]) -> TaskId | None:
     """Read the id of a task as it came; None if there is none, or something else in its place."""
-    value = read_id(get(data, "taskId"))
+    return _as_task_id(get(data, "taskId"))
+
+
+def _as_task_id(value: Any) -> TaskId | None:
+    value = read_id(value)
     return None if isinstance(value, str) and as_code(value, in_place_of_id=True) else value
 
 
@@ -247,53 +255,50 @@ LONGEST_ANSWER = 1_000_000
 _ANSWERS = ("gRecaptchaResponse", "token", "text", "answer", "cookies", "cf_clearance")
 
 
-class _Status(NamedTuple):
-    """What a reply calls the task's state, and which that is, if any of them."""
-
-    text: str
-    waiting: bool
-    ready: bool
-    failed: bool
-
-    @classmethod
-    def of(cls, service: Service, data: Mapping[str, Any]) -> _Status:
-        text = read_text(get(data, "status"))[:100]
-        word = text.lower().replace(" ", "_").replace("-", "_")
-        return cls(text, word in service.not_yet, word == READY, word == FAILED)
+def _status(data: Mapping[str, Any]) -> str:
+    """What a reply calls the task's state."""
+    said = data.get("status")
+    return READY if said == READY else read_text(said)[:100]
 
 
-def _answer(reply: Reply, data: Mapping[str, Any], status: _Status) -> TaskResult | None:
+@lru_cache(maxsize=256)
+def _word(status: str) -> str:
+    """A status without the differences in spelling, as `Service.not_yet` has it."""
+    return status.lower().replace(" ", "_").replace("-", "_")
+
+
+def _answer(
+    service: Service, reply: Reply, data: Mapping[str, Any], status: str
+) -> TaskResult | None:
     """Return the answer that is in a reply; None if there is none."""
-    if status.waiting or status.failed:
+    word = _word(status)
+    if word == FAILED or word in service.not_yet:
         return None
-    solution = _solution(data, ready=status.ready)
+    solution = _solution(data, ready=word == READY)
     if solution is None:
         return None
-    cost, details = read_cost(get(data, "cost")), read_details(data)
-    return TaskResult(status.text or READY, solution, cost, reply.seconds_to_wait, None, details)
+    wait = None if reply.retry_after is None else reply.seconds_to_wait
+    cost, details = read_cost(data.get("cost")), read_details(data)
+    return TaskResult(status or READY, solution, cost, wait, None, details)
 
 
-def _judge(service: Service, reply: Reply, data: Mapping[str, Any]) -> TaskResult | CaptchaError:
-    """Decide what a reply is: an answer, "not yet", something doubtful, or an error."""
-    status = _Status.of(service, data)
-    answer = _answer(reply, data, status)
-    if answer is not None:
-        return answer
+def _judge(service: Service, reply: Reply, data: Mapping[str, Any], status: str) -> TaskResult:
+    """Decide what a reply without an answer is: "not yet", something doubtful, or an error."""
     wait = reply.seconds_to_wait
     refusal = _refusal(service, data)
     if refusal is not None:
         known = service.error_codes.get(refusal.code.upper())
         if known is not None and known.error is None:
             return TaskResult("processing", retry_after=wait)
-        return service_said(service, reply, refusal)
-    if status.waiting:
-        return TaskResult(status.text, retry_after=wait)
-    if status.failed:
-        return _failed(service, reply, data)
+        raise service_said(service, reply, refusal)
+    word = _word(status)
+    if word in service.not_yet:
+        return TaskResult(status, retry_after=wait)
+    if word == FAILED:
+        raise _failed(service, reply, data)
     if not _of_the_protocol(reply, data):
-        return status_error(service, reply, poll=True)
-    doubt = _doubt(service, reply, data, status.text)
-    return TaskResult(status.text, retry_after=wait, doubt=doubt)
+        raise status_error(service, reply, poll=True)
+    return TaskResult(status, retry_after=wait, doubt=_doubt(service, reply, data, status))
 
 
 def _accepted(service: Service, reply: Reply) -> Mapping[str, Any]:
@@ -308,11 +313,15 @@ def _accepted(service: Service, reply: Reply) -> Mapping[str, Any]:
 def _data(service: Service, reply: Reply, *, creates: bool = False) -> Mapping[str, Any]:
     """Return the reply as an object, also what has the form of the services' older interface.
 
-    That one says `OK|…` or a code as bare text, or `{"status": 1, "request": "…"}`.
+    That one says `OK|…` or a code as bare text, or `{"status": 1, "request": "…"}`. The documented
+    keys of createTask's and getTaskResult's replies are there in their documented spelling.
     """
     data = read_json(reply.body)
     if isinstance(data, dict):
-        text, done = get(data, "request"), read_text(get(data, "status"))
+        data = spelled(data)
+        if "request" not in data:
+            return data
+        text, done = data["request"], read_text(data.get("status"))
         if not isinstance(text, str) or done not in ("0", "1"):
             return data
         return _of_text(service, reply, f"OK|{text}" if done == "1" else text, creates) or data
@@ -336,7 +345,7 @@ def _of_text(service: Service, reply: Reply, text: str, creates: bool) -> dict[s
 def _refusal(service: Service, data: Mapping[str, Any]) -> Refusal | None:
     """Find the error that the service tells of, also where the task id should be."""
     found = find_refusal(service, data)
-    value = get(data, "taskId")
+    value = data.get("taskId")
     if found is not None or not isinstance(value, str):
         return found
     return as_code(value, service.error_codes, in_place_of_id=True)
@@ -344,14 +353,16 @@ def _refusal(service: Service, data: Mapping[str, Any]) -> Refusal | None:
 
 def _solution(data: Mapping[str, Any], *, ready: bool) -> Any:
     """Return the answer, or None; only `ready` makes one of a solution that holds nothing."""
-    value = get(data, "solution")
+    value = data.get("solution")
+    if ready and value and isinstance(value, dict):
+        return value
     if isinstance(value, str):
         value = value.strip()
         inner = read_object(value.encode("utf-8", "replace")) if value[:1] == "{" else None
         text = {"text": value, "token": value, "answer": value} if value else None
         value = dict(inner) if inner else text
     if value is None or value in ("", [], {}):
-        found = {key: get(data, key) for key in _ANSWERS} if ready else {}
+        found = {key: data.get(key) for key in _ANSWERS} if ready else {}
         found = {key: item for key, item in found.items() if not is_empty(item)}
         return found or None
     return value if ready or not is_empty(value) else None
@@ -359,12 +370,11 @@ def _solution(data: Mapping[str, Any], *, ready: bool) -> Any:
 
 def _of_the_protocol(reply: Reply, data: Mapping[str, Any]) -> bool:
     """Tell whether an object without an answer, an error or "not yet" is the service's at all."""
-    names = {name.lower() for name in data}
-    return "status" in names or ("errorid" in names and reply.status < 300)
+    return "status" in data or ("errorId" in data and reply.status < 300)
 
 
 def _failed(service: Service, reply: Reply, data: Mapping[str, Any]) -> Unsolvable:
-    said = read_text(get(data, "errorDescription"))
+    said = read_text(data.get("errorDescription"))
     text = f" ({' '.join(said.split())[:300].rstrip('.')})" if said else ""
     return Unsolvable(
         f"{service.name} says that the task has failed{text}: create a new task, a second try "
@@ -383,11 +393,11 @@ def _doubt(
         return UnreadableSolution(
             f"{service.name} says that the task is ready but sends no solution; its reply is in "
             "the error's `raw`.",
-            raw=dict(data),
+            raw=dict(read_object(reply.body)),
             http_status=reply.status,
             retry_after=reply.seconds_to_wait,
         )
-    said = read_text(get(data, "errorDescription"))
+    said = read_text(data.get("errorDescription"))
     text = f" ({' '.join(said.split())[:300].rstrip('.')})" if said else ""
     return UnknownServiceError(
         f"{service.name} says of the task {status or 'nothing'!r}{text}, which is no documented "

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import attrs
 
 from ..errors import invalid
-from ..services._dialect import FieldUse, TypeDialect, uses_of
-from ..tasks._fields import WireField
+from ..services._dialect import FieldUse, TypeDialect, per_dialect, uses_of
+from ..tasks._fields import WireField, reader
 from ..tasks._model import RawTask, Task
 from ..tasks._proxy import Proxy
 from ._paths import lower, merge, put, spelled, take
@@ -32,6 +32,37 @@ Read = tuple[Values, Values]
 """The values by field, and what is left over by the body's own keys."""
 
 
+class _Writers:
+    """How some fields of a model are written."""
+
+    def __init__(
+        self, uses: Sequence[FieldUse], fields: Mapping[str, attrs.Attribute[Any]]
+    ) -> None:
+        self._read = reader([use.name for use in uses])
+        self._hows = [
+            (use.key, fields[use.name].default, fields[use.name].metadata["wire"].encode, use.form)
+            for use in uses
+        ]
+
+    def write(self, task: Task[Any], body: Values) -> Values:
+        """Put the fields into *body* that are given, and return it."""
+        for value, how in zip(self._read(task), self._hows, strict=True):
+            if value is None:
+                continue
+            key, default, encode, form = how
+            if default is not attrs.NOTHING and value == default:
+                continue
+            if encode is not None:
+                value = encode(value)
+            if form is not None:
+                value = form.write(value)
+            if key in body or "." in key:
+                put(body, key, value)
+            else:
+                body[key] = value
+        return body
+
+
 class TaskCodec:
     """Writes and reads the task objects of one model in the words of one service."""
 
@@ -46,12 +77,12 @@ class TaskCodec:
             name: field.metadata["wire"] for name, field in fields.items()
         }
         self._required = [name for name, field in fields.items() if field.default is attrs.NOTHING]
-        self._writers = [
-            (use, fields[use.name].default, self._wires[use.name].encode) for use in self._uses
-        ]
+        self._types = dialect.of(proxied=False), dialect.of(proxied=True)
+        self._inside = _Writers([use for use in self._uses if not use.beside], fields)
+        self._outside = _Writers([use for use in self._uses if use.beside], fields)
         # Deeper keys first: what is left of their object is another field's value.
         self._readers = sorted(self._uses, key=lambda use: -len(use.path))
-        self._beside = any(use.beside for use in self._uses)
+        self.beside = any(use.beside for use in self._uses)
         self._flat = all(len(use.path) == 1 for use in self._uses)
         self._flat &= not any("." in key for key in (*self.fixed, *dialect.moved))
 
@@ -59,13 +90,11 @@ class TaskCodec:
 
     def dump(self, task: Task[Any]) -> Values:
         """Return the task object."""
-        proxy: Proxy | None = getattr(task, "proxy", None)
-        body: Values = {"type": self._dialect.of(proxied=proxy is not None)}
+        proxy: Proxy | None = getattr(task, "proxy", None) if self._has_proxy else None
+        body: Values = {"type": self._types[proxy is not None]}
         for key, value in self.fixed.items():
             put(body, key, value)
-        for use, value in self._given(task):
-            if not use.beside:
-                put(body, use.key, value)
+        self._inside.write(task, body)
         for ours, theirs in self._dialect.moved.items():
             moved = take(body, ours)
             if moved is not None:
@@ -76,20 +105,7 @@ class TaskCodec:
 
     def dump_beside(self, task: Task[Any]) -> Values:
         """Return what stands beside the task object in createTask's body."""
-        if not self._beside:
-            return {}
-        return {use.key: value for use, value in self._given(task) if use.beside}
-
-    def _given(self, task: Task[Any]) -> list[tuple[FieldUse, Any]]:
-        given = []
-        for use, default, encode in self._writers:
-            value = getattr(task, use.name)
-            if value is None or (default is not attrs.NOTHING and value == default):
-                continue
-            if encode is not None:
-                value = encode(value)
-            given.append((use, value if use.form is None else use.form.write(value)))
-        return given
+        return self._outside.write(task, {})
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -250,19 +266,5 @@ def _plain(value: Any) -> Any:
     return value
 
 
-# Codecs by model and dialect; dialects are told apart by identity, as they hold mappings. Each is
-# kept together with its dialect, so that no identity can come to mean another one.
-_codecs: dict[tuple[type[Task[Any]], int], tuple[TypeDialect, TaskCodec]] = {}
-_own: dict[type[Task[Any]], TypeDialect] = {}
-
-
-def task_codec(model: type[Task[Any]], dialect: TypeDialect | None = None) -> TaskCodec:
-    """Return the codec of a task model in a service's words, or in the model's own."""
-    if dialect is None:
-        dialect = _own.get(model) or _own.setdefault(
-            model, TypeDialect(model.spec.type, model.spec.type)
-        )
-    found = _codecs.get((model, id(dialect)))
-    if found is None:
-        found = _codecs[model, id(dialect)] = (dialect, TaskCodec(model, dialect))
-    return found[1]
+task_codec = per_dialect(TaskCodec)
+"""Returns the codec of a task model in the words of a dialect."""

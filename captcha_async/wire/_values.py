@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -21,10 +22,14 @@ __all__ = [
     "read_json",
     "read_object",
     "read_text",
+    "spelled",
 ]
 
 MOST_COST = Decimal(1_000_000)
 """No task costs as much, in any currency; a larger number is a fault of the service."""
+
+LONGEST_COST = 30
+"""Characters of a cost that is kept, once it was read; no service writes a longer one."""
 
 MOST_BALANCE = Decimal(10) ** 15
 
@@ -33,6 +38,19 @@ MOST_DECIMALS = 12
 
 LONGEST_ID = 200
 """Characters; what is longer is no id."""
+
+# The keys of createTask's and getTaskResult's replies, as they are documented, by small letters.
+_SPELLINGS = {
+    name.lower(): name
+    for name in (
+        *("errorId", "errorCode", "errorDescription", "taskId", "status", "solution", "cost"),
+        *("ip", "createTime", "endTime", "solveCount"),
+        # Where a solution is not in an object of its own, and where older interfaces say things.
+        *("gRecaptchaResponse", "token", "text", "answer", "cookies", "cf_clearance"),
+        *("request", "error", "code", "message"),
+    )
+}
+_DOCUMENTED = frozenset(_SPELLINGS.values())
 
 
 def read_object(body: bytes) -> Mapping[str, Any]:
@@ -68,6 +86,22 @@ def get(data: Mapping[str, Any], key: str) -> Any:
     return None
 
 
+def spelled(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a reply with every documented key in its documented spelling; no other is taken away.
+
+    So letter case is looked at once for a reply, not once for each key that it does not have.
+    """
+    if _DOCUMENTED.issuperset(data):
+        return data
+    found = dict(data)
+    for name, value in data.items():
+        documented = _SPELLINGS.get(name.lower())
+        if documented is not None:
+            # Of several spellings the documented one counts, then the first.
+            found.setdefault(documented, value)
+    return found
+
+
 def read_text(value: Any) -> str:
     """Return a text without white space around it; a number as text; '' for all else."""
     if isinstance(value, str):
@@ -89,20 +123,29 @@ def read_integer(value: Any) -> int | None:
 
 def read_id(value: Any) -> TaskId | None:
     """Read a task's id as it came; 0, '' and negative numbers are what error replies carry."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        value = int(value)
+    if type(value) is int:
+        return value if value > 0 else None
     if isinstance(value, str):
         text = value.strip()
         plain = text.isprintable() and not any(map(str.isspace, text))
         return text if plain and text.strip("0") and len(text) <= LONGEST_ID else None
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if value > 0 else None
+    whole = isinstance(value, float) and value.is_integer() and 0 < value < 2**53
+    return int(value) if whole else None
 
 
 def read_cost(value: Any) -> Decimal | None:
     """Read what a task cost; None for what no task can cost, such as a negative amount."""
+    if value is None:
+        return None
+    if type(value) is str and len(value) <= LONGEST_COST:
+        return _cost(value)
     return _amount(value, Decimal(0), MOST_COST)
+
+
+@lru_cache(maxsize=256)
+def _cost(text: str) -> Decimal | None:
+    """A service has few prices, and each is told again and again."""
+    return _amount(text, Decimal(0), MOST_COST)
 
 
 def read_balance_of(value: Any) -> Decimal | None:

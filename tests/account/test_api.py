@@ -210,7 +210,7 @@ async def test_what_a_poll_says_is_read_anew_where_anything_differs() -> None:
     not_yet, ready = {"errorId": 0, "status": "processing"}, {"gRecaptchaResponse": "token"}
     replies = [
         httpx.Response(200, json=not_yet),
-        httpx.Response(200, json=not_yet),
+        httpx.Response(200, json=not_yet, headers={"date": "Sat, 28 Nov 2026 07:00:00 GMT"}),
         httpx.Response(200, json=not_yet, headers={"retry-after": "7"}),
         httpx.Response(200, json=not_yet),
         httpx.Response(200, json={**not_yet, "status": "ready", "solution": ready}),
@@ -225,4 +225,5 @@ async def test_what_a_poll_says_is_read_anew_where_anything_differs() -> None:
             await api.get_task_result(5)
     assert [result.status for result in results] == [*["processing"] * 4, "ready"]
     assert [result.retry_after for result in results] == [None, None, 7, None, None]
+    assert results[1] is results[0], "the second it was sent in says nothing of the task"
     assert results[-1].solution == ready

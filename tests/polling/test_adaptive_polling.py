@@ -103,6 +103,32 @@ def test_a_wait_without_end_is_polled_for_an_hour() -> None:
     assert 3000 < age <= 3600
 
 
+@given(
+    polls=st.integers(1, 119),
+    last=st.floats(0.01, 300.0),
+    waited=st.floats(0.0, 30.0),
+    left=st.floats(0.0, 4000.0),
+)
+def test_waits_grow_if_the_polls_would_not_last(
+    polls: int, last: float, waited: float, left: float
+) -> None:
+    """The wait is never shorter than growing waits would need to make the last polls do."""
+    schedule = taught(USUAL * 50)
+    state = PollState("RecaptchaV2Task", "recaptcha", 7, polls, last, last - waited, last + left)
+    end, age = min(state.deadline, 3600.0), max(last, CAPMONSTER.min_poll_gap)
+    due = schedule.next_poll(state)
+    if age < end:
+        least = age * (end / age) ** (1 / (CAPMONSTER.max_polls - polls))
+        assert due >= min(least, state.deadline - 1.0)
+
+
+def test_a_service_without_a_gap_is_polled_on() -> None:
+    """A first poll that has taken no time leaves nothing to multiply, and harms nothing."""
+    schedule = AdaptivePolling(attrs.evolve(CAPMONSTER, min_poll_gap=0.0), seed=1)
+    state = attrs.evolve(FRESH, polls=1, attached=True, deadline=60.0)
+    assert 0.0 <= schedule.next_poll(state) < 60.0
+
+
 def test_no_result_is_waited_for_until_it_is_dropped() -> None:
     """Even if polls are dear, the waits stay below the time that the service keeps a result."""
     schedule = AdaptivePolling(ANTI_CAPTCHA, seed=1, poll_price=1000)

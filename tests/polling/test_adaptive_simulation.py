@@ -26,6 +26,31 @@ def cost(result: Result) -> float:
     return result.delay + 0.12 * result.polls_per_solve
 
 
+@pytest.mark.parametrize(
+    ("name", "polls", "delay", "median"),
+    [
+        ("log-normal", 510, 3.0487648197062764, 6.177376237686224),
+        ("half cached", 946, 1.9942215164165802, 22.382458146030586),
+        ("heavy tail", 701, 2.767279538823049, 4.950727503989604),
+        ("drifting", 883, 2.8565082344114265, 13.364189531109385),
+    ],
+)
+def test_plans_stay_as_they_are(name: str, polls: int, delay: float, median: float) -> None:
+    """What is learned and planned, while some polls queue, is that of the first, plain reading."""
+    schedule = AdaptivePolling(CAPMONSTER, seed=1)
+    result = simulate(
+        schedule,
+        DISTRIBUTIONS[name],
+        300,
+        seed=1,
+        submits_per_second=40.0,
+        requests_per_second=30.0,
+    )
+    assert sum(result.polls) == polls
+    assert result.delay == pytest.approx(delay, rel=1e-9)
+    assert schedule.statistics()["RecaptchaV2Task"].p50 == pytest.approx(median, rel=1e-9)
+
+
 @pytest.mark.parametrize("tasks", [500, 2000])
 def test_a_burst_of_an_unknown_type_is_polled_well(tasks: int) -> None:
     """From a cold start, answers are known after 1.1 s on average, with 3 polls or fewer."""

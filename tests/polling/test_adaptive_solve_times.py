@@ -18,16 +18,16 @@ ages = st.floats(0, 5000)
 def plan_of(times: SolveTimes, price: float = 0.1, gap: float = 2.0) -> PollPlan:
     """Make a plan of what was learned."""
     times.refresh()
-    return PollPlan(times.rates, price, gap, longest=150.0)
+    return PollPlan(times.surviving(), price, gap, longest=150.0)
 
 
 def polled_every(times: SolveTimes, interval: float, solve_time: float, first: float) -> None:
     """Let a task be polled at even ages until it is ready."""
     since, age = 0.0, first
     while age < solve_time:
-        times.see_processing(since, age)
+        times.see(since, age, ready=False)
         since, age = age, age + interval
-    times.see_ready(since, age)
+    times.see(since, age, ready=True)
 
 
 @given(age=ages)
@@ -39,13 +39,18 @@ def test_every_age_has_its_bin(age: float) -> None:
     assert number == BINS - 1 or age <= EDGES[number + 1] + 1e-9
 
 
+def test_an_edge_belongs_to_the_bin_that_begins_there() -> None:
+    """Also where a logarithm would be rounded to the wrong side of it."""
+    assert [bin_of(edge) for edge in EDGES[:-1]] == list(range(BINS))
+    assert [bin_of(math.nextafter(edge, 0.0)) for edge in EDGES[1:]] == list(range(BINS))
+
+
 @given(polls=st.lists(st.tuples(ages, ages, st.booleans()), max_size=60))
 def test_rates_stay_sane(polls: list[tuple[float, float, bool]]) -> None:
     """Whatever was seen, rates are positive and finite, and fewer and fewer are unsolved."""
     times = SolveTimes(typical=4.0, half_life=20.0)
     for one, other, ready in polls:
-        see = times.see_ready if ready else times.see_processing
-        see(min(one, other), max(one, other))
+        times.see(min(one, other), max(one, other), ready)
         times.refresh()
     assert all(0 < rate < math.inf for rate in times.rates)
     shares = surviving(times.rates)
@@ -69,19 +74,19 @@ def test_polls_that_see_only_intervals_show_the_distribution() -> None:
 def test_tasks_that_never_end_are_learned_from() -> None:
     """Polls that say `processing` move the percentiles up, although no task was solved yet."""
     times = SolveTimes(typical=4.0, half_life=500.0)
-    before = plan_of(times).first()
+    before = plan_of(times).first
     for _ in range(100):
-        times.see_processing(0.0, 8.0)
+        times.see(0.0, 8.0, ready=False)
     assert plan_of(times).quantile(0.05) > 8.0
-    assert plan_of(times).first() > 2 * before
+    assert plan_of(times).first > 2 * before
 
 
 def test_an_exact_time_is_learned_as_such() -> None:
     """A solve time that is known to the moment falls into one bin."""
     times = SolveTimes(typical=4.0, half_life=500.0)
     for _ in range(50):
-        times.see_processing(0.0, 5.0)
-        times.see_ready(5.0, 5.0)
+        times.see(0.0, 5.0, ready=False)
+        times.see(5.0, 5.0, ready=True)
     assert plan_of(times).quantile(0.5) == pytest.approx(5.0, abs=0.4)
 
 
@@ -99,16 +104,16 @@ def test_a_plan_skips_what_brings_nothing() -> None:
     for number in range(400):
         polled_every(times, 0.25, 0.3 if number % 2 else 30.0 + number % 5, first=0.25)
     plan = plan_of(times, price=0.5)
-    assert plan.first() < 1.0
-    assert 28 < plan.after(1.0) < 36
+    assert plan.first < 1.0
+    assert 28 < plan.ages[bin_of(1.0)] < 36
 
 
 def test_dearer_polls_are_fewer() -> None:
     """The price of a poll moves the first one back, and the next ones apart."""
     times = SolveTimes(typical=4.0, half_life=500.0)
     cheap, dear = plan_of(times, price=0.05), plan_of(times, price=5.0)
-    assert cheap.first() < dear.first()
-    assert cheap.after(20.0) < dear.after(20.0)
+    assert cheap.first < dear.first
+    assert cheap.ages[bin_of(20.0)] < dear.ages[bin_of(20.0)]
 
 
 @settings(max_examples=50)
@@ -123,12 +128,11 @@ def test_a_plan_goes_forward(
     """Every age but the last ones has a later poll, and quantiles are in order."""
     times = SolveTimes(typical=4.0, half_life=20.0)
     for one, other, ready in polls:
-        see = times.see_ready if ready else times.see_processing
-        see(min(one, other), max(one, other))
+        times.see(min(one, other), max(one, other), ready)
     plan = plan_of(times, price, gap)
-    assert 0 < plan.first() <= EDGES[-1]
+    assert 0 < plan.first <= EDGES[-1]
     for age in EDGES[1:-1]:
-        assert plan.after(age + 1e-6) > age
+        assert plan.ages[bin_of(age + 1e-6)] > age
     quantiles = [plan.quantile(share) for share in (0.1, 0.5, 0.9)]
     assert quantiles == sorted(quantiles)
 
@@ -137,9 +141,9 @@ def test_two_that_add_up_what_they_saw_know_what_both_saw() -> None:
     """News add up in whole numbers, are taken once, and the sum tells more than each part."""
     fast, slow, new = (SolveTimes(10.0, 150.0) for _ in range(3))
     for _ in range(200):
-        fast.see_ready(3.0, 4.0)
-        slow.see_processing(0.0, 10.0)
-        slow.see_ready(10.0, 12.0)
+        fast.see(3.0, 4.0, ready=True)
+        slow.see(0.0, 10.0, ready=False)
+        slow.see(10.0, 12.0, ready=True)
     sums = [a + b for a, b in zip(fast.take_news(), slow.take_news(), strict=True)]
     assert not any(fast.take_news())
     new.absorb(sums)
@@ -152,11 +156,11 @@ def test_what_others_saw_does_not_outweigh_what_is_seen_later() -> None:
     """However much was added up, drift is followed as fast as by one process alone."""
     times, alone = SolveTimes(10.0, 150.0), SolveTimes(10.0, 150.0)
     for _ in range(100_000):
-        times.see_ready(3.0, 4.0)
+        times.see(3.0, 4.0, ready=True)
     times.absorb([100 * number for number in times.take_news()])
     for _ in range(1000):
-        times.see_processing(0.0, 8.0)
-        alone.see_processing(0.0, 8.0)
+        times.see(0.0, 8.0, ready=False)
+        alone.see(0.0, 8.0, ready=False)
     times.refresh()
     alone.refresh()
     assert surviving(times.rates)[bin_of(8.0)] > 0.9 * surviving(alone.rates)[bin_of(8.0)]

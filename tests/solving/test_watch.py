@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 import anyio
@@ -11,12 +12,14 @@ from local import IMAGE_TASK, TOKEN_TASK, joined
 
 from captcha_async import (
     AccountBlocked,
+    CallbackReceiver,
     CaptchaClient,
     Failed,
     FixedPolling,
     KeyRejected,
     Limits,
     PendingTask,
+    RecaptchaV2Task,
     Solved,
     SolveTimeout,
     TaskRef,
@@ -215,3 +218,46 @@ async def test_the_deadline_holds_for_whoever_waits_for_a_hand() -> None:
         async with client.batch(MIXED) as outcomes:
             ends = [anyio.current_time() - start async for _ in outcomes]
     assert ends == pytest.approx(sorted(allowed), abs=1)
+
+
+class Reading:
+    """A source that gives a task each *step* seconds, and notes when it is asked for one."""
+
+    def __init__(self, step: float, count: int) -> None:
+        self.moments: list[float] = []
+        self._step, self._count = step, count
+
+    async def tasks(self) -> AsyncIterator[RecaptchaV2Task]:
+        """Yield the tasks."""
+        for _ in range(self._count):
+            self.moments.append(anyio.current_time())
+            await anyio.sleep(self._step)
+            yield TOKEN_TASK
+
+    @property
+    def pauses(self) -> list[float]:
+        """Seconds for which nothing was read between two tasks, where that was noticed."""
+        waits = [after - before - self._step for before, after in pairwise(self.moments)]
+        return [round(wait, 2) for wait in waits if wait > 0.005]
+
+
+@pytest.mark.parametrize(
+    ("step", "callbacks", "pauses"),
+    [(0.001, False, [0.1, 0.2]), (0.01, False, []), (0.001, True, [])],
+)
+async def test_submissions_leave_time_to_the_polls(
+    step: float, callbacks: bool, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many at once pause the longer the more are in flight; a slow source and callbacks do not."""
+    monkeypatch.setattr("captcha_async._solving._watch.FOLLOWED", 100)
+    emulator = Emulator(latency=Latency.fixed(60))
+    reading = Reading(step, 300)
+    options: dict[str, Any] = (
+        {"callbacks": CallbackReceiver("https://example.com/hook")} if callbacks else {}
+    )
+    async with (
+        joined(emulator, limits=Limits(in_flight=1000), **options) as client,
+        client.batch(reading.tasks()),
+    ):
+        await anyio.sleep(20)
+    assert reading.pauses == pauses

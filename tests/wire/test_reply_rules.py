@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from captcha_async import CAPMONSTER, CAPSOLVER, TWO_CAPTCHA, errors
 from captcha_async.services._error_codes import ERROR_CODES
 from captcha_async.wire._posted import FORM, read_posted
+from captcha_async.wire._refusals import as_code
 from captcha_async.wire._replies import (
     Created,
     Reply,
@@ -23,6 +24,7 @@ from captcha_async.wire._replies import (
     read_task_id,
     read_task_result,
 )
+from captcha_async.wire._values import get, spelled
 
 ANSWER = {"gRecaptchaResponse": "TOKEN"}
 
@@ -37,6 +39,63 @@ def failure(read: Any, reply: Reply, service: Any = TWO_CAPTCHA) -> errors.Captc
     with pytest.raises(errors.CaptchaError) as caught:
         read(service, reply)
     return caught.value
+
+
+# -- letter case -----------------------------------------------------------------------------------
+
+DOCUMENTED = ("errorId", "errorCode", "taskId", "status", "solution", "cost", "endTime", "request")
+
+
+def spellings(name: str) -> st.SearchStrategy[str]:
+    """The name in some letter cases, and something that is as long."""
+    return st.sampled_from([name, name.upper(), name.lower(), name.swapcase(), "x" * len(name)])
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(DOCUMENTED).flatmap(spellings), st.integers(0, 3)), max_size=6
+    )
+)
+def test_documented_keys_are_spelled_as_they_are_found(pairs: list[tuple[str, int]]) -> None:
+    """Where there are several the documented spelling counts, then the first; none gets lost."""
+    data: dict[str, Any] = dict(pairs)
+    found = spelled(data)
+    assert [found.get(name) for name in DOCUMENTED] == [get(data, name) for name in DOCUMENTED]
+    assert data.items() <= found.items()
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "errorId": st.sampled_from([0, 1]),
+            "errorCode": st.sampled_from(["ERROR_ZERO_BALANCE", "NEW"]),
+            "taskId": st.sampled_from([5, "a-b", 0]),
+            "status": st.sampled_from(["ready", "processing", "failed", "odd"]),
+            "solution": st.sampled_from([{"token": "t"}, {}, "text"]),
+            "cost": st.just("0.1"),
+            "ip": st.just("192.0.2.1"),
+            "solveCount": st.just(2),
+            "token": st.just("t"),
+            "request": st.just("word"),
+        },
+    )
+)
+def test_letter_case_changes_nothing(fields: dict[str, Any]) -> None:
+    """Every reply means the same in capitals, but for what is kept of it as it came."""
+    for read in (read_created, read_task_result):
+        found = []
+        for body in (fields, {name.upper(): value for name, value in fields.items()}):
+            try:
+                found.append(read(CAPMONSTER, made(**body)))
+            except errors.CaptchaError as error:
+                found.append((type(error), str(error)))
+        for each in found:
+            if isinstance(each, TaskResult):
+                each.doubt = None
+            if isinstance(each, Created) and isinstance(each.task_id, str):
+                each.task_id = each.task_id[:8]
+        assert found[0] == found[1]
 
 
 # -- status before solution -----------------------------------------------------------------------
@@ -95,6 +154,9 @@ def test_ready_without_a_solution_is_doubtful(solution: Any) -> None:
     assert (result.kind, result.status) == ("unknown_status", "ready")
     assert isinstance(result.doubt, errors.UnreadableSolution)
     assert result.doubt.raw == {"status": "ready", "solution": solution, "new": 1}
+    odd = read_task_result(CAPMONSTER, made(STATUS="ready", solution=solution))
+    assert isinstance(odd.doubt, errors.UnreadableSolution)
+    assert odd.doubt.raw == {"STATUS": "ready", "solution": solution}
 
 
 @pytest.mark.parametrize(
@@ -292,3 +354,10 @@ def test_json_with_a_byte_order_mark_is_json_under_any_content_type() -> None:
     posted = read_posted(FORM, body, b"")
     assert posted is not None
     assert (posted.task_id, posted.reply) == (5, body)
+
+
+@given(st.uuids().map(str))
+def test_a_uuid_is_no_code(text: str) -> None:
+    """It is known for an id at once, and would not be taken for a code otherwise."""
+    assert as_code(text, in_place_of_id=True) is None
+    assert as_code(f" {text}", in_place_of_id=True) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -284,3 +285,35 @@ def test_texts_alone_are_read_as_cattrs_reads_them() -> None:
             )
         compared.add(kind.__name__)
     assert {"RecaptchaSolution", "ImageToTextSolution", "GeeTestSolution"} <= compared
+
+
+@every_model
+@few
+@hypothesis.given(data=st.data())
+def test_an_answer_of_texts_is_read_as_any_other(
+    model: type[Task[Any]], data: st.DataObject
+) -> None:
+    """It takes a short way, on which it must mean the same; a mapping of another type goes the
+    long one."""
+    fields = attrs.fields(solution_type(model))  # type: ignore[arg-type]
+    wires = [field.metadata["wire"] for field in fields if field.name != "raw"]
+    heads = [path[0] for wire in wires for path in (wire.path, *wire.aliases)]
+    keys = st.sampled_from([*heads, *map(str.upper, heads), "new", "raw"])
+    texts = st.sampled_from(["text", "7", " ", ""]) | st.integers(0, 1) | st.none()
+    answer = data.draw(st.dictionaries(keys, texts, max_size=4))
+    found: list[Any] = []
+    for each in (answer, MappingProxyType(answer)):
+        try:
+            solution = load_solution(model, each)
+            found.append([getattr(solution, field.name) for field in fields])
+        except UnreadableSolution as error:
+            found.append(str(error))
+    assert found[0] == found[1]
+
+
+def test_most_answers_take_the_short_way() -> None:
+    """What the services send for a token, with what they add of their own."""
+    codec = _codecs.solution_codec(tasks.RecaptchaSolution)
+    for answer in ({"gRecaptchaResponse": "t"}, {"token": "t", "session": "s", "userAgent": "UA"}):
+        assert codec._read_plain(answer) == codec.load(answer)
+    assert codec._read_plain({"gRecaptchaResponse": "t", "token": "u"}) is None
