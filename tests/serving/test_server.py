@@ -359,6 +359,29 @@ async def test_a_burst_is_answered_whatever_it_is_made_of() -> None:
 
 
 @on_asyncio
+async def test_whole_requests_need_no_transport_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many come over one connection; the first that is not whole gets one."""
+    moved: list[object] = []
+    move = _first_read._Direct._move
+
+    async def note(direct: _first_read._Direct) -> None:
+        moved.append(direct)
+        await move(direct)
+
+    monkeypatch.setattr(_first_read._Direct, "_move", note)
+    async with serving() as place, place.call() as caller:
+        for _ in range(3):
+            assert (await caller.ask(POST)).endswith(b"hello")
+        assert not moved
+        await caller.stream.send(POST[:-1])
+        await anyio.wait_all_tasks_blocked()
+        assert (await caller.ask(POST[-1:])).endswith(b"hello")
+        assert len(moved) == 1
+
+
+@on_asyncio
 async def test_at_the_bound_a_whole_request_is_not_answered_either() -> None:
     """It is told to come again, as any other; and it is answered when there is room again."""
     async with serving(connections=1) as place, place.call() as first:
