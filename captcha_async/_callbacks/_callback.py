@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Callback"]
 
-Count = Literal["by_callback", "by_poll", "late", "duplicate", "refused"]
+Count = Literal["late", "duplicate", "refused"]
 
 
 class Callback:
@@ -103,9 +103,9 @@ class Callback:
 
         A repeat is taken for granted and changes nothing.
         """
-        if not self._is_mine(named):
+        if named is not None and not self._is_mine(named):
             return False
-        if self.awaited and self._body is None:
+        if self._body is None and self.awaited:
             self._body, self._named, self._came_at = body, named, anyio.current_time()
             if self._event is not None:
                 self._event.set()
@@ -187,11 +187,14 @@ class Callback:
             return
         # The receiver remembers it for a while; whoever waited need not be.
         self._ended, self._body, self._event, self._on_arrival = True, None, None, None
-        if self._useful or polled:
-            self.count("by_callback" if self._useful else "by_poll")
         for tally in self._tallies:
             tally.waiting -= 1
-        self._let_go()
+            if self._useful:
+                tally.by_callback += 1
+            elif polled:
+                tally.by_poll += 1
+        if self._keeper is not None:
+            self._let_go()
         self._on_end(self)
 
     def _is_mine(self, named: TaskId | None) -> bool:

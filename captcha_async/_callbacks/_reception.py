@@ -131,29 +131,35 @@ class Reception:
         admitted = self.admit(method, path, query)
         return admitted if isinstance(admitted, Response) else None
 
+    def answer(self, request: Request) -> Response | None:
+        """Answer a request, unless it is another process's."""
+        answer = self._take(request)
+        return answer if isinstance(answer, Response) else None
+
     def handle(self, request: Request, exchange: Exchange) -> None:
-        """Answer a request."""
-        method, path, query = _parts(request)
-        admitted = self.admit(method, path, query)
-        if isinstance(admitted, Response):
-            exchange.respond(admitted)
-            return
-        ours = admitted if isinstance(admitted, Callback) else None
-        if request.overflow:
-            exchange.respond(self.refuse(413, ours))
-            return
-        content_type = request.header(b"content-type")
-        if isinstance(admitted, Callback):
-            exchange.respond(self.put_down(admitted, content_type, request.body, query))
+        """Answer a request, perhaps when it has been handed over."""
+        answer = self._take(request)
+        if isinstance(answer, Response):
+            exchange.respond(answer)
         elif self.spawn is not None:
-            self.spawn(self._answer, admitted, content_type, request.body, query, exchange)
+            self.spawn(self._answer, answer, request, exchange)
         else:
             exchange.respond(_ANSWERS[503])
 
-    async def _answer(
-        self, foreign: Foreign, content_type: bytes, body: bytes, query: bytes, exchange: Exchange
-    ) -> None:
-        exchange.respond(await self.hand_over(foreign, content_type, body, query))
+    def _take(self, request: Request) -> Response | Foreign:
+        method, path, query = _parts(request)
+        admitted = self.admit(method, path, query)
+        if isinstance(admitted, Response):
+            return admitted
+        if request.overflow:
+            return self.refuse(413, admitted if isinstance(admitted, Callback) else None)
+        if isinstance(admitted, Foreign):
+            return admitted
+        return self.put_down(admitted, request.header(b"content-type"), request.body, query)
+
+    async def _answer(self, foreign: Foreign, request: Request, exchange: Exchange) -> None:
+        content_type, query = request.header(b"content-type"), _parts(request)[2]
+        exchange.respond(await self.hand_over(foreign, content_type, request.body, query))
 
 
 def _pack(content_type: bytes, body: bytes, query: bytes) -> bytes:

@@ -64,6 +64,10 @@ class _Apps:
         """Read every body."""
         return None
 
+    def answer(self, request: Request) -> Response | None:
+        """Leave it to the app, which may take its time."""
+        return None
+
     def handle(self, request: Request, exchange: Exchange) -> None:
         """Start the app."""
         if request.overflow:

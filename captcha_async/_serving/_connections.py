@@ -41,44 +41,49 @@ class Connections:
         self._bounds = bounds
         # In the order of their coming. Each takes itself out when it is closed.
         self.open: dict[Served, None] = {}
-        # Set while none is open; a new one whenever the first comes.
-        self._none = anyio.Event()
-        self._none.set()
+        # Set when none is open any more; made when the server stops.
+        self._none: anyio.Event | None = None
         # Set for good when the server stops.
         self._stopping = False
+
+    @property
+    def full(self) -> bool:
+        """Whether there may be no more."""
+        return len(self.open) >= self._bounds.connections
 
     def admit(self, connection: Served) -> bool:
         """Take a connection in; False if there are too many."""
         if self._stopping:
             return False
-        if len(self.open) >= self._bounds.connections and not self._make_room():
+        if self.full and not self._make_room():
             return False
-        if not self.open:
-            self._none = anyio.Event()
         self.open[connection] = None
         return True
 
     def discard(self, connection: Served) -> None:
         """Forget a connection that is closed."""
         self.open.pop(connection, None)
-        if not self.open:
+        if self._none is not None and not self.open:
             self._none.set()
 
     async def end(self) -> None:
         """Let what is under way come to its end, for a short while, and close all."""
         self._stopping = True
+        none = self._none = anyio.Event()
+        if not self.open:
+            return
         try:
             for connection in list(self.open):
                 connection.conversation.stop()
                 connection.wake()
             with anyio.move_on_after(GRACE, shield=True):
-                await self._none.wait()
+                await none.wait()
         finally:
             for connection in list(self.open):
                 connection.cut()
             # The event loop closes them in its next round.
             with anyio.move_on_after(GRACE, shield=True):
-                await self._none.wait()
+                await none.wait()
 
     def _make_room(self) -> bool:
         """Close the connection that has been idle longest, if one is."""

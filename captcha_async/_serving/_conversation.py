@@ -21,6 +21,7 @@ from ._messages import (
     RequestReader,
     Response,
 )
+from ._plain_request import read_plain
 
 try:
     from ._fast_requests import FastRequests
@@ -29,7 +30,7 @@ except ImportError:
 else:
     make_reader = FastRequests
 
-__all__ = ["Conversation", "Phase"]
+__all__ = ["Conversation", "Phase", "answer_at_once"]
 
 logger = logging.getLogger("captcha_async")
 
@@ -56,6 +57,22 @@ class Phase(Enum):
     """Nothing follows, in either direction."""
 
 
+def answer_at_once(handler: Handler, bounds: Bounds, data: bytes) -> bytes | None:
+    """Answer what a connection began with, if that is all; None if it takes a conversation.
+
+    All is a plain request that closes, and that the handler answers at once.
+    """
+    request = read_plain(data, bounds)
+    if request is None or request.keep_alive:
+        return None
+    try:
+        response = handler.answer(request)
+    except Exception:
+        logger.exception("a request could not be answered")
+        response = Response(500)
+    return None if response is None else response.encode(close=True)
+
+
 class Conversation:
     """What one connection says, and by when.
 
@@ -76,6 +93,7 @@ class Conversation:
         "_exchange",
         "_handler",
         "_out",
+        "_plain",
         "_reader",
         "_request",
         "_stopping",
@@ -87,7 +105,10 @@ class Conversation:
         self._handler = handler
         self._exchange = exchange
         self._bounds = bounds
-        self._reader = make_reader(bounds)
+        # Made for the first bytes that are not a plain request.
+        self._reader: RequestReader | None = None
+        # A plain request that has come; gone when it is given to the handler.
+        self._plain: Request | None = None
         # See `Phase` for how it changes, and `deadline` with it: the moment at which it expires.
         self.phase = Phase.FIRST
         self.deadline = now + bounds.head_time
@@ -123,8 +144,15 @@ class Conversation:
     def receive(self, data: bytes) -> None:
         """Take in what came."""
         self._answered = 0
-        if self.phase not in (Phase.LINGERING, Phase.ENDED):
-            self._reader.feed(data)
+        if self.phase in (Phase.LINGERING, Phase.ENDED):
+            return
+        if self.is_idle and self._is_fresh():
+            self._plain = read_plain(data, self._bounds)
+            if self._plain is not None:
+                return
+        if self._reader is None:
+            self._reader = make_reader(self._bounds)
+        self._reader.feed(data)
 
     def hang_up(self) -> None:
         """Take in that nothing more will come: nobody waits for an answer any more."""
@@ -146,7 +174,7 @@ class Conversation:
         if request is None:
             return
         self._answered += 1
-        surplus = self._answered >= self._bounds.pipelined and not self._reader.is_fresh()
+        surplus = self._answered >= self._bounds.pipelined and not self._is_fresh()
         if request.overflow or surplus:
             self._finish(response, now, head_only=request.method == b"HEAD")
             return
@@ -182,20 +210,27 @@ class Conversation:
     def _next(self, now: float) -> Request | None:
         if self.phase in (Phase.ANSWERING, Phase.LINGERING, Phase.ENDED):
             return None
+        request, self._plain = self._plain, None
+        if request is not None or self._reader is None:
+            return request
         try:
             request = self._reader.next()
         except BadRequest as error:
             self._finish(Response(error.status), now)
             return None
         if request is None:
-            self._look_ahead(now)
+            self._look_ahead(self._reader, now)
         return request
 
-    def _look_ahead(self, now: float) -> None:
+    def _is_fresh(self) -> bool:
+        """Tell whether no byte of the next request has come."""
+        return self._plain is None and (self._reader is None or self._reader.is_fresh())
+
+    def _look_ahead(self, reader: RequestReader, now: float) -> None:
         """See how far the next request has come."""
-        head = self._reader.head()
+        head = reader.head()
         if head is None:
-            if self.is_idle and not self._reader.is_fresh():
+            if self.is_idle and not reader.is_fresh():
                 # The first head's time is counted from the beginning.
                 if self.phase is Phase.IDLE:
                     self.deadline = now + self._bounds.head_time
@@ -205,7 +240,7 @@ class Conversation:
             if refusal is not None:
                 self._finish(refusal, now, head_only=head.method == b"HEAD")
                 return
-            if self._reader.expects_continue():
+            if reader.expects_continue():
                 self._out.append(CONTINUE)
             self.phase, self.deadline = Phase.BODY, now + self._bounds.body_time
 

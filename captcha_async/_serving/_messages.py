@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from http import HTTPStatus
 from typing import Protocol
 
@@ -76,7 +77,7 @@ class Request:
         return b""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Response:
     """An answer."""
 
@@ -87,6 +88,19 @@ class Response:
 
     def encode(self, *, close: bool, head_only: bool = False) -> bytes:
         """Return its bytes; *head_only* for the answer to a HEAD."""
+        if head_only:
+            return self._encode(close=close, head_only=True)
+        return self._closing if close else self._keeping
+
+    @cached_property
+    def _closing(self) -> bytes:
+        return self._encode(close=True, head_only=False)
+
+    @cached_property
+    def _keeping(self) -> bytes:
+        return self._encode(close=False, head_only=False)
+
+    def _encode(self, *, close: bool, head_only: bool) -> bytes:
         parts = [_LINES.get(self.status) or b"HTTP/1.1 %d \r\n" % self.status]
         sized = False
         for name, value in self.headers:
@@ -153,6 +167,10 @@ class Handler(Protocol):
 
     def judge(self, head: Request) -> Response | None:
         """Refuse a request whose body is not all there; None to go on reading it."""
+        ...
+
+    def answer(self, request: Request) -> Response | None:
+        """Answer a request; None if that takes longer, and `handle` is to see to it."""
         ...
 
     def handle(self, request: Request, exchange: Exchange) -> None:

@@ -13,7 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ._connections import BUSY, READ_AHEAD, Connections
-from ._conversation import Conversation
+from ._conversation import Conversation, answer_at_once
 from ._first_read import Accepter, Movable
 from ._library import name_library
 from ._messages import Bounds, Handler, Response
@@ -36,9 +36,12 @@ async def serve_by_protocol(
     def make() -> _Connection:
         return _Connection(connections, handler, bounds)
 
+    def answer(data: bytes) -> bytes | None:
+        return None if connections.full else answer_at_once(handler, bounds, data)
+
     name_library("asyncio")
     async with anyio.create_task_group() as task_group:
-        accepting = await _accept(listener, make, task_group)
+        accepting = await _accept(listener, make, answer, task_group)
         task_group.start_soon(_watch_deadlines, connections)
         try:
             yield
@@ -49,9 +52,12 @@ async def serve_by_protocol(
 
 
 async def _accept(
-    listener: socket.socket, make: Callable[[], Movable], task_group: TaskGroup
+    listener: socket.socket,
+    make: Callable[[], Movable],
+    answer: Callable[[bytes], bytes | None],
+    task_group: TaskGroup,
 ) -> Accepter | asyncio.Server:
-    accepter = Accepter(listener, make, task_group)
+    accepter = Accepter(listener, make, answer, task_group)
     try:
         accepter.start()
     except NotImplementedError:
@@ -103,6 +109,11 @@ class _Connection(Movable):
         self._on_gone = callback
 
     # -- called by the server ---------------------------------------------------------------------
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be said before more has come."""
+        return self.conversation.is_idle and self._cut_at == math.inf
 
     def wake(self) -> None:
         """Do what can be done now: read on, and send."""

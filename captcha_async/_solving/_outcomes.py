@@ -8,8 +8,9 @@ from typing import Any
 import anyio
 
 from .._outcome import Solved
+from .._transport import Turn, asyncio_loop
 from ..errors import CaptchaError
-from ._solve import Solve
+from ._solve import EVER, Solve
 
 __all__ = ["Outcomes"]
 
@@ -29,8 +30,8 @@ class Outcomes:
         self._under_way: dict[Solve, None] = {}
         # What waits for a reader; not a stream, in which a cancelled reader may lose an item.
         self._waiting: deque[tuple[Solve, Solved[Any] | CaptchaError]] = deque()
-        # Set when there is something for readers; made by those who wait for that.
-        self._news: anyio.Event | None = None
+        # The waits of readers for something to read: each comes with the next, and leaves then.
+        self._readers: list[Turn] = []
         # Set, and replaced, when the last one under way has ended.
         self._idle = anyio.Event()
         self._over = False
@@ -122,12 +123,18 @@ class Outcomes:
         while not self._waiting:
             if self._over:
                 return None
-            self._news = self._news or anyio.Event()
-            await self._news.wait()
+            turn = Turn(asyncio_loop())
+            self._readers.append(turn)
+            try:
+                await turn.wait(EVER)
+            finally:
+                if turn in self._readers:
+                    self._readers.remove(turn)
         return self._waiting.popleft()
 
     def _tell(self) -> None:
         """Wake the readers."""
-        if self._news is not None:
-            self._news.set()
-            self._news = None
+        if self._readers:
+            readers, self._readers = self._readers, []
+            for turn in readers:
+                turn.come()

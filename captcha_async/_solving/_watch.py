@@ -20,6 +20,7 @@ from .._account._account import Account
 from .._account._fuse import RequestKind
 from .._clock import clock
 from .._handlers import each
+from .._serving._library import name_library
 from .._transport import Loop, Turn, asyncio_loop
 from ..errors import CaptchaError
 from ._books import Books, outcome_of
@@ -83,6 +84,9 @@ class Watch:
         # its `Solve.turn`; older ones are left there and passed over.
         self._heap: list[tuple[float, int, Solve]] = []
         self._turns = count(1)
+        # Those whose callback has come, until that is read; and what comes with the next one.
+        self._posted: list[Solve] = []
+        self._more_posted: Turn | None = None
         # Comes when the next moment has become earlier, if somebody waits for that.
         self._earlier: Turn | None = None
         # When the last burst of submissions was over; set by `share_core`.
@@ -117,7 +121,7 @@ class Watch:
             self._stops[solve.account] = stop
             solve.account.gates.fuse.guards[stop] = None
         if solve.callback is not None:
-            solve.callback.notify(partial(self._plan, solve, 0.0))
+            solve.callback.notify(partial(self._note_posted, solve))
         self._replan(solve)
 
     @property
@@ -149,6 +153,7 @@ class Watch:
         self._now, self._loop = clock(), asyncio_loop()
         try:
             async with anyio.create_task_group() as group:
+                group.start_soon(self._read_posted)
                 while True:
                     self._line_up(group)
                     next_due = self._heap[0][0] if self._heap else EVER
@@ -211,6 +216,27 @@ class Watch:
                 self._earlier.come()
 
     # -- what -------------------------------------------------------------------------------------
+
+    def _note_posted(self, solve: Solve) -> None:
+        self._posted.append(solve)
+        if self._more_posted is not None:
+            self._more_posted.come()
+
+    async def _read_posted(self) -> None:
+        """Read callbacks as they come: that takes no request, and so none of the hands."""
+        name_library()
+        while True:
+            posted, self._posted = self._posted, []
+            for solve in posted:
+                if solve in self._watched and not solve.busy:
+                    self._collector.read_callback(solve)
+                if solve.done:
+                    self._end_late(solve)
+                else:
+                    # A hand polls it, or will do so: it was of no use, or is to be confirmed.
+                    self._plan(solve, 0.0)
+            self._more_posted = Turn(self._loop)
+            await self._more_posted.wait(EVER)
 
     async def _poll(self, planned: tuple[float, Solve]) -> None:
         """Poll a task, unless it has ended or the schedule has changed its mind."""

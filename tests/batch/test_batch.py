@@ -287,6 +287,26 @@ async def test_an_item_that_is_no_pair_fails_for_itself(wrong: Any, kind: Any) -
         assert isinstance(failed[0].error, InvalidArgument)
 
 
+async def test_several_readers_share_the_outcomes() -> None:
+    """Each outcome reaches one of them, and none waits on when one of them is cancelled."""
+    async with joined(Emulator(latency=Latency.fixed(5))) as client:
+        async with client.batch([TOKEN_TASK] * 20) as outcomes, anyio.create_task_group() as group:
+            got: list[list[Any]] = [[], []]
+
+            async def read(into: list[Any]) -> None:
+                async for outcome in outcomes:
+                    into.append(outcome)  # noqa: PERF401 (what came before the end counts)
+
+            for into in got:
+                group.start_soon(read, into)
+            for _ in range(3):
+                with anyio.move_on_after(1) as impatient:
+                    await anext(outcomes)
+                assert impatient.cancelled_caught
+        assert sorted(outcome.key for into in got for outcome in into) == list(range(20))
+        assert all(got)
+
+
 async def test_wrong_use_is_explained() -> None:
     """Iterating without opening, opening twice, and wrong arguments get a clear error."""
     async with joined(Emulator()) as client:

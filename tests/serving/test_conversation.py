@@ -53,6 +53,10 @@ class Site:
         self.judged.append(head)
         return self.refusal
 
+    def answer(self, request: Request) -> Response | None:
+        """Leave it to `handle`."""
+        return None
+
     def handle(self, request: Request, exchange: Exchange) -> None:
         """Answer with the body."""
         self.requests.append(request)

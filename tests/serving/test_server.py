@@ -54,18 +54,26 @@ class Handler:
         """Read on, unless it is nowhere."""
         return Response(404) if head.target == b"/nowhere" else None
 
-    def handle(self, request: Request, exchange: Exchange) -> None:
-        """Answer, or keep it waiting."""
-        self.requests += 1
+    def answer(self, request: Request) -> Response | None:
+        """Answer, unless it is to be kept waiting."""
         # It works in whatever the event loop has called it from.
         anyio.current_time()
         if request.target == b"/later":
+            return None
+        self.requests += 1
+        return Response(200, (), self.body or request.body)
+
+    def handle(self, request: Request, exchange: Exchange) -> None:
+        """Answer, or keep it waiting."""
+        response = self.answer(request)
+        if response is None:
+            self.requests += 1
             self.waiting.append(exchange)
             exchange.when_gone(self.gone.set)
             self.asked.set()
         else:
             self.answered.append(exchange)
-            exchange.respond(Response(200, (), self.body or request.body))
+            exchange.respond(response)
 
 
 class Caller:
@@ -330,6 +338,61 @@ async def test_asyncio_out_of_descriptors_is_waited_for(monkeypatch: pytest.Monk
     async with serving() as place, place.call() as caller:
         assert (await caller.ask(POST)).endswith(b"hello")
     assert not errors
+
+
+@on_asyncio
+async def test_a_burst_is_answered_whatever_it_is_made_of() -> None:
+    """Connections that close, that are kept, that say nothing, and whose requests come late."""
+    async with serving() as place, AsyncExitStack() as stack:
+        callers = [await stack.enter_async_context(place.call()) for _ in range(100)]
+        for number, caller in enumerate(callers):
+            if number % 4 < 3:
+                await caller.stream.send((CLOSING, POST, POST[:9])[number % 4])
+        for number, caller in enumerate(callers):
+            if number % 4 == 0:
+                assert b"connection: close\r\n" in await caller.rest()
+            else:
+                late = (b"", POST[9:], POST)[number % 4 - 1]
+                assert (await caller.ask(late)).endswith(b"hello")
+                assert (await caller.ask(POST)).endswith(b"hello")
+        assert place.handler.requests == 175
+
+
+@on_asyncio
+async def test_whole_requests_need_no_transport_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many come over one connection; the first that is not whole gets one."""
+    moved: list[object] = []
+    move = _first_read._Direct._move
+
+    async def note(direct: _first_read._Direct) -> None:
+        moved.append(direct)
+        await move(direct)
+
+    monkeypatch.setattr(_first_read._Direct, "_move", note)
+    async with serving() as place, place.call() as caller:
+        for _ in range(3):
+            assert (await caller.ask(POST)).endswith(b"hello")
+        assert not moved
+        await caller.stream.send(POST[:-1])
+        await anyio.wait_all_tasks_blocked()
+        assert (await caller.ask(POST[-1:])).endswith(b"hello")
+        assert len(moved) == 1
+
+
+@on_asyncio
+async def test_at_the_bound_a_whole_request_is_not_answered_either() -> None:
+    """It is told to come again, as any other; and it is answered when there is room again."""
+    async with serving(connections=1) as place, place.call() as first:
+        await first.stream.send(POST[:-1])
+        await anyio.wait_all_tasks_blocked()
+        for reply in (b"HTTP/1.1 503 ", b"HTTP/1.1 200 "):
+            async with place.call() as second:
+                await second.stream.send(CLOSING)
+                assert (await second.rest()).startswith(reply)
+            if place.handler.requests == 0:
+                assert (await first.ask(POST[-1:])).endswith(b"hello")
 
 
 @on_asyncio

@@ -15,6 +15,7 @@ from captcha_async import (
     CallbackReceiver,
     CaptchaClient,
     CaptchaError,
+    Failed,
     FixedPolling,
     GeeTestTask,
     InsufficientBalance,
@@ -168,6 +169,19 @@ async def test_a_cancelled_waiter_s_task_still_gets_its_callback() -> None:
         (orphan,) = client.orphans
         assert (await orphan).polls == 0
         assert client.statistics().polls == 0
+
+
+async def test_a_batch_has_failures_by_callback_too() -> None:
+    """What is posted of two is that they failed, and of one nothing: so that one is polled."""
+    async with called_back(lambda e: e.fail_with("ERROR_CAPTCHA_UNSOLVABLE")) as posted:
+        client, emulator, poster = posted
+        async with client.batch([TOKEN_TASK] * 3) as outcomes:
+            await anyio.sleep(1)
+            *_, last = emulator.tasks.values()
+            await poster.send(last.callback_url or "", json={"status": "enigmatic"})
+            failed = [outcome async for outcome in outcomes if isinstance(outcome, Failed)]
+        assert [type(outcome.error) for outcome in failed] == [Unsolvable] * 3
+        assert (callbacks_of(client).by_callback, callbacks_of(client).by_poll) == (2, 1)
 
 
 async def test_a_failure_comes_by_callback_too() -> None:
@@ -423,6 +437,16 @@ async def test_with_verify_trouble_on_the_way_is_overcome() -> None:
     async with called_back(verify=True) as (client, emulator, _):
         emulator.break_http("getTaskResult", status=502)
         assert (await client.solve(TOKEN_TASK)).polls == 2
+
+
+async def test_with_verify_a_batch_confirms() -> None:
+    """One poll each, once the callback has come; where that fails, the schedule goes on."""
+    async with called_back(verify=True) as (client, emulator, _):
+        emulator.break_http("getTaskResult", status=502)
+        outcomes = await client.solve_all([TOKEN_TASK] * 5)
+        solved = [outcome for outcome in outcomes if isinstance(outcome, Solved)]
+        assert sorted(outcome.polls for outcome in solved) == [1, 1, 1, 1, 2]
+        assert callbacks_of(client).by_callback >= 4
 
 
 async def test_with_verify_a_peek_confirms() -> None:
