@@ -70,7 +70,9 @@ class TlsLink(AsyncioLink):
             while written < len(data):
                 written += self._session.write(memoryview(data)[written:])
         except ssl.SSLError as error:
-            # It has ended, or wants to agree anew.
+            # It has ended, or wants to agree anew; what was encrypted must not leave later.
+            self._ended = True
+            self._transport.abort()
             raise NothingSent from error
         await super().send(self._outgoing.read(), deadline)
 
