@@ -95,7 +95,8 @@ class AsyncioLink(asyncio.BufferedProtocol):
     def abandon(self) -> None:
         """Let go of the connection without its event loop, which has ended."""
         # asyncio's transport cannot be closed any more; but the other side hears of the end.
-        with suppress(OSError):
+        # uvloop's socket refuses this with a TypeError: it is closed with the loop.
+        with suppress(OSError, TypeError):
             self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     # -- called by the event loop -----------------------------------------------------------------

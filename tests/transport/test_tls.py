@@ -222,3 +222,27 @@ async def test_a_session_that_ends_with_its_handshake_has_seen_no_request() -> N
             await post(transport, url.replace("http", "https"))
     assert not caught.value.sent
     await transport.aclose()
+
+
+@pytest.mark.parametrize("use_uvloop", [False, True])
+def test_connections_are_let_go_of_without_their_event_loop(use_uvloop: bool) -> None:
+    """A client that is used in one event loop after the other does so; uvloop's sockets are odd."""
+    if use_uvloop:
+        pytest.importorskip("uvloop")
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        while True:
+            await read_request(stream)
+            await stream.send(reply(BODY))
+
+    async def speak() -> HttpTransport:
+        transport = HttpTransport()
+        async with raw_server(handler) as url:
+            assert await post(transport, url) == BODY
+        return transport
+
+    transport = anyio.run(speak, backend_options={"use_uvloop": use_uvloop})
+    transport.abandon()
+    numbers = transport.statistics()
+    assert numbers is not None
+    assert (numbers.busy, numbers.idle) == (0, 0)
