@@ -181,8 +181,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 group.start_soon(_cancel_after, left, group.cancel_scope)
                 try:
                     yield self
-                    await self._acknowledge(*self._held, *self._handed.values())
-                    self._held.clear()
+                    await self._acknowledge(*self._handed.values())
                     error = self._cancellation
                 except anyio.get_cancelled_exc_class():
                     raise
@@ -192,6 +191,10 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 finally:
                     self._leaving = True
                     left.set()
+            if error is None:
+                # Only now: a cancellation may come in as long as the group is left.
+                await self._acknowledge(*self._held)
+                self._held.clear()
         except BaseExceptionGroup as several:
             # Such as a KeyboardInterrupt in a handler of events: it comes out as itself.
             error = error or single(several)

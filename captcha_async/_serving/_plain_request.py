@@ -20,7 +20,7 @@ _HEAD = re.compile(rb"POST (/[\x21-\x7e]*) HTTP/1\.1\r\n((?:%b:%b\r\n)+)\r\n" % 
 _HEADER = re.compile(rb"([^:]+):(%b)\r\n" % _TEXT)
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 
-_READ_OTHERWISE = (b"transfer-encoding", b"expect", b"upgrade")
+_READ_OTHERWISE = (b"transfer-encoding", b"expect", b"upgrade", b"proxy-connection")
 
 
 def read_plain(data: bytes, bounds: Bounds) -> Request | None:

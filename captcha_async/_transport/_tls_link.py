@@ -46,9 +46,17 @@ class TlsLink(AsyncioLink):
                 finally:
                     # Also what is to tell the other side why there is no agreement.
                     self._flush()
+            await self._take_along()
         except BaseException:
             await self.aclose()
             raise
+
+    async def _take_along(self) -> None:
+        """Decrypt what came with the end of the handshake: it may be the end of the session."""
+        if self._parts:
+            self._incoming.write(await self.receive(EVER))
+        if self._incoming.pending:
+            self.buffer_updated(0)
 
     async def _hear(self) -> None:
         try:
@@ -61,7 +69,10 @@ class TlsLink(AsyncioLink):
             self._incoming.write_eof()
 
     def _flush(self) -> None:
-        self._transport.write(self._outgoing.read())
+        data = self._outgoing.read()
+        # uvloop's transport takes nothing, not even no bytes, once it is closed.
+        if data and not self._transport.is_closing():
+            self._transport.write(data)
 
     async def send(self, data: bytes, deadline: float) -> None:
         """Send bytes; the loop keeps what the system does not take, so a reply can come first."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from local import IMAGE_TASK, TOKEN_TASK, joined
 
@@ -25,6 +26,7 @@ from captcha_async import (
     SubmitUncertain,
     TaskDropped,
     TaskQueued,
+    TaskSolved,
     Unsolvable,
 )
 from captcha_async._account._slow_start import FIRST
@@ -225,6 +227,37 @@ async def test_a_cancelled_batch_ends_cleanly() -> None:
         assert scope.cancelled_caught
         assert len(client.orphans) == 10
         assert client.statistics().queued == 0
+
+
+@pytest.mark.parametrize("rounds", range(14))
+async def test_a_list_that_is_cancelled_at_its_very_end_is_not_lost(rounds: int) -> None:
+    """Whoever is cancelled while the last things are put away has no list: its answers are kept."""
+    emulator = Emulator(latency=Latency.fixed(5))
+    outcomes: list[Any] = []
+    solved: list[TaskSolved] = []
+    last = anyio.Event()
+
+    def note(event: Any) -> None:
+        if isinstance(event, TaskSolved):
+            solved.append(event)
+            if len(solved) == 3:
+                last.set()
+
+    async def cut_off(scope: anyio.CancelScope) -> None:
+        await last.wait()
+        for _ in range(rounds):
+            await anyio.lowlevel.checkpoint()
+        scope.cancel()
+
+    async with joined(emulator, on_event=note) as client:
+        async with anyio.create_task_group() as group:
+            with anyio.CancelScope() as scope:
+                group.start_soon(cut_off, scope)
+                outcomes = await client.solve_all(pages(3))
+        taken = {outcome.task_id for outcome in outcomes}
+        orphans = {pending.task_id for pending in client.orphans}
+        assert taken | orphans == set(emulator.tasks)
+        assert taken & orphans == set()
 
 
 async def test_zero_balance_fails_the_rest_at_once() -> None:

@@ -49,6 +49,7 @@ ODD = [
     PLAIN.replace(b"Host", b"Expect: 100-continue\r\nHost"),
     PLAIN.replace(b"Host", b"Transfer-Encoding: chunked\r\nHost"),
     PLAIN.replace(b"Host", b"Upgrade: websocket\r\nHost"),
+    PLAIN.replace(b"Host", b"Proxy-Connection: close\r\nHost"),
     PLAIN.replace(b"Host", b"Connection: upgrade\r\nHost"),
     PLAIN.replace(b"Host", b"Connection: close\r\nConnection: close\r\nHost"),
     PLAIN.replace(b"Host", b"Connection: keep-alive, close\r\nHost"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -11,6 +13,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 import trustme
+from anyio.abc import SocketAttribute
 from anyio.streams.tls import TLSStream
 from raw_server import Handler, raw_server, read_request, reply
 
@@ -23,13 +26,18 @@ BODY = b'{"errorId": 0, "taskId": 1}'
 
 
 @cache
+def authority() -> trustme.CA:
+    """Make who is trusted."""
+    return trustme.CA()
+
+
+@cache
 def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Make TLS settings for a server, and for those who trust it."""
-    authority = trustme.CA()
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(server)
+    authority().issue_cert("127.0.0.1").configure_cert(server)
     client = ssl.create_default_context()
-    authority.configure_trust(client)
+    authority().configure_trust(client)
     return server, client
 
 
@@ -161,6 +169,54 @@ async def test_a_handshake_that_fails_is_no_connection(answer: bytes) -> None:
         await stream.aclose()
 
     transport = HttpTransport(ssl_context=contexts()[1])
+    async with raw_server(handler) as url:
+        with pytest.raises(TransportError) as caught:
+            await post(transport, url.replace("http", "https"))
+    assert not caught.value.sent
+    await transport.aclose()
+
+
+async def test_a_handshake_that_is_reset_is_no_connection() -> None:
+    """It can be tried again, as any connection that failed; on uvloop as well."""
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        await stream.receive()
+        raw = stream.extra(SocketAttribute.raw_socket)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    transport = HttpTransport(ssl_context=contexts()[1])
+    async with raw_server(handler) as url:
+        with pytest.raises(TransportError, match="ConnectError") as caught:
+            await post(transport, url.replace("http", "https"))
+    assert not caught.value.sent
+    await transport.aclose()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio-real", "uvloop-real"], indirect=True)
+async def test_a_session_that_ends_with_its_handshake_has_seen_no_request() -> None:
+    """The end is in the segment that completes the handshake: nothing needs to be sent then."""
+    settings = contexts()[0]
+
+    async def handler(stream: anyio.abc.ByteStream) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = settings.wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            try:
+                session.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await stream.send(outgoing.read())
+                incoming.write(await stream.receive())
+        with pytest.raises(ssl.SSLWantReadError):
+            session.unwrap()
+        await stream.send(outgoing.read())
+        await anyio.sleep(5)
+
+    # Only there the server has the last word of the handshake.
+    context = ssl.create_default_context()
+    authority().configure_trust(context)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    transport = HttpTransport(ssl_context=context)
     async with raw_server(handler) as url:
         with pytest.raises(TransportError) as caught:
             await post(transport, url.replace("http", "https"))
