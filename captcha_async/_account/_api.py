@@ -134,7 +134,9 @@ class Api:
         if reply.body == body and reply.status == status and reply.retry_after is None:
             return result
         result = self._read_result(reply, secrets)
-        if result.solution is None and result.doubt is None and reply.retry_after is None:
+        # Any other status may quote what only this task has.
+        not_yet = result.status == "processing" and result.solution is None
+        if not_yet and result.doubt is None and reply.retry_after is None:
             self._not_yet = reply.body, reply.status, result
         return result
 

@@ -22,6 +22,8 @@ class Tenant:
     counters: Counters = attrs.field(factory=Counters)
     name: str = ""
     """What the client calls the account: `Solved.account`."""
+    alone: bool = True
+    """Whether the client has no other account, so that an id names a task by itself."""
     mark: str | None = None
     """The name where a reference needs it, because the client has several accounts of the
     service."""

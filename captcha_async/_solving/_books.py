@@ -70,18 +70,18 @@ class Books:
         self.journal = journal
         # All by `Solve.name`. The open ones in order of acceptance: each enters when the service
         # has accepted it, and leaves when it ends or is forgotten.
-        self._open: dict[str, Solve] = {}
+        self._open: dict[TaskId, Solve] = {}
         # Those of them whose id another one had, when the service gave it again, by that id's name.
-        self._twins: dict[str, dict[Solve, None]] = {}
+        self._twins: dict[TaskId, dict[Solve, None]] = {}
         self._twin_numbers = count(2)
         # Paid for, and nobody waits: enters with the last waiter's leaving or with an answer that
         # nobody took, leaves when somebody comes, or when it ends and was open.
-        self._orphans: dict[str, Solve] = {}
+        self._orphans: dict[TaskId, Solve] = {}
         # Must not be polled again, so that attaching one cannot start anew (rule 7).
-        self._exhausted: dict[str, Solve] = {}
+        self._exhausted: dict[TaskId, Solve] = {}
         # (polls, moment of the next one allowed) of the ids of solved tasks: a reference of
         # one may come back, and the gap and the cap hold for it still.
-        self._ended: dict[str, tuple[int, float]] = {}
+        self._ended: dict[TaskId, tuple[int, float]] = {}
 
     # -- looking up -------------------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class Books:
         name = _name(tenant, task_id)
         return self._find_open(name) or self._exhausted.get(name) or self._orphans.get(name)
 
-    def _find_open(self, name: str) -> Solve | None:
+    def _find_open(self, name: TaskId) -> Solve | None:
         return self._open.get(name) or next(iter(self._twins.get(name, ())), None)
 
     # -- the steps, in their order ----------------------------------------------------------------
@@ -495,8 +495,10 @@ def outcome_of(solve: Solve) -> Solved[Any]:
     raise copy.copy(solve.outcome) from solve.outcome.__cause__
 
 
-def _name(tenant: Tenant, task_id: TaskId) -> str:
-    return f"{tenant.name} {one_id(task_id)}"
+def _name(tenant: Tenant, task_id: TaskId) -> TaskId:
+    # Of nearly all tasks it is the id itself, which takes no further memory.
+    name = one_id(task_id)
+    return name if tenant.alone else f"{tenant.name} {name}"
 
 
 def _task_of(solve: Solve) -> Any:

@@ -189,6 +189,7 @@ def take_seats(
         service = account.service.name
         tenant = Tenant(books.events)
         tenant.name = name
+        tenant.alone = len(accounts) == 1
         tenant.mark = name if services.count(service) > 1 else None
         member = account.gates.member
         shared = None if member is None else member.callbacks

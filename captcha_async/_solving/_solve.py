@@ -94,9 +94,9 @@ class Solve:
 
     # -- open: set by `Books.accepted` or `Books.taken_up` ----------------------------------------
     task_id: TaskId | None = None
-    id_name: str = ""
-    """Service and id; the service may have given the id twice."""
-    name: str = ""
+    id_name: TaskId = ""
+    """Its id, with the account if there are several; the service may have given the id twice."""
+    name: TaskId = ""
     """Under which the books know it while it is open: the same, numbered if another has it."""
     born: float = 0.0
     """Moment of its submission, or of its attachment."""
