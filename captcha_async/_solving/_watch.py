@@ -236,7 +236,8 @@ class Watch:
                     # A hand polls it, or will do so: it was of no use, or is to be confirmed.
                     self._plan(solve, 0.0)
             self._more_posted = Turn(self._loop)
-            await self._more_posted.wait(EVER)
+            if not self._posted:
+                await self._more_posted.wait(EVER)
 
     async def _poll(self, planned: tuple[float, Solve]) -> None:
         """Poll a task, unless it has ended or the schedule has changed its mind."""
