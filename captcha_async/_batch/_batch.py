@@ -29,7 +29,7 @@ from .._solving._outcomes import Outcomes
 from .._solving._solve import Solve
 from .._solving._solver import Solver
 from .._solving._submit import KeyTaken
-from .._solving._watch import BURST, Watch
+from .._solving._watch import Watch
 from ..errors import (
     AccountUnavailable,
     CaptchaError,
@@ -38,6 +38,7 @@ from ..errors import (
     TransportError,
 )
 from ..tasks._model import Solution, Task
+from ._pace import BURST, Pace
 from ._resume import Resumption
 from ._source import Pairs, Source, keyed
 
@@ -290,6 +291,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
         """Submit each task of the source, when there is room for it."""
         await self._resumption.open()
         self._hands.open()
+        pace = Pace(self._watch)
         async with aclosing(keyed(self._source)) as tasks:
             while True:
                 if self._watch.is_behind:
@@ -323,7 +325,7 @@ class Batch(AsyncContextManagerMixin, Generic[S]):
                 self._hands.give(solve, group)
                 await self._hands.room(group)
                 if self._outcomes.read % BURST == 0:
-                    await self._watch.share_core()
+                    await pace.pause()
 
     async def _expire(self, timeout: float) -> None:
         """End at its deadline what no hand has taken: all of them may be held up for longer.

@@ -40,24 +40,6 @@ BEHIND = 0.2
 paid for, and whoever submits more of them waits meanwhile; beyond that the schedule leaves polls
 out."""
 
-FOLLOWED = 20_000
-"""Tasks in flight whose polls are left as much of the core's time as further submissions.
-
-Most polls of a task come long after its submission. So where tasks are submitted as fast as it goes
-there are more of them than the process can follow before the first poll is late. Measured with
-100,000 that take 30 s: answers are noticed after 2.0 s instead of 7.0, with 5.4 polls instead of
-2.4, and all is over no later."""
-
-BURST = 100
-"""After so many submissions it is seen whether the polls need a pause of them."""
-
-BURSTING = 0.2
-"""Seconds within which so many are to be submitted for that; what comes in more slowly can be
-followed."""
-
-SHORTEST_PAUSE = 0.01
-"""Seconds below which a pause is not worth a timer."""
-
 NEAR = 2.0
 """Request time-outs before its deadline from which on a task is polled inside of a scope."""
 
@@ -89,8 +71,6 @@ class Watch:
         self._more_posted: Turn | None = None
         # Comes when the next moment has become earlier, if somebody waits for that.
         self._earlier: Turn | None = None
-        # When the last burst of submissions was over; set by `share_core`.
-        self._burst_over = 0.0
         # They poll what is due: (moment, task). Each account has hands of its own, as many as it
         # has lanes, so that those of one that does not reply are not missed by the others.
         self._hands: dict[Account, Hands[tuple[float, Solve]]] = {}
@@ -133,18 +113,11 @@ class Watch:
                 return True
         return False
 
-    async def share_core(self) -> None:
-        """Leave to the polls of the tasks in flight the part of the core that they will take.
-
-        Called after each `BURST` of submissions. Where they come as fast as it goes it makes a
-        pause, the longer the more tasks there are. Tasks with callbacks need none.
-        """
-        took = self._now() - self._burst_over
-        pause = took * len(self._watched) / FOLLOWED
-        polled = self._watched and next(reversed(self._watched)).callback is None
-        if took < BURSTING and pause >= SHORTEST_PAUSE and polled:
-            await anyio.sleep(pause)
-        self._burst_over = self._now()
+    @property
+    def polled(self) -> int:
+        """How many tasks there are whose polls take time; none if their callbacks are awaited."""
+        newest = next(reversed(self._watched), None)
+        return 0 if newest is None or newest.callback is not None else len(self._watched)
 
     # -- when -------------------------------------------------------------------------------------
 

@@ -249,7 +249,7 @@ async def test_submissions_leave_time_to_the_polls(
     step: float, callbacks: bool, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many at once pause the longer the more are in flight; a slow source and callbacks do not."""
-    monkeypatch.setattr("captcha_async._solving._watch.FOLLOWED", 100)
+    monkeypatch.setattr("captcha_async._batch._pace.FOLLOWED", 100)
     emulator = Emulator(latency=Latency.fixed(60))
     reading = Reading(step, 300)
     options: dict[str, Any] = (
