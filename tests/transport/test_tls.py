@@ -65,6 +65,16 @@ def sealed(stream: anyio.abc.ByteStream, *records: bytes) -> bytes:
     return stream._write_bio.read()
 
 
+async def assert_kept(handler: Handler) -> None:
+    """Check that two requests are answered over one connection."""
+    async with serving(handler) as (transport, url):
+        for _ in range(2):
+            assert await post(transport, url) == BODY
+        numbers = transport.statistics()
+        assert numbers is not None
+        assert numbers.opened == 1
+
+
 async def test_a_record_may_come_byte_by_byte() -> None:
     """TCP knows no records; and the connection goes on."""
 
@@ -76,12 +86,7 @@ async def test_a_record_may_come_byte_by_byte() -> None:
                 await stream.transport_stream.send(bytes([byte]))
                 await anyio.lowlevel.checkpoint()
 
-    async with serving(handler) as (transport, url):
-        for _ in range(2):
-            assert await post(transport, url) == BODY
-        numbers = transport.statistics()
-        assert numbers is not None
-        assert numbers.opened == 1
+    await assert_kept(handler)
 
 
 async def test_a_reply_may_come_in_many_records_at_once() -> None:
@@ -95,12 +100,7 @@ async def test_a_reply_may_come_in_many_records_at_once() -> None:
             records = [answer[:20], answer[20:-5], answer[-5:]]
             await stream.transport_stream.send(sealed(stream, *records))
 
-    async with serving(handler) as (transport, url):
-        for _ in range(2):
-            assert await post(transport, url) == BODY
-        numbers = transport.statistics()
-        assert numbers is not None
-        assert numbers.opened == 1
+    await assert_kept(handler)
 
 
 async def test_a_long_reply_is_read_whole() -> None:
